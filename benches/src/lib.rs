@@ -1,0 +1,1 @@
+//! Criterion benches: decoding and de-duplication beside the textbook way.

@@ -1,0 +1,2 @@
+//! The `ingestion` command.
+fn main() {}

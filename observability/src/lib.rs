@@ -1,0 +1,1 @@
+//! Logs, metrics, health latches and the admin HTTP server.
