@@ -1,2 +1,35 @@
 //! Chores of this repository: `cargo xtask help`.
-fn main() {}
+//!
+//! Each chore is a list of steps; a step is one command, shown before it runs; the first that fails ends the chore.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who typed it")]
+
+mod step;
+mod test;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask test           format, lints, docs, features, all tests: what CI runs
+cargo xtask help           this text";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.first().map(String::as_str) {
+        Some("test") => test::run(),
+        None | Some("help" | "--help") => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Some(other) => {
+            eprintln!("no chore {other:?}\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The arguments, exactly as documented in `docs/command-line.md`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Follow traders on Hyperliquid and never miss a trade of theirs.
+#[derive(Debug, Parser)]
+#[command(name = "ingestion", version, propagate_version = true)]
+pub struct Cli {
+    /// Configuration file (TOML).
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Directory of journal and files; overrides `data_dir`.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Override one configuration value, e.g. `--set listeners.hold_ms=200`.
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub sets: Vec<(String, String)>,
+    /// Print JSON: one document, or one object a line where it lists.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be asked.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Follow the configured accounts until stopped.
+    Run(Run),
+    /// Show what would run: accounts, connections, limits, disk; contacts nobody.
+    Check,
+    /// Show the state of the running service.
+    Status,
+    /// List or edit the followed accounts.
+    #[command(subcommand)]
+    Influencers(Influencers),
+    /// Print signals from the signal files.
+    Signals(Signals),
+    /// Print raw events from the journal.
+    Raw(Raw),
+    /// Derive the signals from the journal again and print them.
+    Replay,
+    /// Audit the signal files, or a file of fills.
+    Verify(Verify),
+    /// Run a simulated venue.
+    SimVenue(SimVenue),
+}
+
+/// `run`
+#[derive(Args, Debug)]
+pub struct Run {
+    /// Follow a simulated market on a loopback port; everything else is as for mainnet.
+    #[arg(long)]
+    pub simulate: bool,
+    /// A fault for the simulated venue to inject, e.g. `drop=0.05`.
+    #[arg(long = "fault", value_name = "SPEC", requires = "simulate")]
+    pub faults: Vec<String>,
+    /// Follow this account too (0x and 40 hex digits).
+    #[arg(long = "follow", value_name = "ADDR")]
+    pub follow: Vec<String>,
+    /// Begin with the history from this time on instead of now.
+    #[arg(long, value_name = "T")]
+    pub start: Option<String>,
+}
+
+/// `influencers`
+#[derive(Debug, Subcommand)]
+pub enum Influencers {
+    /// Print the list.
+    List,
+    /// Follow an account.
+    Add {
+        /// Name of ours, `[A-Za-z0-9_.-]{1,64}`.
+        id: String,
+        /// 0x and 40 hex digits.
+        address: String,
+    },
+    /// Change settings of an influencer.
+    Set {
+        /// Whose.
+        id: String,
+        /// What, e.g. `priority=10`.
+        #[arg(required = true, value_name = "KEY=VALUE", value_parser = key_value)]
+        settings: Vec<(String, String)>,
+    },
+    /// Follow no longer.
+    Remove {
+        /// Whom.
+        id: String,
+    },
+    /// Accept that the list is empty.
+    ConfirmEmpty,
+}
+
+/// `signals`
+#[derive(Args, Debug)]
+pub struct Signals {
+    /// Go on with new ones as they come.
+    #[arg(long)]
+    pub tail: bool,
+    /// Only of this influencer or account.
+    #[arg(long, value_name = "ID|ADDR")]
+    pub account: Option<String>,
+    /// Only of this market, e.g. `ETH-PERP`.
+    #[arg(long)]
+    pub market: Option<String>,
+    /// Only from this venue time on.
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Only up to this venue time.
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+}
+
+/// `raw`
+#[derive(Args, Debug)]
+pub struct Raw {
+    /// Only of this influencer or account.
+    #[arg(long, value_name = "ID|ADDR")]
+    pub account: Option<String>,
+    /// Only of this market.
+    #[arg(long)]
+    pub market: Option<String>,
+    /// Only of this event type, e.g. `FILL`.
+    #[arg(long = "type", value_name = "T")]
+    pub event_type: Option<String>,
+    /// Only the event with this id or source event id.
+    #[arg(long, value_name = "ID")]
+    pub event: Option<String>,
+    /// Only from this venue time on.
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Only up to this venue time.
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+}
+
+/// `verify`
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// Declared gaps are findings too.
+    #[arg(long)]
+    pub strict: bool,
+    /// Audit this file of fills instead of the signal files.
+    #[arg(long, value_name = "FILE")]
+    pub fills: Option<PathBuf>,
+}
+
+/// `sim-venue`
+#[derive(Args, Debug)]
+pub struct SimVenue {
+    /// Replay this file of fills (NDJSON, plain or .gz).
+    #[arg(long, value_name = "FILE", conflicts_with = "synthetic", required_unless_present = "synthetic")]
+    pub fills: Option<PathBuf>,
+    /// Make up a market.
+    #[arg(long)]
+    pub synthetic: bool,
+    /// Where to listen; port 0 is any free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3801")]
+    pub listen: SocketAddr,
+    /// Only this segment of the file.
+    #[arg(long, value_name = "S")]
+    pub segment: Option<String>,
+    /// How fast: a factor, or `max`.
+    #[arg(long, value_name = "X|max", default_value = "1")]
+    pub speed: String,
+    /// Shorten longer pauses of the recording to this.
+    #[arg(long, value_name = "N")]
+    pub max_gap_ms: Option<u64>,
+    /// Begin when this many `userFills` subscriptions are there.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub wait_subscriptions: usize,
+    /// Wait this long more before the first fill.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub warmup_ms: u64,
+    /// Inject a fault, e.g. `drop=0.05`; may be given several times.
+    #[arg(long = "fault", value_name = "SPEC")]
+    pub faults: Vec<String>,
+    /// Serve wss and https with a certificate made for this run.
+    #[arg(long)]
+    pub tls: bool,
+    /// Refuse clients that do not show this token.
+    #[arg(long, value_name = "T")]
+    pub require_token: Option<String>,
+    /// On which channel TWAP slices travel.
+    #[arg(long, value_enum, default_value_t = Twap::Split)]
+    pub twap: Twap,
+    /// Seed of the made-up market and of the faults.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// On which channel TWAP slices travel.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Twap {
+    /// On their own, as the venue does it.
+    Split,
+    /// Among the other fills.
+    Inline,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not KEY=VALUE"))?;
+    if key.is_empty() { Err(format!("{text:?} has no key")) } else { Ok((key.to_owned(), value.to_owned())) }
+}

@@ -1,0 +1,91 @@
+//! The configuration: read once, checked whole, before anything is opened.
+//!
+//! [`Config::load`] turns a file, the environment and the command line into a value in which every number is inside its
+//! bounds and every choice is one this build can carry out, or into all the problems at once. Keys and defaults are those of
+//! `docs/configuration.md`. Nothing here opens a socket or a file; secrets are references until [`SecretSource::read`].
+
+mod followed;
+mod problem;
+mod reader;
+mod secret;
+mod service;
+mod source;
+mod storage;
+#[cfg(test)]
+mod tests;
+mod venue;
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+pub use followed::{InfluencerSource, Influencers, SharedState};
+pub use problem::{Origin, Problem, Problems};
+pub use secret::{SecretError, SecretSource};
+pub use service::{Admin, LogFormat, Shutdown, Telemetry};
+pub use source::Sources;
+pub use storage::{Fsync, Journal, SinkKind, SinkSettings, StartFrom, Storage};
+pub use venue::{AccountState, Allocation, AuthPlace, Backoff, Endpoint, EndpointAuth, Listeners, Streams, Venue};
+
+use reader::Section;
+use source::Tree;
+
+/// The whole configuration, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Everything the service writes is below this directory.
+    pub data_dir: PathBuf,
+    /// Threads that own connections and accounts, 1 to 64.
+    pub workers: usize,
+    /// Endpoints and their limits.
+    pub venue: Venue,
+    /// Which kinds of events make signals.
+    pub streams: Streams,
+    /// Equity, leverage and positions as context.
+    pub account_state: AccountState,
+    /// Listeners of an account and their timing.
+    pub listeners: Listeners,
+    /// Where the followed accounts are named.
+    pub influencers: Influencers,
+    /// Where the shared state is kept besides the journal.
+    pub state: SharedState,
+    /// Journal and sinks.
+    pub storage: Storage,
+    /// Logs.
+    pub telemetry: Telemetry,
+    /// The admin HTTP server.
+    pub admin: Admin,
+    /// How long a stop may take.
+    pub shutdown: Shutdown,
+}
+
+impl Config {
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    ///
+    /// All problems at once: syntax, unknown keys, wrong types, values out of bounds, parts not built in.
+    pub fn load(sources: &Sources) -> Result<Self, Problems> {
+        let tree = Tree::build(sources)?;
+        let problems = Rc::new(RefCell::new(Problems::default()));
+        let root = Section::root(&tree, Rc::clone(&problems));
+        let config = Self {
+            data_dir: PathBuf::from(root.text("data_dir", "./data")),
+            workers: usize::try_from(root.number("workers", 1, 1..=64)).unwrap_or(1),
+            venue: venue::venue(&root),
+            streams: venue::streams(&root),
+            account_state: venue::account_state(&root),
+            listeners: venue::listeners(&root),
+            influencers: followed::influencers(&root),
+            state: followed::state(&root),
+            storage: storage::storage(&root),
+            telemetry: service::telemetry(&root),
+            admin: service::admin(&root),
+            shutdown: service::shutdown(&root),
+        };
+        service::not_built_in(&root);
+        root.done();
+        let problems = problems.take();
+        if problems.0.is_empty() { Ok(config) } else { Err(problems) }
+    }
+}

@@ -1,0 +1,258 @@
+//! Typed reads from the tree. Every read names its key, its default and its bounds; problems are collected, never thrown,
+//! so that all of them come out at once; a key that nobody read is unknown.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+use std::time::Duration;
+
+use toml::{Table, Value};
+
+use super::problem::{Origin, Problem, Problems};
+use super::secret::{SecretError, SecretSource};
+use super::source::Tree;
+
+/// One table of the tree, by its dotted path.
+pub(super) struct Section<'a> {
+    tree: &'a Tree,
+    path: String,
+    table: Option<&'a Table>,
+    seen: RefCell<BTreeSet<String>>,
+    problems: Rc<RefCell<Problems>>,
+}
+
+impl<'a> Section<'a> {
+    pub(super) fn root(tree: &'a Tree, problems: Rc<RefCell<Problems>>) -> Self {
+        Self { tree, path: String::new(), table: Some(&tree.root), seen: RefCell::default(), problems }
+    }
+
+    /// The table `name`; absent means all its defaults.
+    pub(super) fn section(&self, name: &str) -> Self {
+        let table = match self.value(name) {
+            Some(Value::Table(table)) => Some(table),
+            Some(other) => {
+                self.complain(name, &shown(other), "wants a table");
+                None
+            }
+            None => None,
+        };
+        self.child(name, table)
+    }
+
+    /// The tables of the array `name`; `None` when the key is absent.
+    pub(super) fn sections(&self, name: &str) -> Option<Vec<Self>> {
+        match self.value(name)? {
+            Value::Array(items) => {
+                let tables = items.iter().enumerate().filter_map(|(index, item)| {
+                    let key = format!("{name}.{index}");
+                    if let Value::Table(table) = item {
+                        Some(self.child(&key, Some(table)))
+                    } else {
+                        self.complain(&key, &shown(item), "wants a table");
+                        None
+                    }
+                });
+                Some(tables.collect())
+            }
+            other => {
+                self.complain(name, &shown(other), "wants an array of tables");
+                Some(Vec::new())
+            }
+        }
+    }
+
+    pub(super) fn text(&self, name: &str, default: &str) -> String {
+        match self.value(name) {
+            None => default.to_owned(),
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => {
+                self.complain(name, &shown(other), "wants text in quotes");
+                default.to_owned()
+            }
+        }
+    }
+
+    pub(super) fn flag(&self, name: &str, default: bool) -> bool {
+        match self.typed(name) {
+            None => default,
+            Some(Value::Boolean(flag)) => flag,
+            Some(other) => {
+                self.complain(name, &shown(&other), "wants true or false");
+                default
+            }
+        }
+    }
+
+    pub(super) fn number(&self, name: &str, default: u64, bounds: RangeInclusive<u64>) -> u64 {
+        match self.typed(name) {
+            None => default,
+            Some(Value::Integer(number)) if u64::try_from(number).is_ok_and(|n| bounds.contains(&n)) => {
+                u64::try_from(number).unwrap_or(default)
+            }
+            Some(other) => {
+                let wants = format!("wants a whole number from {} to {}", bounds.start(), bounds.end());
+                self.complain(name, &shown(&other), &wants);
+                default
+            }
+        }
+    }
+
+    pub(super) fn signed(&self, name: &str, default: i64) -> i64 {
+        match self.typed(name) {
+            None => default,
+            Some(Value::Integer(number)) => number,
+            Some(other) => {
+                self.complain(name, &shown(&other), "wants a whole number");
+                default
+            }
+        }
+    }
+
+    pub(super) fn fraction(&self, name: &str, default: f64) -> f64 {
+        let value = match self.typed(name) {
+            None => return default,
+            Some(Value::Float(value)) => value,
+            Some(Value::Integer(0)) => 0.0,
+            Some(Value::Integer(1)) => 1.0,
+            Some(other) => {
+                self.complain(name, &shown(&other), "wants a number from 0 to 1");
+                return default;
+            }
+        };
+        if (0.0..=1.0).contains(&value) {
+            return value;
+        }
+        self.complain(name, &value.to_string(), "wants a number from 0 to 1");
+        default
+    }
+
+    pub(super) fn millis(&self, name: &str, default: u64, bounds: RangeInclusive<u64>) -> Duration {
+        Duration::from_millis(self.number(name, default, bounds))
+    }
+
+    pub(super) fn seconds(&self, name: &str, default: u64, bounds: RangeInclusive<u64>) -> Duration {
+        Duration::from_secs(self.number(name, default, bounds))
+    }
+
+    /// One of the names in `choices`.
+    pub(super) fn choice<T: Copy>(&self, name: &str, default: T, choices: &[(&str, T)]) -> T {
+        let Some(value) = self.value(name) else { return default };
+        let found = value.as_str().and_then(|text| choices.iter().find(|(choice, _)| *choice == text));
+        found.map_or_else(
+            || {
+                let names: Vec<String> = choices.iter().map(|(choice, _)| format!("{choice:?}")).collect();
+                self.complain(name, &shown(value), &format!("wants one of {}", names.join(", ")));
+                default
+            },
+            |(_, choice)| *choice,
+        )
+    }
+
+    pub(super) fn texts(&self, name: &str, default: &[&str]) -> Vec<String> {
+        match self.typed(name) {
+            None => default.iter().map(|text| (*text).to_owned()).collect(),
+            Some(Value::Array(items)) if items.iter().all(Value::is_str) => {
+                items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
+            Some(other) => {
+                self.complain(name, &shown(&other), "wants an array of texts");
+                Vec::new()
+            }
+        }
+    }
+
+    /// The value as it is, for parts that another crate reads.
+    pub(super) fn raw(&self, name: &str) -> Option<Value> {
+        self.typed(name)
+    }
+
+    /// Text turned into something by `parse`; its error is the problem.
+    pub(super) fn parsed<T, E: Display>(
+        &self,
+        name: &str,
+        default: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.text(name, default);
+        parse(&text).map_err(|error| self.complain(name, &format!("{text:?}"), &error.to_string())).ok()
+    }
+
+    /// A reference to a secret; what was written is not shown, in case it is the secret itself.
+    pub(super) fn secret(&self, name: &str) -> Option<SecretSource> {
+        let text = self.text(name, "");
+        if text.is_empty() {
+            return None;
+        }
+        text.parse().map_err(|error: SecretError| self.complain(name, "", &error.to_string())).ok()
+    }
+
+    /// The section that `name` would be if it were there and empty.
+    pub(super) fn absent(&self, name: &str) -> Self {
+        self.child(name, None)
+    }
+
+    pub(super) fn complain(&self, name: &str, value: &str, problem: &str) {
+        let key = self.key(name);
+        let origin = if self.has(name) { self.tree.origin(&key) } else { Origin::Default };
+        let value = if value.chars().count() > 80 {
+            value.chars().take(77).chain("...".chars()).collect()
+        } else {
+            value.to_owned()
+        };
+        self.problems.borrow_mut().0.push(Problem { key, value, origin, problem: problem.to_owned() });
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        name.split('.')
+            .next()
+            .is_some_and(|first| self.table.is_some_and(|table| table.contains_key(first)))
+    }
+
+    /// Ends the section: what is left was not asked for by anyone.
+    pub(super) fn done(self) {
+        let Some(table) = self.table else { return };
+        let unread: Vec<&String> = table.keys().filter(|key| !self.seen.borrow().contains(*key)).collect();
+        for key in unread {
+            self.complain(key, "", "unknown key");
+        }
+    }
+
+    fn child(&self, name: &str, table: Option<&'a Table>) -> Self {
+        Self {
+            tree: self.tree,
+            path: self.key(name),
+            table,
+            seen: RefCell::default(),
+            problems: Rc::clone(&self.problems),
+        }
+    }
+
+    fn key(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    fn value(&self, name: &str) -> Option<&'a Value> {
+        self.seen.borrow_mut().insert(name.to_owned());
+        self.table?.get(name)
+    }
+
+    /// A value that is no text: text from the environment or the command line is read as TOML first.
+    fn typed(&self, name: &str) -> Option<Value> {
+        let value = self.value(name)?;
+        let overridden = self.tree.overrides.contains_key(&self.key(name));
+        match value {
+            Value::String(text) if overridden => {
+                let document = format!("value = {text}");
+                let parsed = document.parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+                Some(parsed.unwrap_or_else(|| value.clone()))
+            }
+            _ => Some(value.clone()),
+        }
+    }
+}
+
+fn shown(value: &Value) -> String {
+    value.to_string().replace('\n', " ")
+}

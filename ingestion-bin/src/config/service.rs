@@ -1,0 +1,95 @@
+//! `[telemetry]`, `[admin]`, `[shutdown]`, and the sections whose parts this build does not have.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::reader::Section;
+use super::secret::SecretSource;
+
+/// Logs.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    /// How log lines look.
+    pub log: LogFormat,
+    /// Level or filter (`info`, `warn,messaging=debug`).
+    pub level: String,
+    /// Name of the service in logs.
+    pub service_name: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The admin HTTP server.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Where it listens; `None`: not at all.
+    pub listen: Option<SocketAddr>,
+    /// The token that reads need when it is not on loopback.
+    pub token_from: Option<SecretSource>,
+}
+
+/// How long a stop may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Shutdown {
+    /// Until it is cut off.
+    pub grace: Duration,
+}
+
+pub(super) fn telemetry(root: &Section<'_>) -> Telemetry {
+    let section = root.section("telemetry");
+    let telemetry = Telemetry {
+        log: section.choice("log", LogFormat::Pretty, &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)]),
+        level: section.text("level", "info"),
+        service_name: section.text("service_name", "ingestion"),
+    };
+    let endpoint = section.text("otlp_endpoint", "");
+    if !endpoint.is_empty() {
+        section.complain("otlp_endpoint", &format!("{endpoint:?}"), "this build does not export OTLP yet");
+    }
+    let _for_otlp = section.fraction("sampling", 0.01);
+    section.done();
+    telemetry
+}
+
+pub(super) fn admin(root: &Section<'_>) -> Admin {
+    let section = root.section("admin");
+    let text = section.text("listen", "127.0.0.1:9464");
+    let listen = if text.is_empty() {
+        None
+    } else {
+        section.parsed("listen", "127.0.0.1:9464", |text| {
+            text.parse::<SocketAddr>().map_err(|_| "wants ADDRESS:PORT, or \"\" for none")
+        })
+    };
+    let token_from = section.secret("token_from");
+    if listen.is_some_and(|address| !address.ip().is_loopback()) && token_from.is_none() {
+        section.complain("listen", &format!("{text:?}"), "is not on loopback, so admin.token_from is required");
+    }
+    section.done();
+    Admin { listen, token_from }
+}
+
+pub(super) fn shutdown(root: &Section<'_>) -> Shutdown {
+    let section = root.section("shutdown");
+    let shutdown = Shutdown { grace: section.millis("grace_ms", 20_000, 100..=600_000) };
+    section.done();
+    shutdown
+}
+
+/// Sections that only other parts read: known, so not "unknown", and refused where they would have to do something.
+pub(super) fn not_built_in(root: &Section<'_>) {
+    let _read_by_kafka = root.section("kafka");
+    let alerts = root.section("alerts");
+    let webhook = alerts.text("webhook_from", "");
+    if !webhook.is_empty() {
+        alerts.complain("webhook_from", "", "this build does not send alerts yet");
+    }
+    alerts.done();
+}

@@ -1,0 +1,129 @@
+//! Puts file, environment and command line together into one tree of values that remembers where each was written.
+//!
+//! Later wins: file, then `INGESTION__A__B=…`, then `--set a.b=…`. Text from the last two is kept as text until a reader
+//! says which type it wants, so that `--set telemetry.service_name=123` is a name and `--set workers=2` a number.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::problem::{Origin, Problem, Problems};
+
+const PREFIX: &str = "INGESTION__";
+
+/// What a configuration is read from. Nothing here touches the world: the caller has read it.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The file's path and text, when there is one.
+    pub file: Option<(PathBuf, String)>,
+    /// Environment variables; those without our prefix are ignored.
+    pub environment: Vec<(String, String)>,
+    /// `KEY=VALUE` of the command line, in order.
+    pub sets: Vec<(String, String)>,
+}
+
+/// The merged tree.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) root: Table,
+    /// Keys that were overridden by text, with where that was.
+    pub(super) overrides: BTreeMap<String, Origin>,
+    file: Option<PathBuf>,
+}
+
+impl Tree {
+    pub(super) fn build(sources: &Sources) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let root = match &sources.file {
+            None => Table::new(),
+            Some((path, text)) => text.parse::<Table>().unwrap_or_else(|error| {
+                problems.0.push(syntax(path, &error));
+                Table::new()
+            }),
+        };
+        let mut tree =
+            Self { root, overrides: BTreeMap::new(), file: sources.file.as_ref().map(|(path, _)| path.clone()) };
+        for (name, value) in &sources.environment {
+            if let Some(rest) = name.strip_prefix(PREFIX) {
+                let key = rest.to_ascii_lowercase().replace("__", ".");
+                tree.set(&key, value, Origin::Environment(name.clone()), &mut problems);
+            }
+        }
+        for (key, value) in &sources.sets {
+            tree.set(key, value, Origin::CommandLine, &mut problems);
+        }
+        if problems.0.is_empty() { Ok(tree) } else { Err(problems) }
+    }
+
+    /// Where the value of `key` was written, given that it is there.
+    pub(super) fn origin(&self, key: &str) -> Origin {
+        let mut path = key;
+        loop {
+            if let Some(origin) = self.overrides.get(path) {
+                return origin.clone();
+            }
+            match path.rfind('.') {
+                Some(dot) => path = path.get(..dot).unwrap_or_default(),
+                None => return self.file.clone().map_or(Origin::Default, Origin::File),
+            }
+        }
+    }
+
+    fn set(&mut self, key: &str, text: &str, origin: Origin, problems: &mut Problems) {
+        let parts: Vec<&str> = key.split('.').collect();
+        if parts.iter().any(|part| part.is_empty()) || !insert(&mut self.root, &parts, text) {
+            problems.0.push(Problem {
+                key: key.to_owned(),
+                value: text.to_owned(),
+                origin,
+                problem: "no such place: a key is names and indexes joined by dots, indexes without holes".to_owned(),
+            });
+            return;
+        }
+        self.overrides.insert(key.to_owned(), origin);
+    }
+}
+
+fn syntax(path: &Path, error: &toml::de::Error) -> Problem {
+    Problem {
+        key: "(file)".to_owned(),
+        value: String::new(),
+        origin: Origin::File(path.to_owned()),
+        problem: error.to_string().trim().replace('\n', " "),
+    }
+}
+
+/// Puts `text` at `parts`, making tables and arrays on the way. False when a step does not fit what is there.
+fn insert(table: &mut Table, parts: &[&str], text: &str) -> bool {
+    let Some((first, rest)) = parts.split_first() else { return false };
+    if rest.is_empty() {
+        table.insert((*first).to_owned(), Value::String(text.to_owned()));
+        return true;
+    }
+    let array_next = rest.first().is_some_and(|next| next.parse::<usize>().is_ok());
+    let empty = if array_next { Value::Array(Vec::new()) } else { Value::Table(Table::new()) };
+    into(table.entry((*first).to_owned()).or_insert(empty), rest, text)
+}
+
+fn into(value: &mut Value, rest: &[&str], text: &str) -> bool {
+    if let Value::Table(table) = value {
+        return insert(table, rest, text);
+    }
+    let (Value::Array(items), Some((index, rest))) = (value, rest.split_first()) else { return false };
+    let Ok(index) = index.parse::<usize>() else { return false };
+    if index > items.len() {
+        return false;
+    }
+    if index == items.len() {
+        items.push(if rest.is_empty() { Value::String(String::new()) } else { Value::Table(Table::new()) });
+    }
+    match items.get_mut(index) {
+        Some(item) if rest.is_empty() => {
+            *item = Value::String(text.to_owned());
+            true
+        }
+        Some(item) => into(item, rest, text),
+        None => false,
+    }
+}

@@ -1,0 +1,48 @@
+//! The test command: everything a change must pass, on a clean checkout, with what the machine has.
+
+use crate::step::{Failure, Step};
+
+/// Crates that others take alone: each is checked alone, so that features of one cannot hide what another lacks.
+const LEAVES: [&str; 6] =
+    ["signal-domain", "dedup", "hyperliquid-client", "influencer-registry", "messaging", "observability"];
+
+/// Crates that must not be in the protocol half's graph.
+const NOT_IN_PROTOCOL_HALF: [&str; 4] = ["tokio", "hyper", "rustls", "fastwebsockets"];
+
+pub(crate) fn run() -> Result<(), Failure> {
+    tools()?;
+    Step::cargo("fmt --all --check").run()?;
+    Step::cargo("clippy --workspace --all-targets --all-features -- -D warnings").run()?;
+    Step::cargo("doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-D warnings").run()?;
+    for leaf in LEAVES {
+        Step::cargo(&format!("check --quiet -p {leaf}")).run()?;
+    }
+    protocol_half()?;
+    Step::cargo("check --quiet -p ingestion-bin --no-default-features").run()?;
+    Step::cargo("test --workspace --all-features").run()
+}
+
+/// What cannot come with cargo, said in one line.
+fn tools() -> Result<(), Failure> {
+    for (component, works) in [
+        ("rustfmt", Step::cargo("fmt --version").works()),
+        ("clippy", Step::cargo("clippy --version").works()),
+    ] {
+        if !works {
+            return Err(Failure(format!("missing: {component}. Type: rustup component add {component}")));
+        }
+    }
+    Ok(())
+}
+
+/// The protocol half does no I/O: it builds without a runtime, a socket or TLS.
+fn protocol_half() -> Result<(), Failure> {
+    Step::cargo("check --quiet -p hyperliquid-client --no-default-features").run()?;
+    let tree = Step::cargo("tree -p hyperliquid-client --no-default-features -e normal --prefix none").output()?;
+    for name in NOT_IN_PROTOCOL_HALF {
+        if tree.lines().any(|line| line.split(' ').next() == Some(name)) {
+            return Err(Failure(format!("hyperliquid-client without features depends on {name}")));
+        }
+    }
+    Ok(())
+}
