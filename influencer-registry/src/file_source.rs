@@ -1,0 +1,270 @@
+//! A list file that is watched: who is live follows the file, and never falls for an accident.
+//!
+//! Driven by the caller's tick: [`FileSource::poll`] looks at the file (modification time, length, inode) and reads
+//! it once it has looked the same for `settle`, so that a half-written file is not taken; every
+//! [`FULL_COMPARE_POLLS`]th poll reads it whatever it looks like. The last good list stays when the file vanishes,
+//! cannot be read or parsed, or is suddenly empty without `confirmEmpty = true` (the mass-delete guard).
+//!
+//! Blocking file I/O in the caller's thread, no thread and no clock here: `now` is the caller's monotonic clock.
+
+mod stamp;
+
+use std::{
+    fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
+    io::{self, Read},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use stamp::Stamp;
+
+use crate::{Changes, InfluencerSet, ListFileError, Refusal, changes::diff, list_file::ListFile};
+
+/// The largest list file that is read: room for 100,000 entries several times over.
+pub const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Every so many polls the file's content is compared, even when nothing about the file looks new.
+pub const FULL_COMPARE_POLLS: u32 = 32;
+
+/// A file of `[[influencer]]` tables and the list that is live because of it.
+#[derive(Debug)]
+pub struct FileSource {
+    path: PathBuf,
+    settle: Duration,
+    live: InfluencerSet,
+    refused: Vec<Refusal>,
+    problem: Option<ListProblem>,
+    loaded: bool,
+    /// What the file looked like when it was last read or given up.
+    known: Stamp,
+    /// What it looks like since when, while that is not what is known.
+    seen: Option<(Stamp, Instant)>,
+    content: Option<u64>,
+    polls: u32,
+}
+
+/// Something about the list became different.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reload {
+    /// Everything that is live now.
+    pub set: InfluencerSet,
+    /// What made it out of the set before.
+    pub changes: Changes,
+    /// Entries that are refused now.
+    pub refused: Vec<Refusal>,
+    /// Why the file as a whole was not taken and the last good list stayed.
+    pub problem: Option<ListProblem>,
+}
+
+/// Why a list as a whole is not taken; the last good one stays live.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListProblem {
+    /// There is no such file.
+    #[error("{path}: the file is gone")]
+    Vanished {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("{path}: cannot be read: {kind}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        kind: io::ErrorKind,
+    },
+    /// The file is larger than [`FILE_BYTES_MAX`].
+    #[error("{path}: larger than {FILE_BYTES_MAX} bytes")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is no list.
+    #[error("{path}: {source}")]
+    Unparsable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong about it.
+        source: ListFileError,
+    },
+    /// The list is suddenly empty, and nobody confirmed that it should be.
+    #[error("{path}: the list is empty but {live} are live; `influencers confirm-empty` if that is meant")]
+    Emptied {
+        /// The file.
+        path: PathBuf,
+        /// How many influencers stay live.
+        live: usize,
+    },
+    /// No entry of the list is right.
+    #[error("{path}: none of the {entries} entries is right, so the {live} that are live stay")]
+    AllRefused {
+        /// The file.
+        path: PathBuf,
+        /// How many entries there are.
+        entries: usize,
+        /// How many influencers stay live.
+        live: usize,
+    },
+}
+
+impl FileSource {
+    /// Watches `path`; reads nothing yet. A changed file is taken after it has looked the same for `settle`
+    /// (200 ms is a good value, zero takes it at once). `last_good` is the list persisted by an earlier run.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, settle: Duration, last_good: Option<InfluencerSet>) -> Self {
+        Self {
+            path: path.into(),
+            settle,
+            live: last_good.unwrap_or_default(),
+            refused: Vec::new(),
+            problem: None,
+            loaded: false,
+            known: Stamp::Missing,
+            seen: None,
+            content: None,
+            polls: 0,
+        }
+    }
+
+    /// Reads the file now, whatever it looks like: at start, or because somebody asked.
+    pub fn load(&mut self) -> Reload {
+        let before = self.live.clone();
+        self.read(Stamp::of(&self.path));
+        self.report(&before)
+    }
+
+    /// Looks at the file; `Some` when who is live, what is refused or what is wrong became different.
+    pub fn poll(&mut self, now: Instant) -> Option<Reload> {
+        let stamp = Stamp::of(&self.path);
+        self.polls = self.polls.wrapping_add(1);
+        let looks_known = self.loaded && stamp == self.known;
+        if looks_known && !self.polls.is_multiple_of(FULL_COMPARE_POLLS) {
+            self.seen = None;
+            return None;
+        }
+        if !looks_known && !self.settled(stamp, now) {
+            return None;
+        }
+        let (before, refused, problem) = (self.live.clone(), self.refused.clone(), self.problem.clone());
+        self.read(stamp);
+        let reload = self.report(&before);
+        let same = reload.changes.is_empty() && self.refused == refused && self.problem == problem;
+        (!same).then_some(reload)
+    }
+
+    /// Everything that is live; persist [`InfluencerSet::to_json`] of it to have a last good list at the next start.
+    #[must_use]
+    pub fn live(&self) -> &InfluencerSet {
+        &self.live
+    }
+
+    /// Entries of the file that are refused.
+    #[must_use]
+    pub fn refused(&self) -> &[Refusal] {
+        &self.refused
+    }
+
+    /// Why the file as a whole is not taken, while that is so.
+    #[must_use]
+    pub fn problem(&self) -> Option<&ListProblem> {
+        self.problem.as_ref()
+    }
+
+    /// The watched file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn settled(&mut self, stamp: Stamp, now: Instant) -> bool {
+        let since = match self.seen {
+            Some((seen, since)) if seen == stamp => since,
+            _ => {
+                self.seen = Some((stamp, now));
+                now
+            }
+        };
+        now.saturating_duration_since(since) >= self.settle
+    }
+
+    fn read(&mut self, stamp: Stamp) {
+        (self.loaded, self.known, self.seen) = (true, stamp, None);
+        match self.read_list() {
+            Ok(None) => {}
+            Ok(Some((live, refused))) => (self.live, self.refused, self.problem) = (live, refused, None),
+            Err((problem, refused)) => {
+                self.content = None;
+                (self.refused, self.problem) = (refused, Some(problem));
+            }
+        }
+    }
+
+    /// The list the file holds beside what is live; `None` when its bytes are those already taken.
+    #[expect(clippy::type_complexity, reason = "one private function; naming the pair would hide it")]
+    fn read_list(&mut self) -> Result<Option<(InfluencerSet, Vec<Refusal>)>, (ListProblem, Vec<Refusal>)> {
+        let path = || self.path.clone();
+        let plain = |problem| (problem, Vec::new());
+        let text = read_bounded(&self.path).map_err(plain)?;
+        let content = hash(&text);
+        if self.content == Some(content) {
+            return Ok(None);
+        }
+        let file = ListFile::parse(&text)
+            .map_err(|source| plain(ListProblem::Unparsable { path: path(), source }))?;
+        let (set, refused) = InfluencerSet::lenient(&file.entries, &self.live);
+        let live = self.live.len();
+        if set.is_empty() && live > 0 {
+            if !file.entries.is_empty() {
+                let entries = file.entries.len();
+                return Err((ListProblem::AllRefused { path: path(), entries, live }, refused));
+            }
+            if !file.confirm_empty {
+                return Err((ListProblem::Emptied { path: path(), live }, refused));
+            }
+        }
+        self.content = Some(content);
+        Ok(Some((set, refused)))
+    }
+
+    fn report(&self, before: &InfluencerSet) -> Reload {
+        Reload {
+            set: self.live.clone(),
+            changes: diff(before, &self.live),
+            refused: self.refused.clone(),
+            problem: self.problem.clone(),
+        }
+    }
+}
+
+fn read_bounded(path: &Path) -> Result<String, ListProblem> {
+    let failed = |e: io::Error| {
+        let (path, kind) = (path.to_owned(), e.kind());
+        if kind == io::ErrorKind::NotFound {
+            ListProblem::Vanished { path }
+        } else {
+            ListProblem::Unreadable { path, kind }
+        }
+    };
+    // A pipe would block for ever.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(failed(io::ErrorKind::InvalidInput.into()));
+    }
+    let mut text = String::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+    match u64::try_from(text.len()) {
+        Ok(length) if length <= FILE_BYTES_MAX => Ok(text),
+        _ => Err(ListProblem::TooLarge { path: path.to_owned() }),
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests;

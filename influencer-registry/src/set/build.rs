@@ -1,0 +1,101 @@
+//! From entries to a set: decode each, let one stand per id and address, keep live ones their list spoiled.
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde_json::Value;
+
+use super::{InfluencerSet, Tables};
+use crate::{Address, EntryName, Influencer, InfluencerId, Problem, Reason, Refusal, influencer::keys};
+
+pub(super) fn build<'a>(
+    entries: impl IntoIterator<Item = &'a Value>,
+    live: &InfluencerSet,
+) -> (InfluencerSet, Vec<Refusal>) {
+    let mut good = Vec::new();
+    let mut refused = Vec::new();
+    let mut spoiled = Vec::new();
+    for (place, entry) in entries.into_iter().enumerate() {
+        let name = EntryName { number: place + 1, text: written_name(entry) };
+        match Influencer::from_json(entry) {
+            Ok(influencer) => good.push((name, influencer)),
+            Err(problems) => {
+                refused.push(Refusal { entry: name, problems, kept: false });
+                spoiled.push((refused.len() - 1, live_version(entry, live)));
+            }
+        }
+    }
+    // Stable: what is live already goes first, the rest in the list's order.
+    good.sort_by_key(|(_, influencer)| !is_live(influencer, live));
+    let mut standing = Standing::default();
+    for (name, influencer) in good {
+        let shared = live.get(influencer.id().as_str()).filter(|old| ***old == influencer);
+        let influencer = shared.cloned().unwrap_or_else(|| Arc::new(influencer));
+        if let Some(refusal) = standing.admit(name, influencer) {
+            refused.push(refusal);
+        }
+    }
+    for (place, version) in spoiled {
+        if let (Some(refusal), Some(version)) = (refused.get_mut(place), version)
+            && standing.is_free(&version)
+        {
+            standing.tables.insert(version);
+            refusal.kept = true;
+        }
+    }
+    refused.sort_by_key(|refusal| refusal.entry.number);
+    (InfluencerSet(Arc::new(standing.tables)), refused)
+}
+
+/// The entries that stand so far, and what each is called in messages.
+#[derive(Default)]
+struct Standing {
+    tables: Tables,
+    names: HashMap<InfluencerId, EntryName>,
+}
+
+impl Standing {
+    fn is_free(&self, influencer: &Influencer) -> bool {
+        !self.tables.by_id.contains_key(influencer.id())
+            && !self.tables.by_address.contains_key(influencer.address())
+    }
+
+    fn admit(&mut self, name: EntryName, influencer: Arc<Influencer>) -> Option<Refusal> {
+        let mut problems = Vec::new();
+        if let Some(first) = self.names.get(influencer.id()) {
+            let reason = Reason::DuplicateId { first: first.clone() };
+            problems.push(Problem::new("id", &Value::from(influencer.id().as_str()), reason));
+        }
+        let holder = self.tables.by_address.get(influencer.address());
+        if let Some(first) = holder.and_then(|id| self.names.get(id)) {
+            let reason = Reason::DuplicateAddress { first: first.clone() };
+            problems.push(Problem::new("address", &Value::from(influencer.address().as_str()), reason));
+        }
+        if problems.is_empty() {
+            self.names.insert(influencer.id().clone(), name);
+            self.tables.insert(influencer);
+            return None;
+        }
+        Some(Refusal { entry: name, problems, kept: false })
+    }
+}
+
+fn is_live(influencer: &Influencer, live: &InfluencerSet) -> bool {
+    live.get(influencer.id().as_str()).is_some_and(|old| old.address() == influencer.address())
+}
+
+/// The live influencer a broken entry still names: by its id or, without one, by its address.
+fn live_version(entry: &Value, live: &InfluencerSet) -> Option<Arc<Influencer>> {
+    match entry.get("id") {
+        Some(Value::Null) | None => {
+            let address: Address = entry.get("address")?.as_str()?.parse().ok()?;
+            live.by_address(&address).cloned()
+        }
+        Some(id) => live.get(id.as_str()?).cloned(),
+    }
+}
+
+fn written_name(entry: &Value) -> Option<String> {
+    let field = |name: &str| entry.get(name).and_then(Value::as_str);
+    let text = field("id").or_else(|| field("address"))?;
+    Some(text.chars().take(keys::LABEL_CHARS_MAX).collect())
+}
