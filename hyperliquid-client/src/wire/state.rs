@@ -1,0 +1,128 @@
+//! Positions and equity of an account on one dex (`clearinghouseState`, on the socket and from info).
+//!
+//! A flat position is absent, never `"0.0"`: replace wholesale, never merge. All figures are the venue's text.
+
+use serde::Deserialize;
+use std::borrow::Cow;
+
+/// An account's state on one dex.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountState<'a> {
+    /// Equity and margin over everything.
+    #[serde(borrow)]
+    pub margin_summary: MarginSummary<'a>,
+    /// The same for cross positions only.
+    #[serde(borrow, default)]
+    pub cross_margin_summary: Option<MarginSummary<'a>>,
+    /// What can be withdrawn.
+    #[serde(borrow, default)]
+    pub withdrawable: Option<Cow<'a, str>>,
+    /// Every position that is not flat.
+    #[serde(borrow)]
+    pub asset_positions: Vec<PositionEntry<'a>>,
+    /// Venue ms.
+    pub time: u64,
+}
+
+/// Equity and margin.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct MarginSummary<'a> {
+    /// Equity.
+    #[serde(borrow)]
+    pub account_value: Cow<'a, str>,
+    /// Notional of all positions.
+    #[serde(borrow)]
+    pub total_ntl_pos: Cow<'a, str>,
+    /// Cash.
+    #[serde(borrow)]
+    pub total_raw_usd: Cow<'a, str>,
+    /// Margin in use.
+    #[serde(borrow)]
+    pub total_margin_used: Cow<'a, str>,
+}
+
+/// A position with the venue's type tag.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct PositionEntry<'a> {
+    /// `oneWay`.
+    #[serde(borrow, rename = "type", default)]
+    pub kind: Option<Cow<'a, str>>,
+    /// The position.
+    #[serde(borrow)]
+    pub position: Position<'a>,
+}
+
+/// One open position.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Position<'a> {
+    /// Market.
+    #[serde(borrow)]
+    pub coin: Cow<'a, str>,
+    /// Signed size.
+    #[serde(borrow)]
+    pub szi: Cow<'a, str>,
+    /// Leverage and margin mode.
+    #[serde(borrow, default)]
+    pub leverage: Option<Leverage<'a>>,
+    /// Average entry, truncated by the venue.
+    #[serde(borrow, default)]
+    pub entry_px: Option<Cow<'a, str>>,
+    /// Notional.
+    #[serde(borrow, default)]
+    pub position_value: Option<Cow<'a, str>>,
+    /// Unrealised result.
+    #[serde(borrow, default)]
+    pub unrealized_pnl: Option<Cow<'a, str>>,
+    /// Often null.
+    #[serde(borrow, default)]
+    pub liquidation_px: Option<Cow<'a, str>>,
+    /// Margin of this position.
+    #[serde(borrow, default)]
+    pub margin_used: Option<Cow<'a, str>>,
+    /// Funding so far; positive is paid.
+    #[serde(borrow, default)]
+    pub cum_funding: Option<CumFunding<'a>>,
+}
+
+/// Leverage as set for one market.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Leverage<'a> {
+    /// `cross` or `isolated`.
+    #[serde(borrow, rename = "type")]
+    pub kind: Cow<'a, str>,
+    /// Times.
+    pub value: u64,
+    /// Isolated only.
+    #[serde(borrow, default)]
+    pub raw_usd: Option<Cow<'a, str>>,
+}
+
+/// Funding paid so far.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct CumFunding<'a> {
+    /// Ever.
+    #[serde(borrow)]
+    pub all_time: Cow<'a, str>,
+    /// Since the position was opened.
+    #[serde(borrow)]
+    pub since_open: Cow<'a, str>,
+    /// Since it last changed.
+    #[serde(borrow)]
+    pub since_change: Cow<'a, str>,
+}
+
+/// The state on one dex, with the dex's name (`""` is the main one).
+#[derive(Clone, Debug, PartialEq)]
+pub struct DexState<'a> {
+    /// Dex.
+    pub dex: Cow<'a, str>,
+    /// State there.
+    pub state: AccountState<'a>,
+    /// The venue's bytes of the state object.
+    pub raw: &'a [u8],
+}
