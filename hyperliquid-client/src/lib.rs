@@ -46,9 +46,9 @@ pub mod backoff;
 pub mod decode;
 pub mod info;
 pub mod limits;
-//pub mod pager;
-//pub mod session;
-//pub mod weight;
+pub mod pager;
+pub mod session;
+pub mod weight;
 pub mod wire;
 
 #[cfg(feature = "io")]

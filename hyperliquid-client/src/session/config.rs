@@ -1,0 +1,30 @@
+//! How patient a session is. Defaults follow the service's own; the venue's bounds are in [`limits`](crate::limits).
+
+use std::time::Duration;
+
+/// A session's waits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SessionConfig {
+    /// A ping this long after the last one. The venue closes after 60 s in which it sent nothing but acks.
+    pub ping_interval: Duration,
+    /// How late a pong may be.
+    pub pong_timeout: Duration,
+    /// No frame at all for this long: the connection is stale.
+    pub stale_after: Duration,
+    /// How late an acknowledgement may be before the request is sent once more, and again before the session gives up on it.
+    pub ack_timeout: Duration,
+    /// Age at which the connection should be replaced; the venue ends it at about 10,000 s.
+    pub replace_after: Duration,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self {
+            ping_interval: Duration::from_secs(5),
+            pong_timeout: Duration::from_secs(5),
+            stale_after: Duration::from_secs(15),
+            ack_timeout: Duration::from_secs(5),
+            replace_after: Duration::from_secs(9_000),
+        }
+    }
+}
