@@ -172,7 +172,10 @@ mod tests {
                 }
                 bytes[at] ^= 0x20;
                 let wrong = String::from_utf8(bytes).unwrap();
-                assert_eq!(Account::parse(&wrong), Err(AccountError::Checksum { text: wrong.clone().into() }));
+                assert_eq!(
+                    Account::parse(&wrong),
+                    Err(AccountError::Checksum { text: wrong.clone().into() })
+                );
             }
         }
     }

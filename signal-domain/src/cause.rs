@@ -43,7 +43,9 @@ impl Cause {
                 Dir::Settlement => Self::Settlement,
                 Dir::NetChildVaults => Self::VaultNetting,
                 Dir::SpotDustConversion => Self::Dust,
-                Dir::MergeOutcome | Dir::PartialBorrowLiquidation | Dir::BackstopBorrowLiquidation => Self::Other,
+                Dir::MergeOutcome | Dir::PartialBorrowLiquidation | Dir::BackstopBorrowLiquidation => {
+                    Self::Other
+                }
                 Dir::LiquidatedCrossLong
                 | Dir::LiquidatedCrossShort
                 | Dir::LiquidatedIsolatedLong
@@ -89,7 +91,14 @@ mod tests {
         let number = Number::parse("1").unwrap();
         Fill {
             dir: dir.map(Into::into),
-            ..Fill::new(Market::from_coin("ETH").unwrap(), Side::Buy, number, Size::new(number).unwrap(), 1, tid)
+            ..Fill::new(
+                Market::from_coin("ETH").unwrap(),
+                Side::Buy,
+                number,
+                Size::new(number).unwrap(),
+                1,
+                tid,
+            )
         }
     }
 

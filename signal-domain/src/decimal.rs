@@ -15,8 +15,8 @@ pub use text::DecimalText;
 
 use crate::Reason;
 
-/// Digits after the point a [`Decimal`] can hold.
-const SCALE_MAX: u32 = 28;
+/// Significant digits a float64 always keeps.
+const FLOAT64_DIGITS: u32 = 15;
 
 /// An exact decimal number in canonical form.
 ///
@@ -180,19 +180,19 @@ impl Decimal {
         self.0.is_sign_negative()
     }
 
-    /// Rounds half to even to at most `digits` significant digits (at least one is kept).
+    /// Rounds half to even to at most 15 significant digits: those of a float64 that can be trusted.
     #[must_use]
-    pub fn round_significant(self, digits: u32) -> Self {
+    pub fn round_to_float64(self) -> Self {
         let (value, scale) = self.parts();
         let has = value.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1);
-        let drop = has.saturating_sub(digits.max(1));
-        if drop == 0 {
+        let Some(drop @ 1..) = has.checked_sub(FLOAT64_DIGITS) else {
             return self;
-        }
+        };
         let kept = drop_digits(value, drop);
-        let (value, scale) =
-            if drop <= scale { (kept, scale - drop) } else { (kept * 10_i128.pow(drop - scale), 0) };
-        rounded(value, scale)
+        match scale.checked_sub(drop) {
+            Some(scale) => rounded(kept, scale),
+            None => rounded(kept * 10_i128.pow(drop - scale), 0),
+        }
     }
 
     /// Rounds half to even to at most `places` digits after the point.
@@ -255,20 +255,17 @@ fn widened((digits, scale): (i128, u32), to: u32) -> Option<i128> {
     digits.checked_mul(10_i128.checked_pow(to - scale)?)
 }
 
-/// The value without its last `count` digits, rounded half to even. `count` is at most 29.
+/// The value without its last `count` digits, rounded half to even. `count` is at most 28.
 fn drop_digits(value: i128, count: u32) -> i128 {
     let unit = 10_i128.pow(count);
     let (kept, rest) = (value / unit, (value % unit).abs() * 2);
     if rest > unit || (rest == unit && kept % 2 != 0) { kept + value.signum() } else { kept }
 }
 
-/// Rounding keeps every value inside the range: the largest one rounds down at each count of digits, the rest stay below it.
 fn rounded(digits: i128, scale: u32) -> Decimal {
-    debug_assert!(scale <= SCALE_MAX, "Invariant: rounding never adds digits after the point");
-    match Decimal::from_parts(digits, scale) {
-        Ok(value) => value,
-        Err(_) => if digits < 0 { Decimal::MAX.negated() } else { Decimal::MAX },
-    }
+    // Dropping a digit after the point leaves room to round up. Whole numbers have at most 29 digits, and the largest of
+    // those, `MAX`, rounds down at 15 digits.
+    Decimal::from_parts(digits, scale).expect("what is rounded stays in range: see above")
 }
 
 fn shortened(text: &str) -> Box<str> {

@@ -144,11 +144,8 @@ impl Fill {
     /// [`FillError::MissingField`] without a start position, [`FillError::OutOfRange`] when the sum does not fit.
     pub fn transition(&self) -> Result<Transition, FillError> {
         let start = self.start_position.ok_or_else(|| self.missing("startPosition"))?;
-        Transition::new(start.value(), self.signed_size(), self.market.kind()).map_err(|source| FillError::OutOfRange {
-            market: self.market.clone(),
-            time: self.time,
-            source,
-        })
+        Transition::new(start.value(), self.signed_size(), self.market.kind())
+            .map_err(|source| FillError::OutOfRange { market: self.market.clone(), time: self.time, source })
     }
 
     /// The id of the event, unique per influencer and market: `fill:{time}:{tid}:{side}`. A fill without a trade id

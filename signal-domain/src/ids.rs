@@ -33,15 +33,20 @@ pub fn signal_id(
 ) -> Uuid {
     match correction {
         None => of(format_args!("signal://hyperliquid/{influencer}/{market}/{source_event_id}/{action}")),
-        Some(Correction { revision, .. }) => {
-            of(format_args!("signal://hyperliquid/{influencer}/{market}/{source_event_id}/{action}/rev{revision}"))
-        }
+        Some(Correction { revision, .. }) => of(format_args!(
+            "signal://hyperliquid/{influencer}/{market}/{source_event_id}/{action}/rev{revision}"
+        )),
     }
 }
 
 /// The id of a raw event. `key` is the `sourceEventId` of a fill, one of [`order_key`], [`position_key`] and
 /// [`trade_key`], or else [`content_key`]. A fill has one id on whichever stream it came.
-pub fn raw_event_id(account: Option<Account>, market: Option<&Market>, event_type: EventType, key: &str) -> Uuid {
+pub fn raw_event_id(
+    account: Option<Account>,
+    market: Option<&Market>,
+    event_type: EventType,
+    key: &str,
+) -> Uuid {
     let account = account.map(|account| account.to_string()).unwrap_or_default();
     let market = market.map_or("", Market::name);
     let event_type = match event_type {

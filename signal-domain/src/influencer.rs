@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn ids_are_plain_names() {
-        for good in ["a", "whale-1", "A_b.C-9", &"x".repeat(64), "0x00000000000000000000000000000000000000aa"] {
+        for good in ["a", "whale-1", "A_b.C-9", &"x".repeat(64), "0x00000000000000000000000000000000000000aa"]
+        {
             assert_eq!(InfluencerId::parse(good).unwrap().as_str(), good);
         }
         for bad in ["", "a b", "a|b", "a/b", "wal\u{e9}", "a\n", &"x".repeat(65)] {

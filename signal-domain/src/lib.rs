@@ -66,8 +66,8 @@ pub use fill::{Fill, FillError, Liquidation, Side};
 pub use influencer::{InfluencerId, InfluencerIdError};
 pub use market::{Market, MarketError, MarketKind};
 pub use names::{
-    Coverage, Disposition, Encoding, EventType, GapKind, GapState, Network, Origin, Stage, StateReason, StateSource,
-    UnknownName,
+    Coverage, Disposition, Encoding, EventType, GapKind, GapState, Network, Origin, Stage, StateReason,
+    StateSource, UnknownName,
 };
 pub use number::{Number, Size};
 pub use position::{Action, PositionSide, Transition, normalise_position};

@@ -5,9 +5,6 @@
 
 use crate::{Decimal, DecimalError, MarketKind, names::named_set};
 
-/// Significant digits of a float64 that can be trusted.
-const SIGNIFICANT_DIGITS: u32 = 15;
-
 /// Takes the float noise off a position.
 ///
 /// The venue computes positions in float64 and prints what comes out (`3130537.6000000001`). So a position is rounded,
@@ -23,7 +20,7 @@ const SIGNIFICANT_DIGITS: u32 = 15;
 /// ```
 #[must_use]
 pub fn normalise_position(value: Decimal, kind: MarketKind) -> Decimal {
-    value.round_significant(SIGNIFICANT_DIGITS).round_places(kind.position_decimals())
+    value.round_to_float64().round_places(kind.position_decimals())
 }
 
 named_set! { "action";

@@ -8,7 +8,8 @@ use std::{num::NonZeroU32, sync::Arc};
 use uuid::Uuid;
 
 use crate::{
-    Account, Action, Cause, Decimal, Fill, FillError, InfluencerId, Market, Network, Origin, PositionSide, Transition, ids,
+    Account, Action, Cause, Decimal, Fill, FillError, InfluencerId, Market, Network, Origin, PositionSide,
+    Transition, ids,
 };
 
 /// How far an account state may be from the fill it is context of, in ms of venue time.
@@ -115,7 +116,8 @@ impl Signal {
         let Some(action) = transition.action() else {
             return Ok(None);
         };
-        emission.context = emission.context.filter(|context| context.as_of.abs_diff(fill.time) <= CONTEXT_MAX_AGE_MS);
+        emission.context =
+            emission.context.filter(|context| context.as_of.abs_diff(fill.time) <= CONTEXT_MAX_AGE_MS);
         let id =
             ids::signal_id(&emission.influencer, &fill.market, &source_event_id, action, emission.correction);
         let cause = Cause::of(&fill, emission.account);

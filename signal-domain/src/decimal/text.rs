@@ -77,7 +77,8 @@ impl DecimalText {
 
 /// Only ASCII is ever stored, so this is the identity.
 fn as_ascii(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).expect("only ASCII is stored: `verbatim` checks it and `format` writes nothing else")
+    std::str::from_utf8(bytes)
+        .expect("only ASCII is stored: `verbatim` checks it and `format` writes nothing else")
 }
 
 impl std::ops::Deref for DecimalText {

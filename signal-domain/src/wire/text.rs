@@ -23,7 +23,7 @@ where
 
 /// The same for a key that may be absent. `null` is refused: absent keys are left out.
 pub(super) mod option {
-    use super::{Display, FromStr, Deserializer, Serializer};
+    use super::{Deserializer, Display, FromStr, Serializer};
 
     pub(in crate::wire) fn serialize<T: Display, S: Serializer>(
         value: &Option<T>,
