@@ -108,6 +108,7 @@ fn wrong_records_are_refused_by_name() {
         (r#""side":"SHORT""#, r#""side":"short""#),
         (r#""size":"0.75""#, r#""size":0.75"#),
         (r#""size":"0.75""#, r#""size":"7.5e-1""#),
+        (r#""size":"0.75""#, r#""size":" 0.75""#),
         (r#""timestamp":1790000000123"#, r#""timestamp":-1"#),
         (r#""account":"0x"#, r#""account":"0y"#),
         (r#""epoch":"#, r#""epochs":"#),
