@@ -160,10 +160,22 @@ impl Influencer {
         self.added_at_ms
     }
 
-    /// Fields we do not know, kept as they are. A configuration that allows none looks here.
+    /// Fields we do not know, kept as they are.
     #[must_use]
     pub fn unknown(&self) -> &Map<String, Value> {
         &self.unknown
+    }
+
+    /// The names of all fields we do not know, `backoff.x` for one inside a table: a configuration that allows none
+    /// refuses these.
+    #[must_use]
+    pub fn unknown_names(&self) -> Vec<String> {
+        let inner = |table: &'static str, fields: &Map<String, Value>| -> Vec<String> {
+            fields.keys().map(|name| format!("{table}.{name}")).collect()
+        };
+        let own = self.unknown.keys().cloned();
+        let backoff = inner("backoff", &self.backoff.unknown);
+        own.chain(backoff).chain(inner("throttle", &self.throttle.unknown)).collect()
     }
 }
 

@@ -60,7 +60,7 @@ pub use influencer::{
     Backoff, Influencer, Throttle,
     keys::{LABEL_CHARS_MAX, MARKETS_MAX},
 };
-pub use list_file::ListFileError;
+pub use list_file::{ListFileError, toml_to_json};
 pub use market::{BadMarket, MARKET_BYTES_MAX, Market};
 pub use refusal::{EntryName, Problem, Reason, Refusal, RefusedList, VALUE_CHARS_MAX};
 pub use set::InfluencerSet;

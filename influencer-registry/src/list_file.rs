@@ -52,7 +52,7 @@ impl ListFile {
         for (name, value) in top {
             if name == TABLES {
                 let toml::Value::Array(entries) = value else { return Err(ListFileError::NotTables) };
-                file.entries = entries.into_iter().map(json).collect();
+                file.entries = entries.into_iter().map(toml_to_json).collect();
             } else if keys::is_named(CONFIRM_EMPTY, &name) {
                 file.confirm_empty |= value.as_bool().ok_or(ListFileError::NotASwitch)?;
             } else {
@@ -63,8 +63,10 @@ impl ListFile {
     }
 }
 
-/// TOML as JSON. What JSON cannot say becomes text: a date, and `nan` and `inf`, which no field of ours takes.
-fn json(value: toml::Value) -> Value {
+/// TOML as JSON, for entries that come out of a configuration. What JSON cannot say becomes text: a date, and `nan`
+/// and `inf`, which no field of an entry takes.
+#[must_use]
+pub fn toml_to_json(value: toml::Value) -> Value {
     match value {
         toml::Value::String(text) => text.into(),
         toml::Value::Integer(n) => n.into(),
@@ -73,9 +75,9 @@ fn json(value: toml::Value) -> Value {
         }
         toml::Value::Boolean(b) => b.into(),
         toml::Value::Datetime(time) => time.to_string().into(),
-        toml::Value::Array(items) => items.into_iter().map(json).collect(),
+        toml::Value::Array(items) => items.into_iter().map(toml_to_json).collect(),
         toml::Value::Table(table) => {
-            let fields = table.into_iter().map(|(name, value)| (name, json(value)));
+            let fields = table.into_iter().map(|(name, value)| (name, toml_to_json(value)));
             Value::Object(fields.collect::<Map<_, _>>())
         }
     }

@@ -78,6 +78,18 @@ fn every_problem_is_named_at_once() {
 }
 
 #[test]
+fn unknown_fields_are_kept_and_named() {
+    let entry = json!({
+        "id": "a", "address": address(1), "colour": "red",
+        "backoff": { "maxMs": 5, "curve": [1, { "deep": null }] }, "throttle": { "x": 1 },
+    });
+    let read = Influencer::from_json(&entry).unwrap();
+    assert_eq!(read.to_json(), entry);
+    assert_eq!(read.unknown_names(), ["colour", "backoff.curve", "throttle.x"]);
+    assert_eq!(read.unknown()["colour"], "red");
+}
+
+#[test]
 fn what_cannot_be_an_entry_is_refused() {
     assert_eq!(problems(&json!("whale")), [("entry".into(), Reason::NotATable)]);
     assert_eq!(problems(&json!({ "id": "a", "address": null })), [("address".into(), Reason::Missing)]);
