@@ -1,0 +1,108 @@
+//! Steering a listener while it runs: what is subscribed, stop, recycle. From the same thread, at any moment, also from inside
+//! its handler.
+//!
+//! There is no queue: what is wanted is state (the session's list of subscriptions), and the listener is woken to look at it.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::session::{Session, SessionConfig};
+use crate::wire::Subscription;
+
+/// A listener's controls; clones steer the same one.
+#[derive(Clone, Debug)]
+pub struct Control(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    session: RefCell<Session>,
+    wake: Notify,
+    stop: Cell<bool>,
+    recycle: Cell<bool>,
+}
+
+impl Control {
+    /// Controls of a listener that wants no subscription yet.
+    #[must_use]
+    pub fn new(config: SessionConfig) -> Self {
+        Self(Rc::new(Inner {
+            session: RefCell::new(Session::new(config)),
+            wake: Notify::new(),
+            stop: Cell::new(false),
+            recycle: Cell::new(false),
+        }))
+    }
+
+    /// Wants a subscription, now and after every reconnect. Wanting one twice changes nothing; wanting a refused one tries it again.
+    pub fn subscribe(&self, subscription: Subscription) {
+        self.session().subscribe(subscription);
+        self.0.wake.notify_one();
+    }
+
+    /// Wants it no more.
+    pub fn unsubscribe(&self, subscription: &Subscription) {
+        self.session().unsubscribe(subscription);
+        self.0.wake.notify_one();
+    }
+
+    /// Evidence from elsewhere that this subscription should have brought something; see [`Session::expect_data`].
+    pub fn expect_data(&self, subscription: &Subscription, patience: Duration, now: Instant) {
+        self.session().expect_data(subscription, patience, now);
+        self.0.wake.notify_one();
+    }
+
+    /// Whether the venue acknowledged this subscription on the present connection.
+    #[must_use]
+    pub fn is_live(&self, subscription: &Subscription) -> bool {
+        self.session().is_live(subscription)
+    }
+
+    /// Whether it is connected and everything wanted is either live or refused.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.session().is_settled()
+    }
+
+    /// Ends the present connection, if there is one; the listener connects again after its backoff.
+    pub fn recycle(&self) {
+        self.0.recycle.set(true);
+        self.0.wake.notify_one();
+    }
+
+    /// Ends the connection and the listener, for good.
+    pub fn stop(&self) {
+        self.0.stop.set(true);
+        self.0.wake.notify_one();
+    }
+
+    /// Whether [`stop`](Self::stop) was called.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.stop.get()
+    }
+
+    /// Takes a wish to recycle.
+    pub(super) fn take_recycle(&self) -> bool {
+        self.0.recycle.take()
+    }
+
+    /// The session, for the length of a statement: nobody holds it over an await or over a call of a handler.
+    pub(super) fn session(&self) -> RefMut<'_, Session> {
+        self.0.session.borrow_mut()
+    }
+
+    /// Something was changed since the last time this was awaited. Cancel-safe.
+    pub(super) async fn changed(&self) {
+        self.0.wake.notified().await;
+    }
+
+    /// Comes back when [`stop`](Self::stop) was called. Cancel-safe.
+    pub(super) async fn stopped(&self) {
+        while !self.is_stopped() {
+            self.changed().await;
+        }
+    }
+}

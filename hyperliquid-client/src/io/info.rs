@@ -1,0 +1,268 @@
+//! The info API over HTTP: one question at a time on one kept connection.
+//!
+//! A question is asked once: nothing here repeats it, because each one costs weight that the caller has charged before. (A kept
+//! connection that the server has closed meanwhile is noticed before the question is sent, and replaced.)
+//! Each question has one deadline, connecting included; an answer is bounded in bytes. Dropping the future gives
+//! the connection up. The bytes come back as they are; [`crate::info`] and [`crate::decode`] read them.
+
+use std::io;
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
+use hyper::{Request, Response, StatusCode};
+use tokio::time::{Instant, timeout_at};
+
+use super::clock::{Received, WallClock};
+use super::dial::{DialError, Dialer};
+use super::endpoint::Endpoint;
+use super::http::{self, Body, ExchangeError, Http};
+use super::stream::Stream;
+use super::websocket::AGENT;
+use crate::info::InfoRequest;
+
+/// A kept connection older than this is not used again; servers close idle ones after about a minute.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// An answer with status 200.
+#[derive(Clone, Debug)]
+pub struct InfoAnswer {
+    /// The venue's bytes, untouched.
+    pub body: Vec<u8>,
+    /// When the question was sent; every row up to the venue's index lag before it can be in the answer.
+    pub asked_at: Received,
+    /// When the answer was complete.
+    pub received: Received,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum InfoError {
+    /// No connection.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// No complete answer in time.
+    #[error("no answer from {host} to {kind} within {within:?}")]
+    Timeout {
+        /// Whom we asked.
+        host: String,
+        /// What we asked.
+        kind: &'static str,
+        /// The time it had.
+        within: Duration,
+    },
+    /// 401 or 403.
+    #[error("{host} does not accept our credentials for {kind}: status {status}")]
+    Unauthorised {
+        /// Whom we asked.
+        host: String,
+        /// What we asked.
+        kind: &'static str,
+        /// 401 or 403.
+        status: u16,
+        /// How long to stay away, if said.
+        retry_after: Option<Duration>,
+    },
+    /// Any other status than 200: 429 (over weight), 422 (the body cannot be read), 5xx; or a page for people.
+    #[error("{host} answers {kind} with status {status}{}", if *html { ", a page for people" } else { "" })]
+    Status {
+        /// Whom we asked.
+        host: String,
+        /// What we asked.
+        kind: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// A page for people, as a shield in front of the venue sends.
+        html: bool,
+        /// How long to stay away, if said; at most an hour.
+        retry_after: Option<Duration>,
+    },
+    /// More bytes than the endpoint's `max_answer_bytes`.
+    #[error("answer of {host} to {kind} is larger than {max_bytes} bytes")]
+    TooLarge {
+        /// Whom we asked.
+        host: String,
+        /// What we asked.
+        kind: &'static str,
+        /// The bound.
+        max_bytes: usize,
+    },
+    /// The connection ended before a complete answer, or the answer was not HTTP.
+    #[error("{host} gave no complete answer to {kind}")]
+    Broken {
+        /// Whom we asked.
+        host: String,
+        /// What we asked.
+        kind: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// What to do after an [`InfoError`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AskAgain {
+    /// With backoff.
+    Later,
+    /// Not before this time has passed (429 with `Retry-After`).
+    After(Duration),
+    /// Rarely (a minute apart): a person must act, on the token or a certificate.
+    Rarely,
+    /// The same question will never be answered.
+    Never,
+}
+
+impl InfoError {
+    /// Whether and when the same question may be asked again.
+    #[must_use]
+    pub const fn ask_again(&self) -> AskAgain {
+        match self {
+            Self::Unauthorised { .. } | Self::Dial(DialError::Tls { .. }) => AskAgain::Rarely,
+            Self::Status { retry_after: Some(wait), .. } => AskAgain::After(*wait),
+            Self::Status { status: 400 | 404 | 405 | 413 | 415 | 422, html: false, .. }
+            | Self::TooLarge { .. } => AskAgain::Never,
+            Self::Dial(_) | Self::Timeout { .. } | Self::Status { .. } | Self::Broken { .. } => {
+                AskAgain::Later
+            }
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct InfoClient {
+    endpoint: Endpoint,
+    dialer: Dialer,
+    clock: WallClock,
+    idle: Option<Idle>,
+}
+
+struct Idle {
+    http: Http<Stream>,
+    since: Instant,
+}
+
+impl InfoClient {
+    /// A client; it connects when first asked.
+    #[must_use]
+    pub const fn new(endpoint: Endpoint, dialer: Dialer, clock: WallClock) -> Self {
+        Self { endpoint, dialer, clock, idle: None }
+    }
+
+    /// The endpoint it asks.
+    #[must_use]
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Asks once. The caller has charged [`InfoRequest::cost`] before.
+    ///
+    /// # Errors
+    /// [`InfoError`], at the latest after the endpoint's [`info_timeout`](Endpoint::info_timeout).
+    pub async fn ask(&mut self, request: &InfoRequest) -> Result<InfoAnswer, InfoError> {
+        let within = self.endpoint.info_timeout();
+        let deadline = Instant::now() + within;
+        let kind = request.kind();
+        timeout_at(deadline, self.exchange(request, deadline)).await.unwrap_or_else(|_| {
+            Err(InfoError::Timeout { host: self.endpoint.info().host().to_owned(), kind, within })
+        })
+    }
+
+    async fn exchange(&mut self, request: &InfoRequest, deadline: Instant) -> Result<InfoAnswer, InfoError> {
+        let (host, kind) = (self.endpoint.info().host().to_owned(), request.kind());
+        let broken = |error: ExchangeError| InfoError::Broken {
+            host: host.clone(),
+            kind,
+            source: io::Error::other(error),
+        };
+        let mut http = match self.take_idle().await {
+            Some(http) => http,
+            None => {
+                let by = deadline.min(Instant::now() + self.endpoint.connect_timeout());
+                Http::new(self.dialer.dial(self.endpoint.info(), by).await?).await.map_err(broken)?
+            }
+        };
+        let post = self.post(request).map_err(|error| InfoError::Broken {
+            host: host.clone(),
+            kind,
+            source: io::Error::new(io::ErrorKind::InvalidInput, error),
+        })?;
+        let asked_at = self.clock.received();
+        let answer = http.send(post).await.map_err(broken)?;
+        self.check(&answer, kind)?;
+        let max_bytes = self.endpoint.max_answer_bytes();
+        let body = match read_body(&mut http, answer.into_body(), max_bytes).await {
+            Ok(Some(body)) => body,
+            Ok(None) => return Err(InfoError::TooLarge { host, kind, max_bytes }),
+            Err(error) => return Err(broken(error)),
+        };
+        self.idle = Some(Idle { http, since: Instant::now() });
+        Ok(InfoAnswer { body, asked_at, received: self.clock.received() })
+    }
+
+    async fn take_idle(&mut self) -> Option<Http<Stream>> {
+        let Idle { mut http, since } = self.idle.take()?;
+        (since.elapsed() < IDLE_MAX && http.is_open().await).then_some(http)
+    }
+
+    fn post(&self, request: &InfoRequest) -> hyper::http::Result<Request<Body>> {
+        let target = self.endpoint.info();
+        let mut post = Request::post(self.endpoint.auth().path_with_token(&target.path_and_query()))
+            .header(HOST, target.authority())
+            .header(USER_AGENT, AGENT)
+            .header(CONTENT_TYPE, "application/json")
+            .body(Body::from(request.body()))?;
+        if let Some((name, value)) = self.endpoint.auth_header() {
+            post.headers_mut().insert(name.clone(), value.clone());
+        }
+        Ok(post)
+    }
+
+    fn check(&self, answer: &Response<Incoming>, kind: &'static str) -> Result<(), InfoError> {
+        let (status, headers) = (answer.status(), answer.headers());
+        let (html, retry_after) = (http::is_html(headers), http::retry_after(headers));
+        let host = || self.endpoint.info().host().to_owned();
+        if http::is_unauthorised(status) {
+            return Err(InfoError::Unauthorised { host: host(), kind, status: status.as_u16(), retry_after });
+        }
+        if status != StatusCode::OK || html {
+            return Err(InfoError::Status { host: host(), kind, status: status.as_u16(), html, retry_after });
+        }
+        Ok(())
+    }
+}
+
+/// The whole body; `None` when it is, or says it will be, larger than `max_bytes`.
+async fn read_body(
+    http: &mut Http<Stream>,
+    mut body: Incoming,
+    max_bytes: usize,
+) -> Result<Option<Vec<u8>>, ExchangeError> {
+    let announced = body.size_hint().lower();
+    if usize::try_from(announced).map_or(true, |announced| announced > max_bytes) {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    loop {
+        let frame = std::pin::pin!(body.frame());
+        match http.drive(frame).await? {
+            None => return Ok(Some(bytes)),
+            Some(Err(error)) => return Err(ExchangeError::of(error)),
+            Some(Ok(frame)) => {
+                let Ok(data) = frame.into_data() else { continue };
+                if bytes.len() + data.len() > max_bytes {
+                    return Ok(None);
+                }
+                bytes.extend_from_slice(&data);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Idle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Idle").field("since", &self.since).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,172 @@
+//! One connection kept alive: connect, drive until it ends, wait, again.
+//!
+//! The wait is the backoff's (with jitter, starting anew only after half a minute of real data), at least what a `Retry-After` asks,
+//! and a minute when a person must act first: a refused token, a certificate. A place among the new connections of the minute is taken
+//! before each attempt. So there is no hot loop, whatever the venue answers.
+//!
+//! It is one future; put it on a `LocalSet` or beside others in one task. [`Control`] steers it; only [`Control::stop`] ends it.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use tokio::time::{Instant as TokioInstant, sleep, sleep_until};
+
+use super::clock;
+use super::connection::{Driven, drive};
+use super::connector::Connect;
+use super::control::Control;
+use super::dial::DialError;
+use super::egress::Egress;
+use super::handler::{Ended, Handler, ListenerEvent};
+use super::intake::Decode;
+use super::websocket::{ConnectError, WebSocket};
+use crate::backoff::{Backoff, BackoffConfig, SmallRng};
+use crate::decode::Decoder;
+
+/// How a listener waits.
+#[derive(Clone, Copy, Debug)]
+pub struct ListenerConfig {
+    /// Waits after connections that failed or ended.
+    pub backoff: BackoffConfig,
+    /// The least wait after 401, 403 or a certificate that is refused.
+    pub rarely: Duration,
+    /// How long the venue may take no byte while some wait.
+    pub write_timeout: Duration,
+    /// Seed of the jitter; another one for every listener.
+    pub seed: u64,
+}
+
+impl Default for ListenerConfig {
+    fn default() -> Self {
+        Self {
+            backoff: BackoffConfig::default(),
+            rarely: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(10),
+            seed: 0,
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Listener<C, H, D = Decoder> {
+    connector: C,
+    control: Control,
+    egress: Egress,
+    handler: H,
+    config: ListenerConfig,
+    backoff: Backoff,
+    decoder: PhantomData<fn() -> D>,
+}
+
+impl<C: Connect, H: Handler> Listener<C, H> {
+    /// A listener with the venue's decoder. Nothing happens before [`run`](Self::run).
+    pub fn new(connector: C, control: Control, egress: Egress, handler: H, config: ListenerConfig) -> Self {
+        Self::with_decoder(connector, control, egress, handler, config)
+    }
+}
+
+impl<C: Connect, H: Handler, D: Decode> Listener<C, H, D> {
+    /// A listener with another decoder.
+    pub fn with_decoder(
+        connector: C,
+        control: Control,
+        egress: Egress,
+        handler: H,
+        config: ListenerConfig,
+    ) -> Self {
+        let backoff = Backoff::new(config.backoff, SmallRng::seeded(config.seed));
+        Self { connector, control, egress, handler, config, backoff, decoder: PhantomData }
+    }
+
+    /// Listens until [`Control::stop`]; gives the handler back.
+    pub async fn run(mut self) -> H {
+        while !self.control.is_stopped() {
+            if !self.take_place().await {
+                break;
+            }
+            let Some(retry_in) = self.attempt().await else { break };
+            let control = self.control.clone();
+            tokio::select! {
+                biased;
+                () = control.stopped() => {}
+                () = sleep(retry_in) => {}
+            }
+        }
+        self.handler
+    }
+
+    /// Waits for a place among this minute's new connections; `false` when stopped meanwhile.
+    async fn take_place(&mut self) -> bool {
+        let mut told = false;
+        loop {
+            let now = clock::now();
+            let Err(free_at) = self.egress.try_open(now) else { return true };
+            if !std::mem::replace(&mut told, true) {
+                let wait = free_at.saturating_duration_since(now);
+                self.handler.on_event(&ListenerEvent::WaitingForPlace { wait });
+            }
+            tokio::select! {
+                biased;
+                () = self.control.stopped() => return false,
+                () = sleep_until(TokioInstant::from_std(free_at)) => {}
+            }
+        }
+    }
+
+    /// One connection from the attempt to its end; how long to wait before the next, `None` when stopped.
+    async fn attempt(&mut self) -> Option<Duration> {
+        let started = clock::now();
+        let connected = tokio::select! {
+            biased;
+            () = self.control.stopped() => return None,
+            connected = self.connector.connect() => connected,
+        };
+        match connected {
+            Ok(socket) => {
+                let took = clock::now().saturating_duration_since(started);
+                self.handler.on_event(&ListenerEvent::Connected { took });
+                self.drive(socket).await
+            }
+            Err(error) => {
+                let retry_in = self.wait_after(&error);
+                self.handler.on_event(&ListenerEvent::ConnectFailed { error: &error, retry_in });
+                Some(retry_in)
+            }
+        }
+    }
+
+    async fn drive(&mut self, socket: WebSocket<C::Stream>) -> Option<Duration> {
+        let Driven { ended, data, unanswered_pings } = drive::<_, D, _>(
+            socket,
+            &self.control,
+            &self.egress,
+            self.config.write_timeout,
+            &mut self.handler,
+        )
+        .await;
+        if let Some((first, last)) = data {
+            self.backoff.on_data(first);
+            self.backoff.on_data(last);
+        }
+        let retry_in = (!matches!(ended, Ended::Stopped)).then(|| self.backoff.after_failure());
+        self.handler.on_event(&ListenerEvent::Ended { ended: &ended, unanswered_pings, retry_in });
+        retry_in
+    }
+
+    fn wait_after(&mut self, error: &ConnectError) -> Duration {
+        let least = match error {
+            ConnectError::Unauthorised { .. } | ConnectError::Dial(DialError::Tls { .. }) => {
+                self.config.rarely
+            }
+            ConnectError::Dial(_)
+            | ConnectError::Refused { .. }
+            | ConnectError::Handshake { .. }
+            | ConnectError::Broken { .. } => Duration::ZERO,
+        };
+        self.backoff.after_failure().max(least).max(error.retry_after().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use tokio::io::DuplexStream;
+
+use super::*;
+use crate::io::testing::{Recorder, Venue, fills};
+use crate::limits::VenueLimits;
+use crate::session::SessionConfig;
+
+/// What the next attempts come to; after the last one the listener is stopped.
+struct Script {
+    outcomes: RefCell<VecDeque<Result<WebSocket<DuplexStream>, ConnectError>>>,
+    /// When each attempt was made, since the test began.
+    attempts: Rc<RefCell<Vec<Duration>>>,
+    start: std::time::Instant,
+    control: Control,
+}
+
+impl Connect for Script {
+    type Stream = DuplexStream;
+
+    async fn connect(&self) -> Result<WebSocket<DuplexStream>, ConnectError> {
+        self.attempts.borrow_mut().push(clock::now() - self.start);
+        let outcome = self.outcomes.borrow_mut().pop_front();
+        match outcome {
+            Some(outcome) => outcome,
+            None => {
+                self.control.stop();
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+fn refused(status: u16, retry_after: Option<Duration>) -> ConnectError {
+    ConnectError::Refused { host: "venue".into(), status, html: false, retry_after }
+}
+
+struct Run {
+    attempts: Vec<Duration>,
+    lines: Vec<String>,
+}
+
+async fn run(limits: VenueLimits, outcomes: Vec<Result<WebSocket<DuplexStream>, ConnectError>>) -> Run {
+    let control = Control::new(SessionConfig::default());
+    control.subscribe(fills());
+    let (attempts, recorder) = (Rc::default(), Recorder::shared());
+    let script = Script {
+        outcomes: RefCell::new(outcomes.into()),
+        attempts: Rc::clone(&attempts),
+        start: clock::now(),
+        control: control.clone(),
+    };
+    let listener =
+        Listener::new(script, control, Egress::new(&limits), Rc::clone(&recorder), ListenerConfig::default());
+    listener.run().await;
+    Run { attempts: attempts.take(), lines: recorder.take().lines }
+}
+
+/// The pauses between attempts.
+fn gaps(attempts: &[Duration]) -> Vec<Duration> {
+    attempts.windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_are_retried_ever_more_slowly() {
+    let failures = (0..12).map(|_| Err(refused(503, None))).collect();
+    let run = run(VenueLimits::default(), failures).await;
+    let gaps = gaps(&run.attempts);
+    assert_eq!(gaps.len(), 12);
+    for (n, gap) in gaps.iter().enumerate() {
+        let plain = Duration::from_millis(250 << n.min(10)).min(Duration::from_secs(20));
+        assert!(*gap >= plain && *gap <= plain.mul_f64(1.5) + Duration::from_millis(2), "{n}: {gap:?}");
+    }
+    assert!(run.lines[0].ends_with("venue refuses the websocket: status 503"), "{:?}", run.lines);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_credentials_and_certificates_are_retried_once_a_minute() {
+    let unauthorised =
+        ConnectError::Unauthorised { host: "venue".into(), status: 401, html: false, retry_after: None };
+    let certificate = ConnectError::Dial(DialError::Tls {
+        host: "venue".into(),
+        source: std::io::Error::other("certificate expired"),
+    });
+    let run = run(VenueLimits::default(), vec![Err(unauthorised), Err(certificate)]).await;
+    assert!(gaps(&run.attempts).iter().all(|gap| (60..62).contains(&gap.as_secs())), "{:?}", run.attempts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_honoured() {
+    let run = run(VenueLimits::default(), vec![Err(refused(429, Some(Duration::from_secs(40))))]).await;
+    assert_eq!(gaps(&run.attempts)[0].as_secs(), 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_the_venue_closes_at_once_make_no_hot_loop() {
+    let mut venues = Vec::new();
+    let mut outcomes = Vec::new();
+    for _ in 0..40 {
+        let (socket, mut venue) = Venue::pair(1000);
+        venue.close(1000, "Inactive").await;
+        venues.push(venue);
+        outcomes.push(Ok(socket));
+    }
+    let limits = VenueLimits { new_connections_per_minute: 5, ..VenueLimits::default() };
+    let run = run(limits, outcomes).await;
+    assert_eq!(run.attempts.len(), 41);
+    for minute in run.attempts.windows(6) {
+        assert!(minute[5] - minute[0] >= Duration::from_secs(60), "six in a minute: {minute:?}");
+    }
+    assert_eq!(run.lines[..3], ["connected", "closed", "ended venue"]);
+    assert!(run.lines.iter().any(|line| line.starts_with("waiting")), "{:?}", run.lines);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_reconnect_everything_is_subscribed_again() {
+    let (first, mut venue_first) = Venue::pair(1000);
+    let (second, mut venue_second) = Venue::pair(1000);
+    let (run, ()) = tokio::join!(run(VenueLimits::default(), vec![Ok(first), Ok(second)]), async {
+        for venue in [&mut venue_first, &mut venue_second] {
+            venue.acknowledge("subscribe").await;
+            venue.fills().await;
+            venue.close(1000, "Expired").await;
+        }
+    });
+    let one = ["connected", "ack", "fills 0", "subscribed", "closed", "ended venue"];
+    assert_eq!(run.lines, [one, one].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_minute_of_data_starts_the_waits_anew() {
+    let (socket, mut venue) = Venue::pair(1000);
+    let mut outcomes: Vec<_> = (0..8).map(|_| Err(refused(503, None))).collect();
+    outcomes.push(Ok(socket));
+    let (run, ()) = tokio::join!(run(VenueLimits::default(), outcomes), async {
+        venue.acknowledge("subscribe").await;
+        venue.fills().await;
+        let _ = tokio::time::timeout(Duration::from_secs(31), venue.answer_pings()).await;
+        venue.fills().await;
+        venue.close(1000, "Expired").await;
+    });
+    let [.., connected, last] = run.attempts[..] else { panic!("{:?}", run.attempts) };
+    assert!(last - connected < Duration::from_secs(33), "a quarter of a second after 31 s of data");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stop_ends_a_listener_that_waits() {
+    let control = Control::new(SessionConfig::default());
+    let outcome = Err(refused(429, Some(Duration::from_secs(3000))));
+    let script = Script {
+        outcomes: RefCell::new([outcome].into()),
+        attempts: Rc::default(),
+        start: clock::now(),
+        control: control.clone(),
+    };
+    let start = clock::now();
+    let egress = Egress::new(&VenueLimits::default());
+    let listener =
+        Listener::new(script, control.clone(), egress, Recorder::default(), ListenerConfig::default());
+    let (recorder, ()) = tokio::join!(listener.run(), async {
+        sleep(Duration::from_secs(10)).await;
+        control.stop();
+    });
+    assert_eq!(clock::now() - start, Duration::from_secs(10));
+    assert_eq!(recorder.lines.len(), 1);
+}
