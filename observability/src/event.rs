@@ -54,7 +54,11 @@ pub trait Event<const N: usize> {
     fn log(&self, counted: Counted);
 }
 
-/// Proof that an event was counted.
+/// Proof that an event was counted; nobody else can make one.
+///
+/// ```compile_fail,E0423
+/// let counted = observability::event::Counted(());
+/// ```
 #[derive(Debug)]
 pub struct Counted(());
 

@@ -11,6 +11,9 @@ use std::{
 
 use crate::metrics::Gauge;
 
+/// The reason a latch is born with.
+const STARTING: &str = "starting";
+
 /// The latches of all parts. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness(Arc<Shared>);
@@ -52,7 +55,7 @@ impl Readiness {
         latches.next += 1;
         drop(latches);
         let latch = Latch { id, name: name.to_owned(), shared: Arc::clone(&self.0) };
-        latch.hold("starting");
+        latch.hold(STARTING);
         latch
     }
 
@@ -138,6 +141,8 @@ impl Shared {
         drop(latches);
         match first {
             None if !before => tracing::info!("ready"),
+            // A part that begins is no alarm.
+            Some((part, reason)) if before && reason == STARTING => tracing::info!(part, reason, "not ready"),
             Some((part, reason)) if before => tracing::warn!(part, reason, "not ready"),
             _ => {}
         }
