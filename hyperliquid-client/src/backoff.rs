@@ -75,7 +75,8 @@ impl Backoff {
     #[must_use = "wait this long before connecting again"]
     pub fn after_failure(&mut self) -> Duration {
         self.data_since = None;
-        let doubled = self.config.initial.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
+        let doubled =
+            self.config.initial.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
         self.failures = self.failures.saturating_add(1);
         let wait = doubled.min(self.config.max);
         wait.saturating_add(wait.mul_f64(self.rng.unit() * self.config.jitter))

@@ -1,6 +1,6 @@
 //! Hyperliquid's WebSocket and info API: a protocol half without I/O or clock, an I/O half, a simulated venue.
 //!
-//! The protocol half is everything but [`io`](#the-two-halves) and `sim`. It is plain state machines and pure
+//! The protocol half is everything but `io` and `sim`. It is plain state machines and pure
 //! functions: bytes and `now` go in, values come out. It opens no socket, reads no clock and builds without tokio.
 //!
 //! # The two halves

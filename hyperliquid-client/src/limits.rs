@@ -69,7 +69,11 @@ impl InfoCost {
     /// Weight of an answer of `rows` rows, a started twenty counted whole.
     #[must_use]
     pub const fn of_rows(self, rows: u32) -> u32 {
-        if self.rows_per_weight == 0 { self.base } else { self.base.saturating_add(rows.div_ceil(self.rows_per_weight)) }
+        if self.rows_per_weight == 0 {
+            self.base
+        } else {
+            self.base.saturating_add(rows.div_ceil(self.rows_per_weight))
+        }
     }
 
     /// Weight of a full answer: what must be free before asking (120 for a page).

@@ -57,7 +57,9 @@ pub struct SpentWeight {
 
 /// Why a budget cannot be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("an info weight of {per_minute} a minute with {reserved} reserved leaves less than {needed}, one page of fills")]
+#[error(
+    "an info weight of {per_minute} a minute with {reserved} reserved leaves less than {needed}, one page of fills"
+)]
 pub struct LimitTooSmall {
     /// The limit.
     pub per_minute: u32,
@@ -105,13 +107,15 @@ impl WeightBudget {
     }
 
     /// The answer came with so many rows: the charge becomes its true cost, spent now.
+    #[expect(clippy::needless_pass_by_value, reason = "a ticket is settled once")]
     pub fn settle(&mut self, ticket: WeightTicket, cost: InfoCost, rows: u32, now: Instant) {
-        self.date(ticket, Some(cost.of_rows(rows)), now);
+        self.date(ticket.id, Some(cost.of_rows(rows)), now);
     }
 
     /// The request failed, or its answer could not be read: the full charge counts from now.
+    #[expect(clippy::needless_pass_by_value, reason = "a ticket is settled once")]
     pub fn settle_failed(&mut self, ticket: WeightTicket, now: Instant) {
-        self.date(ticket, None, now);
+        self.date(ticket.id, None, now);
     }
 
     /// The venue said 429: nothing is asked before `retry_after` has passed (a minute when it names none).
@@ -151,8 +155,7 @@ impl WeightBudget {
         }
     }
 
-    fn date(&mut self, ticket: WeightTicket, truth: Option<u32>, now: Instant) {
-        let WeightTicket { id } = ticket;
+    fn date(&mut self, id: u64, truth: Option<u32>, now: Instant) {
         match self.charges.iter_mut().find(|charge| charge.id == id) {
             Some(charge) => {
                 charge.weight = truth.unwrap_or(charge.weight);
@@ -172,7 +175,8 @@ impl WeightBudget {
 
     /// When `over` of what counts now will have lapsed.
     fn free_at(&self, over: u32, now: Instant) -> Instant {
-        let mut by_end: Vec<(Instant, u32)> = self.charges.iter().map(|charge| (charge.until, charge.weight)).collect();
+        let mut by_end: Vec<(Instant, u32)> =
+            self.charges.iter().map(|charge| (charge.until, charge.weight)).collect();
         by_end.sort_unstable();
         let mut freed = 0_u32;
         let enough = by_end.into_iter().find(|(_, weight)| {

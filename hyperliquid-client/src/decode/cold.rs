@@ -41,8 +41,11 @@ pub(super) fn values<'a, T: Deserialize<'a>>(
 pub(super) fn read<'a, T: Deserialize<'a>>(raw: &'a [u8], name: &'static str) -> Row<'a, T> {
     serde_json::from_slice(raw).map_err(|error| {
         let detail = shown(&error.to_string(), 120);
-        let reason =
-            if detail.starts_with("missing field") { RowReason::MissingField(name) } else { RowReason::WrongType(name) };
+        let reason = if detail.starts_with("missing field") {
+            RowReason::MissingField(name)
+        } else {
+            RowReason::WrongType(name)
+        };
         RowRefusal { reason, detail, raw }
     })
 }

@@ -68,7 +68,8 @@ impl<'t, 'a> Cursor<'t, 'a> {
     pub(super) fn skip(&mut self, item: Item<'a>) -> Option<()> {
         let (Node::Object { count, .. } | Node::Array { count, .. }) = item.node else { return Some(()) };
         let (children, nodes) = self.nodes.split_at_checked(count)?;
-        let marks: usize = children.iter().map(own_marks).sum::<usize>() + own_marks(&item.node).checked_sub(1)?;
+        let marks: usize =
+            children.iter().map(own_marks).sum::<usize>() + own_marks(&item.node).checked_sub(1)?;
         self.nodes = nodes;
         self.marks = self.marks.get(marks..)?;
         Some(())
@@ -95,7 +96,9 @@ impl<'t, 'a> Cursor<'t, 'a> {
             Node::Static(StaticNode::I64(_) | StaticNode::U64(_) | StaticNode::F64(_)) => {
                 std::str::from_utf8(self.raw_of(item)?).ok()
             }
-            Node::Static(StaticNode::Bool(_) | StaticNode::Null) | Node::Object { .. } | Node::Array { .. } => None,
+            Node::Static(StaticNode::Bool(_) | StaticNode::Null)
+            | Node::Object { .. }
+            | Node::Array { .. } => None,
         }
     }
 }

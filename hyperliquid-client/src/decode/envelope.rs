@@ -27,7 +27,9 @@ impl Stop {
 
     pub(super) fn named(self, raw: &[u8]) -> FrameError {
         match self {
-            Self::Lost => FrameError::NotJson { detail: format!("the parser lost its way in {} bytes", raw.len()) },
+            Self::Lost => {
+                FrameError::NotJson { detail: format!("the parser lost its way in {} bytes", raw.len()) }
+            }
             Self::Shape(shape) => {
                 let (channel, reason, detail) = *shape;
                 FrameError::Shape { channel, reason, detail }
@@ -86,7 +88,7 @@ fn message<'a>(channel: &'a str, mut cursor: Cursor<'_, 'a>, drift: &mut Drift<'
             let (user, is_snapshot, rows) = batch(channel, "twapSliceFills", cursor, data, drift)?;
             Frame::TwapFills(TwapFillsFrame { user, is_snapshot, rows })
         }
-        "user" => Frame::UserEvents(user_events(cursor, data, drift)?),
+        "user" => Frame::UserEvents(Box::new(user_events(cursor, data, drift)?)),
         "orderUpdates" => Frame::OrderUpdates(list(channel, "data", cursor, data, drift)?),
         "trades" => Frame::Trades(list(channel, "data", cursor, data, drift)?),
         "clearinghouseState" => one_state(cursor, data)?,
@@ -96,7 +98,7 @@ fn message<'a>(channel: &'a str, mut cursor: Cursor<'_, 'a>, drift: &mut Drift<'
             let Node::String(text) = data.node else {
                 return Err(Stop::shape(channel, RowReason::WrongType("data"), "found no string"));
             };
-            Frame::VenueError(VenueError::classify(text))
+            Frame::VenueError(Box::new(VenueError::classify(text)))
         }
         "pong" => Frame::Pong,
         "post" => post(cursor, data)?,
@@ -170,7 +172,11 @@ fn batch<'a, T: ReadRow<'a>>(
     Ok((need(channel, user, "user")?, is_snapshot.unwrap_or(false), need(channel, rows, name)?))
 }
 
-fn user_events<'a>(cursor: &mut Cursor<'_, 'a>, data: Item<'a>, drift: &mut Drift<'a>) -> Read<UserEvents<'a>> {
+fn user_events<'a>(
+    cursor: &mut Cursor<'_, 'a>,
+    data: Item<'a>,
+    drift: &mut Drift<'a>,
+) -> Read<UserEvents<'a>> {
     const CHANNEL: &str = "user";
     let mut events = UserEvents::default();
     each(CHANNEL, cursor, data, |key, item, cursor| {
@@ -247,13 +253,21 @@ fn state_pair<'a>(cursor: &mut Cursor<'_, 'a>) -> Option<Row<'a, DexState<'a>>> 
     let inside = cursor.clone();
     cursor.skip(pair)?;
     let refused = |detail: &str, raw| {
-        Err(RowRefusal { reason: RowReason::WrongType("clearinghouseStates"), detail: detail.to_owned(), raw })
+        Err(RowRefusal {
+            reason: RowReason::WrongType("clearinghouseStates"),
+            detail: detail.to_owned(),
+            raw,
+        })
     };
-    let Node::Array { len: 2, .. } = pair.node else { return Some(refused("found no pair", cursor.raw_of(pair)?)) };
+    let Node::Array { len: 2, .. } = pair.node else {
+        return Some(refused("found no pair", cursor.raw_of(pair)?));
+    };
     let mut inside = inside;
     let dex = inside.value()?;
     inside.skip(dex)?;
-    let Node::String(dex) = dex.node else { return Some(refused("the dex is no string", cursor.raw_of(pair)?)) };
+    let Node::String(dex) = dex.node else {
+        return Some(refused("the dex is no string", cursor.raw_of(pair)?));
+    };
     inside.separator()?;
     let state = inside.value()?;
     let read = cold::value(&mut inside, state, "clearinghouseState")?;
@@ -278,7 +292,7 @@ fn ack<'a>(cursor: &mut Cursor<'_, 'a>, data: Item<'a>) -> Read<Frame<'a>> {
         "unsubscribe" => AckMethod::Unsubscribe,
         other => AckMethod::Other(other),
     };
-    Ok(Frame::Ack { method, echo: need(CHANNEL, echo, "subscription")? })
+    Ok(Frame::Ack { method, echo: Box::new(need(CHANNEL, echo, "subscription")?) })
 }
 
 fn post<'a>(cursor: &mut Cursor<'_, 'a>, data: Item<'a>) -> Read<Frame<'a>> {

@@ -42,7 +42,7 @@ pub enum Frame<'a> {
     /// `userTwapSliceFills`.
     TwapFills(TwapFillsFrame<'a>),
     /// `user` (subscribed as `userEvents`); names no account.
-    UserEvents(UserEvents<'a>),
+    UserEvents(Box<UserEvents<'a>>),
     /// `orderUpdates`; names no account.
     OrderUpdates(Vec<Row<'a, OrderUpdate<'a>>>),
     /// `trades`.
@@ -66,10 +66,10 @@ pub enum Frame<'a> {
         /// What is acknowledged.
         method: AckMethod<'a>,
         /// The normalised echo.
-        echo: SubscriptionEcho<'a>,
+        echo: Box<SubscriptionEcho<'a>>,
     },
     /// `error`.
-    VenueError(VenueError<'a>),
+    VenueError(Box<VenueError<'a>>),
     /// `pong`.
     Pong,
     /// `post`: an info answer over the socket.

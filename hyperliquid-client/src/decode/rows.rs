@@ -14,24 +14,26 @@ pub(super) trait ReadRow<'a>: Sized {
     /// What the row is called when it is not even an object.
     const NAME: &'static str;
 
-    fn read(cursor: &mut Cursor<'_, 'a>, row: Item<'a>, len: usize, drift: &mut Drift<'a>) -> Option<Read<'a, Self>>;
-}
-
-/// A row and its bytes.
-pub(super) struct Read<'a, T> {
-    row: Result<T, Refused>,
-    raw: &'a [u8],
+    fn read(
+        cursor: &mut Cursor<'_, 'a>,
+        row: Item<'a>,
+        len: usize,
+        drift: &mut Drift<'a>,
+    ) -> Option<Row<'a, Self>>;
 }
 
 /// One row at the cursor, whatever is there.
-pub(super) fn row<'a, T: ReadRow<'a>>(cursor: &mut Cursor<'_, 'a>, drift: &mut Drift<'a>) -> Option<Row<'a, T>> {
+#[inline]
+pub(super) fn row<'a, T: ReadRow<'a>>(
+    cursor: &mut Cursor<'_, 'a>,
+    drift: &mut Drift<'a>,
+) -> Option<Row<'a, T>> {
     let item = cursor.value()?;
     let Node::Object { len, .. } = item.node else {
         cursor.skip(item)?;
         return Some(Err(not_an_object(T::NAME, cursor.raw_of(item)?)));
     };
-    let read = T::read(cursor, item, len, drift)?;
-    Some(read.row.map_err(|refusal| refusal_of(*refusal, read.raw)))
+    T::read(cursor, item, len, drift)
 }
 
 #[cold]
@@ -40,7 +42,9 @@ fn not_an_object<'a>(name: &'static str, raw: &'a [u8]) -> RowRefusal<'a> {
 }
 
 #[cold]
-fn refusal_of((reason, detail): (RowReason, String), raw: &[u8]) -> RowRefusal<'_> {
+#[expect(clippy::boxed_local, reason = "refusals travel boxed, so that the good path moves one word")]
+fn refusal_of(refusal: Refused, raw: &[u8]) -> RowRefusal<'_> {
+    let (reason, detail) = *refusal;
     RowRefusal { reason, detail, raw }
 }
 
@@ -203,14 +207,20 @@ fn liquidation<'a>(
         return Some(Err(refused(RowReason::WrongType("liquidation"), "found no object")));
     };
     let (mut user, mut mark_px, mut method) = (None, None, None);
-    let (outcome, _) = fields(cursor, item, len, |_| false, |key, item, cursor| {
-        Some(match key {
-            "liquidatedUser" => field::maybe_text(&mut user, item, "liquidation.liquidatedUser"),
-            "markPx" => field::figure(&mut mark_px, item, cursor, "liquidation.markPx"),
-            "method" => field::text(&mut method, item, "liquidation.method"),
-            _ => Ok(()),
-        })
-    })?;
+    let (outcome, _) = fields(
+        cursor,
+        item,
+        len,
+        |_| false,
+        |key, item, cursor| {
+            Some(match key {
+                "liquidatedUser" => field::maybe_text(&mut user, item, "liquidation.liquidatedUser"),
+                "markPx" => field::figure(&mut mark_px, item, cursor, "liquidation.markPx"),
+                "method" => field::text(&mut method, item, "liquidation.method"),
+                _ => Ok(()),
+            })
+        },
+    )?;
     Some(outcome.and_then(|()| {
         Ok(Some(Liquidation {
             liquidated_user: user,
@@ -224,86 +234,117 @@ impl<'a> ReadRow<'a> for Fill<'a> {
     const NAME: &'static str = "fill";
 
     #[inline]
-    fn read(cursor: &mut Cursor<'_, 'a>, row: Item<'a>, len: usize, drift: &mut Drift<'a>) -> Option<Read<'a, Self>> {
+    fn read(
+        cursor: &mut Cursor<'_, 'a>,
+        row: Item<'a>,
+        len: usize,
+        drift: &mut Drift<'a>,
+    ) -> Option<Row<'a, Self>> {
         let mut slots = FillSlots::default();
-        let (outcome, raw) = fields(cursor, row, len, |key| key == "liquidation", |key, item, cursor| {
-            slots.take(key, item, cursor, drift)
-        })?;
-        let row = match outcome {
-            Ok(()) => slots.finish(raw, drift),
-            Err(refusal) => Err(refusal),
-        };
-        Some(Read { row, raw })
+        let (outcome, raw) = fields(
+            cursor,
+            row,
+            len,
+            |key| key == "liquidation",
+            |key, item, cursor| slots.take(key, item, cursor, drift),
+        )?;
+        Some(match outcome.and_then(|()| slots.finish(raw, drift)) {
+            Ok(fill) => Ok(fill),
+            Err(refusal) => Err(refusal_of(refusal, raw)),
+        })
     }
 }
 
 impl<'a> ReadRow<'a> for TwapFill<'a> {
     const NAME: &'static str = "twapSliceFill";
 
-    fn read(cursor: &mut Cursor<'_, 'a>, row: Item<'a>, len: usize, drift: &mut Drift<'a>) -> Option<Read<'a, Self>> {
+    fn read(
+        cursor: &mut Cursor<'_, 'a>,
+        row: Item<'a>,
+        len: usize,
+        drift: &mut Drift<'a>,
+    ) -> Option<Row<'a, Self>> {
         let (mut slice, mut twap_id) = (None, None);
-        let (outcome, raw) = fields(cursor, row, len, |key| key == "fill", |key, item, cursor| {
-            Some(match key {
-                "fill" => {
-                    let Node::Object { len, .. } = item.node else {
-                        cursor.skip(item)?;
-                        return Some(Err(refused(RowReason::WrongType("fill"), "found no object")));
-                    };
-                    match Fill::read(cursor, item, len, drift)?.row {
-                        Ok(fill) => field::put(&mut slice, fill, "fill"),
-                        Err(refusal) => Err(refusal),
+        let (outcome, raw) = fields(
+            cursor,
+            row,
+            len,
+            |key| key == "fill",
+            |key, item, cursor| {
+                Some(match key {
+                    "fill" => {
+                        let Node::Object { len, .. } = item.node else {
+                            cursor.skip(item)?;
+                            return Some(Err(refused(RowReason::WrongType("fill"), "found no object")));
+                        };
+                        match Fill::read(cursor, item, len, drift)? {
+                            Ok(fill) => field::put(&mut slice, fill, "fill"),
+                            Err(refusal) => Err(refused(refusal.reason, refusal.detail)),
+                        }
                     }
-                }
-                "twapId" => field::uint(&mut twap_id, item, "twapId"),
-                _ => {
-                    note_field(drift, key);
-                    Ok(())
-                }
-            })
-        })?;
+                    "twapId" => field::uint(&mut twap_id, item, "twapId"),
+                    _ => {
+                        note_field(drift, key);
+                        Ok(())
+                    }
+                })
+            },
+        )?;
         let row = outcome.and_then(|()| {
             let fill: Fill<'a> = required(slice, "fill")?;
             Ok(Self { fill: Fill { raw, ..fill }, twap_id: required(twap_id, "twapId")? })
         });
-        Some(Read { row, raw })
+        Some(row.map_err(|refusal| refusal_of(refusal, raw)))
     }
 }
 
 impl<'a> ReadRow<'a> for Trade<'a> {
     const NAME: &'static str = "trade";
 
-    fn read(cursor: &mut Cursor<'_, 'a>, row: Item<'a>, len: usize, drift: &mut Drift<'a>) -> Option<Read<'a, Self>> {
-        let (mut coin, mut side, mut px, mut sz, mut time, mut hash, mut tid) = (None, None, None, None, None, None, None);
+    fn read(
+        cursor: &mut Cursor<'_, 'a>,
+        row: Item<'a>,
+        len: usize,
+        drift: &mut Drift<'a>,
+    ) -> Option<Row<'a, Self>> {
+        let (mut coin, mut side, mut px, mut sz, mut time, mut hash, mut tid) =
+            (None, None, None, None, None, None, None);
         let (mut buyer, mut seller) = (None, None);
-        let (outcome, raw) = fields(cursor, row, len, |key| key == "users", |key, item, cursor| {
-            Some(match key {
-                "coin" => field::text(&mut coin, item, "coin"),
-                "side" => field::side(&mut side, item, "side"),
-                "px" => field::magnitude(&mut px, item, "px"),
-                "sz" => field::magnitude(&mut sz, item, "sz"),
-                "time" => field::uint(&mut time, item, "time"),
-                "hash" => field::text(&mut hash, item, "hash"),
-                "tid" => field::uint(&mut tid, item, "tid"),
-                "users" => {
-                    let Node::Array { len: 2, .. } = item.node else {
-                        cursor.skip(item)?;
-                        return Some(Err(refused(RowReason::WrongType("users"), "found no pair")));
-                    };
-                    let mut pair = Ok(());
-                    for slot in [&mut buyer, &mut seller] {
-                        let user = cursor.value()?;
-                        cursor.skip(user)?;
-                        cursor.separator()?;
-                        pair = pair.and_then(|()| field::address(slot, user, "users"));
+        let (outcome, raw) = fields(
+            cursor,
+            row,
+            len,
+            |key| key == "users",
+            |key, item, cursor| {
+                Some(match key {
+                    "coin" => field::text(&mut coin, item, "coin"),
+                    "side" => field::side(&mut side, item, "side"),
+                    "px" => field::magnitude(&mut px, item, "px"),
+                    "sz" => field::magnitude(&mut sz, item, "sz"),
+                    "time" => field::uint(&mut time, item, "time"),
+                    "hash" => field::text(&mut hash, item, "hash"),
+                    "tid" => field::uint(&mut tid, item, "tid"),
+                    "users" => {
+                        let Node::Array { len: 2, .. } = item.node else {
+                            cursor.skip(item)?;
+                            return Some(Err(refused(RowReason::WrongType("users"), "found no pair")));
+                        };
+                        let mut pair = Ok(());
+                        for slot in [&mut buyer, &mut seller] {
+                            let user = cursor.value()?;
+                            cursor.skip(user)?;
+                            cursor.separator()?;
+                            pair = pair.and_then(|()| field::address(slot, user, "users"));
+                        }
+                        pair
                     }
-                    pair
-                }
-                _ => {
-                    note_field(drift, key);
-                    Ok(())
-                }
-            })
-        })?;
+                    _ => {
+                        note_field(drift, key);
+                        Ok(())
+                    }
+                })
+            },
+        )?;
         let row = outcome.and_then(|()| {
             Ok(Self {
                 coin: required(coin, "coin")?,
@@ -318,29 +359,40 @@ impl<'a> ReadRow<'a> for Trade<'a> {
                 raw,
             })
         });
-        Some(Read { row, raw })
+        Some(row.map_err(|refusal| refusal_of(refusal, raw)))
     }
 }
 
 impl<'a> ReadRow<'a> for OrderUpdate<'a> {
     const NAME: &'static str = "orderUpdate";
 
-    fn read(cursor: &mut Cursor<'_, 'a>, row: Item<'a>, len: usize, drift: &mut Drift<'a>) -> Option<Read<'a, Self>> {
+    fn read(
+        cursor: &mut Cursor<'_, 'a>,
+        row: Item<'a>,
+        len: usize,
+        drift: &mut Drift<'a>,
+    ) -> Option<Row<'a, Self>> {
         let (mut inner, mut status, mut status_timestamp) = (None, None, None);
-        let (outcome, raw) = fields(cursor, row, len, |key| key == "order", |key, item, cursor| {
-            Some(match key {
-                "order" => match order(item, cursor, drift)? {
-                    Ok(found) => field::put(&mut inner, found, "order"),
-                    Err(refusal) => Err(refusal),
-                },
-                "status" => field::text(&mut status, item, "status"),
-                "statusTimestamp" => field::uint(&mut status_timestamp, item, "statusTimestamp"),
-                _ => {
-                    note_field(drift, key);
-                    Ok(())
-                }
-            })
-        })?;
+        let (outcome, raw) = fields(
+            cursor,
+            row,
+            len,
+            |key| key == "order",
+            |key, item, cursor| {
+                Some(match key {
+                    "order" => match order(item, cursor, drift)? {
+                        Ok(found) => field::put(&mut inner, found, "order"),
+                        Err(refusal) => Err(refusal),
+                    },
+                    "status" => field::text(&mut status, item, "status"),
+                    "statusTimestamp" => field::uint(&mut status_timestamp, item, "statusTimestamp"),
+                    _ => {
+                        note_field(drift, key);
+                        Ok(())
+                    }
+                })
+            },
+        )?;
         let row = outcome.and_then(|()| {
             Ok(Self {
                 order: required(inner, "order")?,
@@ -349,7 +401,7 @@ impl<'a> ReadRow<'a> for OrderUpdate<'a> {
                 raw,
             })
         });
-        Some(Read { row, raw })
+        Some(row.map_err(|refusal| refusal_of(refusal, raw)))
     }
 }
 
@@ -364,23 +416,29 @@ fn order<'a>(
     };
     let (mut coin, mut side, mut limit_px, mut sz, mut orig_sz) = (None, None, None, None, None);
     let (mut oid, mut timestamp, mut cloid, mut reduce_only) = (None, None, None, None);
-    let (outcome, _) = fields(cursor, item, len, |_| false, |key, item, _| {
-        Some(match key {
-            "coin" => field::text(&mut coin, item, "order.coin"),
-            "side" => field::side(&mut side, item, "order.side"),
-            "limitPx" => field::magnitude(&mut limit_px, item, "order.limitPx"),
-            "sz" => field::magnitude(&mut sz, item, "order.sz"),
-            "origSz" => field::magnitude(&mut orig_sz, item, "order.origSz"),
-            "oid" => field::uint(&mut oid, item, "order.oid"),
-            "timestamp" => field::uint(&mut timestamp, item, "order.timestamp"),
-            "cloid" => field::maybe_text(&mut cloid, item, "order.cloid"),
-            "reduceOnly" => field::flag(&mut reduce_only, item, "order.reduceOnly"),
-            _ => {
-                note_field(drift, key);
-                Ok(())
-            }
-        })
-    })?;
+    let (outcome, _) = fields(
+        cursor,
+        item,
+        len,
+        |_| false,
+        |key, item, _| {
+            Some(match key {
+                "coin" => field::text(&mut coin, item, "order.coin"),
+                "side" => field::side(&mut side, item, "order.side"),
+                "limitPx" => field::magnitude(&mut limit_px, item, "order.limitPx"),
+                "sz" => field::magnitude(&mut sz, item, "order.sz"),
+                "origSz" => field::magnitude(&mut orig_sz, item, "order.origSz"),
+                "oid" => field::uint(&mut oid, item, "order.oid"),
+                "timestamp" => field::uint(&mut timestamp, item, "order.timestamp"),
+                "cloid" => field::maybe_text(&mut cloid, item, "order.cloid"),
+                "reduceOnly" => field::flag(&mut reduce_only, item, "order.reduceOnly"),
+                _ => {
+                    note_field(drift, key);
+                    Ok(())
+                }
+            })
+        },
+    )?;
     Some(outcome.and_then(|()| {
         Ok(Order {
             coin: required(coin, "order.coin")?,

@@ -109,7 +109,9 @@ fn blamed_field(row: &[u8]) -> Option<(RowReason, String)> {
         }
         let name = NUMBERS.into_iter().find(|name| name.as_bytes() == key)?;
         let text = String::from_utf8_lossy(value);
-        let digits_only = value.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E'));
+        let digits_only = value
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E'));
         let reason = match value.first()? {
             b'"' => RowReason::Malformed,
             b'0'..=b'9' | b'-' if digits_only => RowReason::NumberOutOfRange(name),
@@ -122,6 +124,19 @@ fn blamed_field(row: &[u8]) -> Option<(RowReason, String)> {
 
 /// Fields that hold numbers, in any kind of row.
 const NUMBERS: [&str; 15] = [
-    "px", "sz", "startPosition", "time", "oid", "tid", "fee", "closedPnl", "builderFee", "twapId", "limitPx", "origSz",
-    "timestamp", "statusTimestamp", "markPx",
+    "px",
+    "sz",
+    "startPosition",
+    "time",
+    "oid",
+    "tid",
+    "fee",
+    "closedPnl",
+    "builderFee",
+    "twapId",
+    "limitPx",
+    "origSz",
+    "timestamp",
+    "statusTimestamp",
+    "markPx",
 ];

@@ -120,7 +120,8 @@ mod tests {
         let expected: [&[u8]; 5] = [b"NaN", br#"{"a":"]\"}"}"#, b"[1,[2]]", br#""x""#, b"9e9999"];
         assert_eq!(parts, expected);
         let object = br#"{"a":1,"b" : nul ,"c":{}}"#;
-        let keys: Vec<_> = fields(object).unwrap().into_iter().map(|(key, range)| (key, &object[range])).collect();
+        let keys: Vec<_> =
+            fields(object).unwrap().into_iter().map(|(key, range)| (key, &object[range])).collect();
         let expected: Vec<(&[u8], &[u8])> = vec![(b"a", b"1"), (b"b", b"nul"), (b"c", b"{}")];
         assert_eq!(keys, expected);
     }

@@ -134,7 +134,8 @@ mod tests {
         assert_eq!(read.universe.len(), 2);
         assert!(read.universe[1].is_delisted && !read.universe[0].is_delisted);
 
-        let dexs = perp_dexs(br#"[null,{"name":"xyz","fullName":"XYZ","deployer":"0x1","other":{}}]"#).unwrap();
+        let dexs =
+            perp_dexs(br#"[null,{"name":"xyz","fullName":"XYZ","deployer":"0x1","other":{}}]"#).unwrap();
         assert!(dexs[0].is_none());
         assert_eq!(dexs[1].as_ref().unwrap().name, "xyz");
 

@@ -8,6 +8,7 @@ mod answer;
 mod request;
 
 pub use answer::{
-    AnswerError, Meta, PerpAsset, PerpDex, SpotMeta, SpotPair, SpotToken, account_state, meta, perp_dexs, spot_meta,
+    AnswerError, Meta, PerpAsset, PerpDex, SpotMeta, SpotPair, SpotToken, account_state, meta, perp_dexs,
+    spot_meta,
 };
 pub use request::InfoRequest;

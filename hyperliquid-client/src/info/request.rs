@@ -79,7 +79,9 @@ impl InfoRequest {
             Self::UserTwapSliceFills { user } => format!(r#"{{"type":"{kind}","user":"{user}"}}"#),
             Self::UserFillsByTime { user, start_ms, end_ms } => {
                 let end = end_field(*end_ms);
-                format!(r#"{{"type":"{kind}","user":"{user}","startTime":{start_ms}{end},"aggregateByTime":false}}"#)
+                format!(
+                    r#"{{"type":"{kind}","user":"{user}","startTime":{start_ms}{end},"aggregateByTime":false}}"#
+                )
             }
             Self::UserTwapSliceFillsByTime { user, start_ms, end_ms } => {
                 let end = end_field(*end_ms);

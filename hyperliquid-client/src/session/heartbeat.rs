@@ -56,12 +56,19 @@ impl Heartbeat {
             Some(sent) if !self.told_pong => Some((sent + config.pong_timeout, TimeoutReason::Pong)),
             Some(_) => None,
         };
-        let stale = (!self.told_stale).then_some((self.last_frame + config.stale_after, TimeoutReason::Stale));
-        let replace = (!self.told_replace).then_some((self.connected_at + config.replace_after, TimeoutReason::Replace));
+        let stale =
+            (!self.told_stale).then_some((self.last_frame + config.stale_after, TimeoutReason::Stale));
+        let replace = (!self.told_replace)
+            .then_some((self.connected_at + config.replace_after, TimeoutReason::Replace));
         [ping, stale, replace].into_iter().flatten()
     }
 
-    pub(super) fn on_timeout(&mut self, config: &SessionConfig, now: Instant, events: &mut VecDeque<SessionEvent>) {
+    pub(super) fn on_timeout(
+        &mut self,
+        config: &SessionConfig,
+        now: Instant,
+        events: &mut VecDeque<SessionEvent>,
+    ) {
         if let Some(sent) = self.awaiting_pong
             && !self.told_pong
             && now >= sent + config.pong_timeout

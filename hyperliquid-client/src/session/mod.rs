@@ -72,7 +72,7 @@ impl Session {
     /// The socket is open: everything asked for is subscribed anew.
     pub fn handle_connected(&mut self, now: Instant) {
         self.heartbeat = Some(Heartbeat::started(now));
-        self.entries.retain(|entry| !entry.leaving);
+        self.entries.retain(|entry| !entry.leaving || entry.again);
         self.entries.iter_mut().for_each(Entry::forget);
         (self.waiting_until, self.waiting_told) = (None, false);
     }
@@ -80,9 +80,12 @@ impl Session {
     /// The socket is gone. Nothing more is sent until the next `handle_connected`.
     pub fn handle_closed(&mut self, reason: CloseReason, now: Instant) {
         let Some(heartbeat) = self.heartbeat.take() else { return };
-        self.entries.retain(|entry| !entry.leaving);
+        self.entries.retain(|entry| !entry.leaving || entry.again);
         self.entries.iter_mut().for_each(Entry::forget);
-        self.events.push_back(SessionEvent::Closed { reason, age: now.saturating_duration_since(heartbeat.connected_at) });
+        self.events.push_back(SessionEvent::Closed {
+            reason,
+            age: now.saturating_duration_since(heartbeat.connected_at),
+        });
     }
 
     /// Asks for a subscription; asking twice changes nothing. It is sent as soon as the connection and the budget allow.
@@ -156,7 +159,8 @@ impl Session {
     /// Evidence from elsewhere (another listener, an account state) that this subscription should have brought something. When nothing
     /// comes on it within `patience`, [`SessionEvent::SubscriptionStale`] follows. Evidence while earlier evidence stands is not needed.
     pub fn expect_data(&mut self, subscription: &Subscription, patience: Duration, now: Instant) {
-        let entry = self.entries.iter_mut().find(|entry| entry.subscription == *subscription && !entry.leaving);
+        let entry =
+            self.entries.iter_mut().find(|entry| entry.subscription == *subscription && !entry.leaving);
         if let Some(entry) = entry
             && matches!(entry.state, State::Live)
         {
@@ -173,7 +177,8 @@ impl Session {
     /// Whether everything asked for is either live or refused.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.heartbeat.is_some() && self.entries.iter().all(|entry| entry.is_live() || matches!(entry.state, State::Refused))
+        self.heartbeat.is_some()
+            && self.entries.iter().all(|entry| entry.is_live() || matches!(entry.state, State::Refused))
     }
 
     /// The next text to send, if any. Call it until it answers `None`.
@@ -206,14 +211,17 @@ impl Session {
     #[must_use = "arm a timer for this instant, then call `handle_timeout`"]
     pub fn poll_timeout(&self) -> Option<(Instant, TimeoutReason)> {
         let heartbeat = self.heartbeat.as_ref()?;
-        let acks = self.entries.iter().filter_map(Entry::deadline).map(|at| (at, TimeoutReason::Acknowledgement));
-        let owed = self.entries.iter().filter_map(|entry| Some((entry.owed?.1, TimeoutReason::SubscriptionData)));
+        let acks =
+            self.entries.iter().filter_map(Entry::deadline).map(|at| (at, TimeoutReason::Acknowledgement));
+        let owed =
+            self.entries.iter().filter_map(|entry| Some((entry.owed?.1, TimeoutReason::SubscriptionData)));
         let budget = self.waiting_until.map(|at| (at, TimeoutReason::MessageBudget));
         // A ping that waits for the budget is due when the budget is.
-        let heart = heartbeat.deadlines(&self.config).map(|(at, reason)| match (reason, self.waiting_until) {
-            (TimeoutReason::Ping, Some(free_at)) => (at.max(free_at), reason),
-            _ => (at, reason),
-        });
+        let heart =
+            heartbeat.deadlines(&self.config).map(|(at, reason)| match (reason, self.waiting_until) {
+                (TimeoutReason::Ping, Some(free_at)) => (at.max(free_at), reason),
+                _ => (at, reason),
+            });
         acks.chain(owed).chain(budget).chain(heart).min_by_key(|(at, _)| *at)
     }
 
@@ -251,7 +259,9 @@ impl Session {
     }
 
     fn on_subscribed(&mut self, echo: &SubscriptionEcho<'_>, already: bool, now: Instant) {
-        let Some(entry) = self.entries.iter_mut().find(|entry| !entry.leaving && entry.subscription.matches(echo)) else {
+        let Some(entry) =
+            self.entries.iter_mut().find(|entry| !entry.leaving && entry.subscription.matches(echo))
+        else {
             return;
         };
         if let Some(sent_at) = entry.acknowledge() {
@@ -261,7 +271,9 @@ impl Session {
     }
 
     fn on_unsubscribed(&mut self, echo: &SubscriptionEcho<'_>) {
-        let Some(at) = self.entries.iter().position(|entry| entry.leaving && entry.subscription.matches(echo)) else {
+        let Some(at) =
+            self.entries.iter().position(|entry| entry.leaving && entry.subscription.matches(echo))
+        else {
             return;
         };
         let mut entry = self.entries.remove(at);
@@ -277,15 +289,22 @@ impl Session {
             VenueErrorKind::AlreadySubscribed(Some(echo)) => self.on_subscribed(echo, true, now),
             VenueErrorKind::AlreadyUnsubscribed(Some(echo)) => self.on_unsubscribed(echo),
             VenueErrorKind::InvalidSubscription(Some(echo)) => {
-                let at = self.entries.iter().position(|entry| entry.is_pending() && entry.subscription.matches(echo));
+                let at = self
+                    .entries
+                    .iter()
+                    .position(|entry| entry.is_pending() && entry.subscription.matches(echo));
                 self.refuse(at, Refusal::Invalid, error.text);
             }
             VenueErrorKind::UnreadableRequest(request) => {
-                let at = self.entries.iter().position(|entry| entry.is_pending() && entry.was_sent_as(request));
+                let at =
+                    self.entries.iter().position(|entry| entry.is_pending() && entry.was_sent_as(request));
                 self.refuse(at, Refusal::Invalid, error.text);
             }
             VenueErrorKind::TooManyUsers { limit } => {
-                let at = self.entries.iter().position(|entry| entry.is_pending() && entry.subscription.user().is_some());
+                let at = self
+                    .entries
+                    .iter()
+                    .position(|entry| entry.is_pending() && entry.subscription.user().is_some());
                 self.refuse(at, Refusal::TooManyUsers { limit: *limit }, error.text);
             }
             VenueErrorKind::TooManySubscriptions { limit } => {

@@ -21,13 +21,21 @@ pub(super) struct Entry {
 pub(super) enum State {
     Unsent,
     /// Sent, not answered. `first` counts the time to the answer; `retried` is set when it may not be sent again.
-    Sent { first: Instant, deadline: Instant, retried: bool },
+    Sent {
+        first: Instant,
+        deadline: Instant,
+        retried: bool,
+    },
     /// Due to be sent a second time.
-    Retry { first: Instant },
+    Retry {
+        first: Instant,
+    },
     Live,
     Refused,
     /// Never answered; told. An answer after all still counts.
-    Silent { first: Instant },
+    Silent {
+        first: Instant,
+    },
 }
 
 impl Entry {
@@ -79,7 +87,8 @@ impl Entry {
 
     /// Answers when it was first sent, if this is the answer it waited for.
     pub(super) const fn acknowledge(&mut self) -> Option<Instant> {
-        let (State::Sent { first, .. } | State::Retry { first } | State::Silent { first }) = self.state else {
+        let (State::Sent { first, .. } | State::Retry { first } | State::Silent { first }) = self.state
+        else {
             return None;
         };
         self.state = State::Live;
@@ -92,7 +101,8 @@ impl Entry {
         {
             if retried {
                 self.state = State::Silent { first };
-                events.push_back(SessionEvent::SubscriptionSilent { subscription: self.subscription.clone() });
+                events
+                    .push_back(SessionEvent::SubscriptionSilent { subscription: self.subscription.clone() });
             } else {
                 self.state = State::Retry { first };
             }
@@ -113,7 +123,7 @@ impl Entry {
 pub(super) fn next_to_send(entries: &[Entry]) -> Option<usize> {
     let user_in_flight = |except: usize| {
         let mut others = entries.iter().enumerate().filter(|(at, _)| *at != except);
-        others.any(|(_, entry)| entry.is_pending() && entry.subscription.user().is_some())
+        others.any(|(_, entry)| (entry.is_pending() || entry.leaving) && entry.subscription.user().is_some())
     };
     let may_go = |at: usize, entry: &Entry| {
         entry.wants_sending() && (entry.leaving || entry.subscription.user().is_none() || !user_in_flight(at))

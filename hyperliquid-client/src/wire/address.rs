@@ -67,13 +67,16 @@ impl Address {
     }
 }
 
-/// The value of a hex digit; 255 for any other byte.
-const fn nibble(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        b'A'..=b'F' => digit - b'A' + 10,
-        _ => 255,
+/// The value of a hex digit; at least 16 for any other byte.
+const fn nibble(byte: u8) -> u8 {
+    let digit = byte.wrapping_sub(b'0');
+    let letter = (byte | 0x20).wrapping_sub(b'a');
+    if digit < 10 {
+        digit
+    } else if letter < 6 {
+        letter + 10
+    } else {
+        255
     }
 }
 
@@ -116,7 +119,13 @@ mod tests {
 
     #[test]
     fn other_text_is_not_an_account() {
-        for text in ["", "0x", "mtiz", "0x00000000000000000000000000000000000000", "0x000000000000000000000000000000000000000g"] {
+        for text in [
+            "",
+            "0x",
+            "mtiz",
+            "0x00000000000000000000000000000000000000",
+            "0x000000000000000000000000000000000000000g",
+        ] {
             assert!(matches!(Address::parse(text), Err(AddressError::NotAnAddress { .. })), "{text}");
         }
     }

@@ -16,9 +16,7 @@ pub use address::{Address, AddressError};
 pub use fill::{Fill, Liquidation, Side, TwapFill, is_known_dir};
 pub use number::{Number, NumberError};
 pub use order::{Order, OrderUpdate};
-pub use state::{
-    AccountState, CumFunding, DexState, Leverage, MarginSummary, Position, PositionEntry,
-};
+pub use state::{AccountState, CumFunding, DexState, Leverage, MarginSummary, Position, PositionEntry};
 pub use subscription::{Subscription, SubscriptionEcho};
 pub use trade::Trade;
 pub use user_event::{Funding, LiquidationEvent, NonUserCancel, TwapHistoryRow, TwapState, TwapStatus};

@@ -54,7 +54,9 @@ impl<'a> Number<'a> {
         };
         let value = match u32::try_from(decimals) {
             // 18 digits and a point: the mantissa fits i64 and the scale fits a Decimal.
-            Ok(scale) if digits.len() <= 18 => Decimal::new(if negative { -mantissa } else { mantissa }, scale),
+            Ok(scale) if digits.len() <= 18 => {
+                Decimal::new(if negative { -mantissa } else { mantissa }, scale)
+            }
             _ => Decimal::from_str_exact(text).map_err(|_| NumberError::OutOfRange)?,
         };
         Ok(Self { text, value })
@@ -68,21 +70,33 @@ mod tests {
 
     #[test]
     fn text_that_is_no_number() {
-        for text in ["", "-", ".", "1.", ".5", "-.5", "+1", "1_000", "1e5", "1E5", " 1", "1 ", "NaN", "Infinity", "--1", "1.2.3", "0x1", "٣"] {
+        for text in [
+            "", "-", ".", "1.", ".5", "-.5", "+1", "1_000", "1e5", "1E5", " 1", "1 ", "NaN", "Infinity",
+            "--1", "1.2.3", "0x1", "٣",
+        ] {
             assert_eq!(Number::parse(text), Err(NumberError::NotANumber), "{text:?}");
         }
     }
 
     #[test]
     fn numbers_that_do_not_fit() {
-        for text in ["1".repeat(40), format!("0.{}1", "0".repeat(28)), "79228162514264337593543950336".to_owned()] {
+        for text in
+            ["1".repeat(40), format!("0.{}1", "0".repeat(28)), "79228162514264337593543950336".to_owned()]
+        {
             assert_eq!(Number::parse(&text), Err(NumberError::OutOfRange), "{text}");
         }
     }
 
     #[test]
     fn float_noise_and_trailing_zeros_are_kept() {
-        for text in ["3130537.6000000001", "-3695042.8999999999", "1699341329.5351579189", "80461.0", "0.0", "999999999999999999"] {
+        for text in [
+            "3130537.6000000001",
+            "-3695042.8999999999",
+            "1699341329.5351579189",
+            "80461.0",
+            "0.0",
+            "999999999999999999",
+        ] {
             assert_eq!(Number::parse(text).unwrap().value.to_string(), text);
         }
     }

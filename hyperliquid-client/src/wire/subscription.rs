@@ -125,7 +125,10 @@ impl Subscription {
     #[must_use]
     pub fn matches(&self, echo: &SubscriptionEcho<'_>) -> bool {
         let user_matches = self.user().is_none_or(|user| {
-            echo.user.as_deref().and_then(|text| Address::parse(text).ok()).is_some_and(|echoed| echoed == user)
+            echo.user
+                .as_deref()
+                .and_then(|text| Address::parse(text).ok())
+                .is_some_and(|echoed| echoed == user)
         });
         let options_match = match self {
             Self::UserFills { .. } => echo.aggregate_by_time != Some(true),
