@@ -1,0 +1,325 @@
+//! Reading the journal in position order, across segments and while they are written, rolled, replaced and deleted.
+//! It never writes, and it is never ahead of its limit. Memory: one buffer of 1 MiB, or the largest record.
+
+use std::io;
+use std::sync::Arc;
+
+use super::error::Damage;
+use super::format::{HeaderRead, JournalId};
+use super::index::{self, Query, Skip};
+use super::progress::Progress;
+use super::record::Record;
+use super::scan::{BadSpan, Place, Scan, Step};
+use super::segment::{self, Segment};
+use crate::storage::Storage;
+
+/// How far a reader of the journal's own process goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Limit {
+    /// What is safe from power loss.
+    Synced,
+    /// What is written; power loss may take the end of it.
+    Appended,
+}
+
+/// One thing read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Read<'a> {
+    /// A record.
+    Record(Record<'a>),
+    /// Positions that cannot be read any more; reading goes on behind them.
+    Damage(Damage),
+    /// The wanted position was deleted; reading goes on at `to`, the oldest there is.
+    Gone {
+        /// What was wanted.
+        from: u64,
+        /// What there is.
+        to: u64,
+    },
+}
+
+/// Why nothing could be read; the reader stays where it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The disk did not do what was asked.
+    #[error("journal: reading at position {position} failed")]
+    Io {
+        /// Where the reader is.
+        position: u64,
+        /// What the disk said.
+        #[source]
+        source: io::Error,
+    },
+    /// A later version wrote this segment.
+    #[error("segment {segment} has format version {version}, this program reads 1")]
+    Newer {
+        /// Its first position.
+        segment: u64,
+        /// Its version.
+        version: u16,
+    },
+}
+
+/// Where a reader must stop.
+#[derive(Clone, Debug)]
+pub(crate) enum Bound {
+    Owner(Arc<Progress>, Limit),
+    /// Another process' journal: as far as it is good.
+    Good,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Reader {
+    storage: Arc<dyn Storage>,
+    journal: JournalId,
+    bound: Bound,
+    query: Option<Query>,
+    position: u64,
+    open: Option<Open>,
+    bytes_read: u64,
+}
+
+#[derive(Debug)]
+struct Open {
+    first: u64,
+    header: HeaderRead,
+    /// Where the next segment begins, if there is one.
+    next: Option<u64>,
+    scan: Scan,
+    skips: Vec<Skip>,
+    /// The place that was bad when it was last looked at; a second look decides.
+    doubt: Option<u64>,
+}
+
+/// What to do after a step, without a borrow on the scan.
+enum Next {
+    Again,
+    Wait,
+    Tell(Read<'static>),
+    /// The scan stands behind a wanted record.
+    Record,
+}
+
+/// A place that cannot be read: not written yet, replaced by now, or damaged.
+enum Trouble {
+    Bad(BadSpan),
+    Broken,
+    End,
+}
+
+impl Reader {
+    pub(crate) fn new(storage: Arc<dyn Storage>, journal: JournalId, bound: Bound, position: u64) -> Self {
+        Self { storage, journal, bound, query: None, position, open: None, bytes_read: 0 }
+    }
+
+    /// Reads another process' journal, as far as it is good, from `position` on.
+    ///
+    /// # Errors
+    /// No readable identity there.
+    pub fn open(storage: Arc<dyn Storage>, position: u64) -> Result<Self, super::OpenError> {
+        let journal = super::identity::require(&*storage)?;
+        Ok(Self::new(storage, journal, Bound::Good, position))
+    }
+
+    /// Yields only what `query` wants, skipping by index where there is one; what is skipped is not checked for damage.
+    #[must_use]
+    pub fn select(mut self, query: Query) -> Self {
+        self.query = Some(query);
+        self.open = None;
+        self
+    }
+
+    /// The next position it will read: everything below it was yielded, is damaged, gone, or was not wanted.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The journal's identity.
+    #[must_use]
+    pub fn journal(&self) -> JournalId {
+        self.journal
+    }
+
+    /// Bytes read from the disk so far, indexes included.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read + self.open.as_ref().map_or(0, |open| open.scan.bytes_read())
+    }
+
+    /// The next thing, or `None` at the limit: ask again when the journal has moved.
+    ///
+    /// # Errors
+    /// [`ReadError`]; asking again is right.
+    #[expect(clippy::should_implement_trait, reason = "what it yields borrows its buffer")]
+    pub fn next(&mut self) -> Result<Option<Read<'_>>, ReadError> {
+        let position = self.position;
+        let io = |source| ReadError::Io { position, source };
+        loop {
+            let limit = self.limit();
+            if self.position >= limit {
+                return Ok(None);
+            }
+            let next =
+                if self.open.is_none() { self.find_segment()? } else { self.advance(limit).map_err(io)? };
+            match next {
+                Next::Again => {}
+                Next::Wait => return Ok(None),
+                Next::Tell(read) => return Ok(Some(read)),
+                Next::Record => break,
+            }
+        }
+        let Some(open) = &mut self.open else { return Ok(None) };
+        Ok(open.scan.current().map_err(io)?.map(Read::Record))
+    }
+
+    fn limit(&self) -> u64 {
+        match &self.bound {
+            Bound::Owner(progress, Limit::Synced) => progress.synced(),
+            Bound::Owner(progress, Limit::Appended) => progress.readable(),
+            Bound::Good => u64::MAX,
+        }
+    }
+
+    /// Opens the segment that holds the position.
+    fn find_segment(&mut self) -> Result<Next, ReadError> {
+        let position = self.position;
+        let io = |source| ReadError::Io { position, source };
+        let firsts = segment::list(&*self.storage).map_err(io)?;
+        let Some(&oldest) = firsts.first() else { return Ok(Next::Wait) };
+        if position < oldest {
+            self.position = oldest;
+            return Ok(Next::Tell(Read::Gone { from: position, to: oldest }));
+        }
+        let behind = firsts.partition_point(|first| *first <= position);
+        let Some(&first) = behind.checked_sub(1).and_then(|at| firsts.get(at)) else { return Ok(Next::Wait) };
+        let segment = match Segment::open(&*self.storage, first) {
+            // Deleted since it was listed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Next::Again),
+            opened => opened.map_err(io)?,
+        };
+        if let HeaderRead::Newer(version) = segment.header {
+            return Err(ReadError::Newer { segment: first, version });
+        }
+        let mut skips = Vec::new();
+        if let (Some(query), Some(header)) = (&self.query, segment.ours(self.journal)) {
+            let (found, read) = index::skips(&*self.storage, self.journal, &header, query);
+            skips = found;
+            self.bytes_read += read;
+        }
+        let next = firsts.get(behind).copied();
+        let (header, scan) = (segment.header, segment.scan(self.journal.salt()));
+        self.open = Some(Open { first, header, next, scan, skips, doubt: None });
+        Ok(Next::Again)
+    }
+
+    fn close_segment(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.bytes_read += open.scan.bytes_read();
+        }
+    }
+
+    /// Moves by one step.
+    fn advance(&mut self, limit: u64) -> io::Result<Next> {
+        let Some(open) = &mut self.open else { return Ok(Next::Again) };
+        if let Some(next) = open.next.filter(|next| open.scan.end() >= *next || self.position >= *next) {
+            self.position = self.position.max(next);
+            self.close_segment();
+            return Ok(Next::Again);
+        }
+        if open.scan.between_batches()
+            && let Ok(at) = open.skips.binary_search_by_key(&open.scan.offset(), |skip| skip.from)
+            && let Some(skip) = open.skips.get(at)
+        {
+            open.scan.jump(skip.to, skip.end);
+            self.position = self.position.max(skip.end.min(limit));
+            return Ok(Next::Again);
+        }
+        let (before, stop) = (open.scan.place(), open.next.unwrap_or(u64::MAX));
+        let trouble = match open.scan.next()? {
+            Step::Record(record) if record.position >= stop => {
+                // The next segment has it.
+                self.position = stop;
+                self.close_segment();
+                return Ok(Next::Again);
+            }
+            Step::Record(record) if record.position >= limit => {
+                open.scan.restore(before);
+                return Ok(Next::Wait);
+            }
+            Step::Record(record) => {
+                let wanted = record.position >= self.position
+                    && self.query.as_ref().is_none_or(|query| query.wants(&record));
+                self.position = self.position.max(record.position + 1);
+                open.doubt = None;
+                return Ok(if wanted { Next::Record } else { Next::Again });
+            }
+            Step::Bad(bad) => Trouble::Bad(bad),
+            Step::Broken => Trouble::Broken,
+            Step::End => Trouble::End,
+        };
+        if open.doubt == Some(before.offset) {
+            return self.judge(&trouble, before, limit);
+        }
+        self.look_again(before)
+    }
+
+    /// Perhaps the buffer is older than the file, or the segment was followed or replaced: asks the directory, by name.
+    fn look_again(&mut self, before: Place) -> io::Result<Next> {
+        let Some(open) = &mut self.open else { return Ok(Next::Again) };
+        let next = segment::list(&*self.storage)?.into_iter().find(|first| *first > open.first);
+        match Segment::open(&*self.storage, open.first) {
+            Ok(now) if now.header == open.header => {
+                open.next = next;
+                open.doubt = Some(before.offset);
+                open.scan.restore(before);
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            // Another file has its name, or none.
+            Ok(_) | Err(_) => self.close_segment(),
+        }
+        Ok(Next::Again)
+    }
+
+    /// The second look at a bad place: below what is durable it is damage, else it is not there yet.
+    fn judge(&mut self, trouble: &Trouble, before: Place, limit: u64) -> io::Result<Next> {
+        let durable = self.durable_past(before)?;
+        let Some(open) = &mut self.open else { return Ok(Next::Again) };
+        open.doubt = None;
+        if !durable {
+            open.scan.restore(before);
+            return Ok(Next::Wait);
+        }
+        let (segment, stop) = (open.first, open.next.unwrap_or(limit).min(limit));
+        let (from, to, offset) = match trouble {
+            Trouble::Bad(bad) => (bad.from, bad.to, bad.offset),
+            // The next step says which positions are missing.
+            Trouble::Broken if open.scan.resync()? => return Ok(Next::Again),
+            Trouble::Broken | Trouble::End => {
+                self.close_segment();
+                (before.end(), stop, before.offset)
+            }
+        };
+        let (from, to) = (from.max(self.position), to.min(stop));
+        if from >= to {
+            return Ok(Next::Again);
+        }
+        self.position = to;
+        Ok(Next::Tell(Read::Damage(Damage { from, to, segment, offset })))
+    }
+
+    /// Whether something behind this place is known to be durable.
+    fn durable_past(&self, place: Place) -> io::Result<bool> {
+        let Some(open) = &self.open else { return Ok(false) };
+        match &self.bound {
+            Bound::Owner(progress, _) => Ok(place.end() < progress.synced()),
+            Bound::Good if open.next.is_some() => Ok(true),
+            Bound::Good => {
+                let mut ahead = Segment::open(&*self.storage, open.first)?.scan(self.journal.salt());
+                ahead.restore(place);
+                Ok(segment::largest_mark(&mut ahead)?.is_some_and(|mark| mark > place.end()))
+            }
+        }
+    }
+}

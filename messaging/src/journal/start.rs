@@ -1,0 +1,420 @@
+//! Starting: finds the newest usable state, decides what is torn, damaged or whole, makes the tail durable before it is
+//! believed, and brings the fold to the end. Reads two or three segments, however long the journal is.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use super::config::JournalConfig;
+use super::counters::Counters;
+use super::cursor::{self, Cursors};
+use super::error::{Damage, OpenError, PassedOver, StartReport, TornTail};
+use super::format::{HeaderRead, JournalId, Salt, SegmentHeader};
+use super::identity;
+use super::index::{self, IndexBuilder};
+use super::record::Fold;
+use super::scan::{Scan, Step};
+use super::segment::{self, Segment, TEMPORARY};
+use super::window::{Bytes, Window};
+use super::writer::{Active, Begin, Listed, Writer};
+use crate::storage::Storage;
+
+/// Positions are ns of the wall clock or above; this is the year 2262.
+const POSITION_MAX: u64 = i64::MAX as u64;
+
+/// A boxed reason from the owner's restore.
+pub(crate) type Reason = Box<dyn std::error::Error + Send + Sync>;
+
+/// Opens or makes the journal in `storage`, without its thread.
+pub(crate) fn start<F: Fold>(
+    config: JournalConfig,
+    storage: Arc<dyn Storage>,
+    now_ns: u64,
+    restore: impl Fn(Option<&[u8]>) -> Result<F, Reason>,
+) -> Result<(Writer<F>, StartReport), OpenError> {
+    config.check()?;
+    if now_ns > POSITION_MAX {
+        return Err(OpenError::Position(now_ns));
+    }
+    storage
+        .create_dir("")
+        .and_then(|()| storage.create_dir(cursor::DIR))
+        .map_err(io_error("make directories"))?;
+    let known = identity::load(&*storage)?;
+    clean(&*storage)?;
+    let firsts = segment::list(&*storage).map_err(io_error("list segments"))?;
+    let (Some(journal), Some(&newest)) = (known, firsts.last()) else {
+        let journal = match known {
+            Some(journal) => journal,
+            None => identity::create(&*storage)?,
+        };
+        let fold = restore(None).map_err(|source| OpenError::Restore { segment: now_ns, source })?;
+        return begin_new(config, storage, journal, fold, now_ns);
+    };
+    let mut start =
+        Start { storage, config, journal, salt: journal.salt(), firsts, report: StartReport::default() };
+    start.report.segments = start.firsts.len();
+    for first in start.firsts.clone() {
+        start.open(first)?; // refuses what is not ours before anything is changed
+    }
+    let found = start.find_checkpoint()?;
+    let mut fold =
+        restore(Some(&found.bytes)).map_err(|source| OpenError::Restore { segment: found.first, source })?;
+    start.settle_tail(newest)?;
+    let (end, index) = start.replay(&mut fold, found.first, newest)?;
+    start.begin(fold, &found, newest, end, index, now_ns)
+}
+
+fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> OpenError {
+    let what = what.into();
+    move |source| OpenError::Io { what, source }
+}
+
+/// Removes what unfinished work left, and makes all names durable before any is believed.
+fn clean(storage: &dyn Storage) -> Result<(), OpenError> {
+    for name in storage.list("").map_err(io_error("list"))? {
+        if name.ends_with(TEMPORARY) {
+            storage.remove(&name).map_err(io_error(format!("remove {name}")))?;
+        }
+    }
+    storage.sync_dir("").map_err(io_error("sync the directory"))
+}
+
+fn begin_new<F: Fold>(
+    config: JournalConfig,
+    storage: Arc<dyn Storage>,
+    journal: JournalId,
+    fold: F,
+    now_ns: u64,
+) -> Result<(Writer<F>, StartReport), OpenError> {
+    let mut writer = Writer::new(Begin {
+        storage,
+        config,
+        journal,
+        cursors: Arc::new(Cursors::default()),
+        fold,
+        segments: VecDeque::new(),
+        index_bytes: VecDeque::new(),
+        active: None,
+        end: now_ns,
+        next: now_ns,
+        counters: Counters::default(),
+    });
+    first_segment(&mut writer, now_ns)?;
+    Ok((writer, StartReport { new: true, segments: 1, end: now_ns, ..StartReport::default() }))
+}
+
+/// Makes a segment now or gives up: a start does not wait for a disk.
+fn first_segment<F: Fold>(writer: &mut Writer<F>, now_ns: u64) -> Result<(), OpenError> {
+    writer.roll(now_ns);
+    match &writer.alarms().failing {
+        None => Ok(()),
+        Some(failing) => Err(OpenError::Io {
+            what: "new segment".to_owned(),
+            source: io::Error::other(failing.last_error.clone()),
+        }),
+    }
+}
+
+struct Start {
+    storage: Arc<dyn Storage>,
+    config: JournalConfig,
+    journal: JournalId,
+    salt: Salt,
+    firsts: Vec<u64>,
+    report: StartReport,
+}
+
+/// The checkpoint the state is restored from.
+struct Checkpoint {
+    first: u64,
+    bytes: Vec<u8>,
+    /// Segments whose checkpoints were read and found good.
+    good: Vec<u64>,
+}
+
+impl Start {
+    fn open(&self, first: u64) -> Result<Segment, OpenError> {
+        let segment = Segment::open(&*self.storage, first)
+            .map_err(io_error(format!("open {}", segment::name(first))))?;
+        match segment.header {
+            HeaderRead::Newer(version) => Err(OpenError::Newer { file: segment::name(first), version }),
+            HeaderRead::Good(header) if header.journal != self.journal => {
+                Err(OpenError::Foreign { segment: first, found: header.journal, ours: self.journal })
+            }
+            HeaderRead::Good(_) | HeaderRead::Bad => Ok(segment),
+        }
+    }
+
+    /// The newest good checkpoint, and whether the one before it is good too: deleting must know of two.
+    fn find_checkpoint(&mut self) -> Result<Checkpoint, OpenError> {
+        let mut found: Option<Checkpoint> = None;
+        for first in self.firsts.clone().into_iter().rev() {
+            let mut segment = self.open(first)?;
+            let checkpoint = segment
+                .checkpoint()
+                .map_err(io_error(format!("read the checkpoint of {}", segment::name(first))))?;
+            match (&mut found, checkpoint) {
+                (None, Some(bytes)) => found = Some(Checkpoint { first, bytes, good: vec![first] }),
+                (Some(found), Some(_)) => {
+                    found.good.push(first);
+                    break;
+                }
+                (Some(_), None) => {}
+                (None, None) => self
+                    .report
+                    .passed_over
+                    .push(PassedOver { segment: first, header: segment.header == HeaderRead::Bad }),
+            }
+        }
+        found.ok_or(OpenError::NoCheckpoint { segments: self.firsts.len() })
+    }
+
+    /// Cuts the torn end of the newest segment, writes what is left past the durable end again and makes it durable.
+    fn settle_tail(&mut self, newest: u64) -> Result<(), OpenError> {
+        let name = segment::name(newest);
+        let segment = self.open(newest)?;
+        let size = segment.size().map_err(io_error(format!("measure {name}")))?;
+        let headless = segment.header == HeaderRead::Bad;
+        let tail = find_tail(segment.scan(self.salt), newest, headless);
+        let (tail_at, tail_from) = tail.map_err(io_error(format!("read {name}")))?;
+        let file = self.storage.open(&name).map_err(io_error(format!("open {name}")))?;
+        let mut tail = vec![0; usize::try_from(size.saturating_sub(tail_at)).unwrap_or(0)];
+        let there = file.read_full_at(&mut tail, tail_at).map_err(io_error(format!("read {name}")))?;
+        tail.truncate(there);
+        let (good, position) = whole_batches(&tail, tail_at, tail_from, self.salt);
+        let cut_at = tail_at + good as u64;
+        let cut = size.saturating_sub(cut_at);
+        if cut > 0 {
+            tracing::warn!(
+                segment = newest,
+                offset = cut_at,
+                bytes = cut,
+                position,
+                "torn tail of the journal cut"
+            );
+            self.report.torn_tail = Some(TornTail { segment: newest, offset: cut_at, bytes: cut, position });
+            file.truncate(cut_at).map_err(io_error(format!("truncate {name}")))?;
+        }
+        tail.truncate(good);
+        #[cfg(test)]
+        if self.config.sabotage == Some(super::config::Sabotage::TailNotRewritten) {
+            tail.clear();
+        }
+        // After an earlier EIO these bytes may be readable and not on the disk, and an fsync alone would write nothing.
+        file.write_all_at(&tail, tail_at).map_err(io_error(format!("write the tail of {name}")))?;
+        file.sync_data().map_err(io_error(format!("fsync {name}")))?;
+        self.report.rewritten = tail.len() as u64;
+        Ok(())
+    }
+
+    /// Applies every good record from the checkpoint on, and names what cannot be read.
+    fn replay<F: Fold>(
+        &mut self,
+        fold: &mut F,
+        base: u64,
+        newest: u64,
+    ) -> Result<(u64, IndexBuilder), OpenError> {
+        let from = self.firsts.partition_point(|first| *first < base);
+        let (mut end, mut index) = (base, IndexBuilder::default());
+        for at in from..self.firsts.len() {
+            let Some(&first) = self.firsts.get(at) else { break };
+            let stop = self.firsts.get(at + 1).copied();
+            let segment = self.open(first)?;
+            self.report.segments_read += 1;
+            let replayed = self.replay_segment(fold, segment, stop, (first == newest).then_some(&mut index));
+            end = replayed.map_err(io_error(format!("read {}", segment::name(first))))?;
+        }
+        self.report.end = end;
+        Ok((end, index))
+    }
+
+    fn replay_segment<F: Fold>(
+        &mut self,
+        fold: &mut F,
+        segment: Segment,
+        stop: Option<u64>,
+        mut index: Option<&mut IndexBuilder>,
+    ) -> io::Result<u64> {
+        let first = segment.first;
+        let mut scan = segment.scan(self.salt);
+        let limit = stop.unwrap_or(u64::MAX);
+        while scan.end() < limit {
+            let bad = match scan.next()? {
+                Step::Record(record) if record.position >= limit => break,
+                Step::Record(_) => {
+                    let (offset, end_before) = scan.batch();
+                    if let Some(record) = scan.current()? {
+                        fold.apply(&record);
+                        self.report.records += 1;
+                        if let Some(index) = &mut index {
+                            index.add(offset, end_before, &record);
+                        }
+                    }
+                    continue;
+                }
+                Step::Bad(bad) => {
+                    Damage { from: bad.from, to: bad.to.min(limit), segment: first, offset: bad.offset }
+                }
+                Step::Broken => {
+                    if scan.resync()? {
+                        continue;
+                    }
+                    break;
+                }
+                Step::End => break,
+            };
+            self.damaged(fold, bad);
+        }
+        let (from, offset) = (scan.end(), scan.offset());
+        let Some(stop) = stop else { return Ok(from) };
+        if from < stop {
+            self.damaged(fold, Damage { from, to: stop, segment: first, offset });
+        }
+        Ok(stop)
+    }
+
+    fn damaged<F: Fold>(&mut self, fold: &mut F, damage: Damage) {
+        if damage.from < damage.to {
+            tracing::error!(?damage, "part of the journal cannot be read");
+            fold.damage(damage.from, damage.to);
+            self.report.damage.push(damage);
+        }
+    }
+
+    fn begin<F: Fold>(
+        self,
+        fold: F,
+        found: &Checkpoint,
+        newest: u64,
+        end: u64,
+        index: IndexBuilder,
+        now_ns: u64,
+    ) -> Result<(Writer<F>, StartReport), OpenError> {
+        let (segments, index_bytes) = self.list_files(&found.good)?;
+        let next = end.max(now_ns);
+        #[cfg(test)]
+        let next = if self.config.sabotage == Some(super::config::Sabotage::NoLeap) { end } else { next };
+        if next > POSITION_MAX {
+            return Err(OpenError::Position(next));
+        }
+        let active = self.active(newest, index)?;
+        let damage = self.report.damage.len() + self.report.passed_over.len();
+        let torn_bytes = self.report.torn_tail.map_or(0, |torn| torn.bytes);
+        let counters = Counters { damage: damage as u64, torn_bytes, ..Counters::default() };
+        let cursors = Arc::new(Cursors::default());
+        let (storage, config, journal) = (self.storage, self.config, self.journal);
+        let mut writer = Writer::new(Begin {
+            storage,
+            config,
+            journal,
+            cursors,
+            fold,
+            segments,
+            index_bytes,
+            active,
+            end,
+            next,
+            counters,
+        });
+        if found.first != newest {
+            // What lies behind a damaged checkpoint must not be found through it again.
+            first_segment(&mut writer, now_ns)?;
+        }
+        Ok((writer, self.report))
+    }
+
+    fn list_files(&self, good: &[u64]) -> Result<(VecDeque<Listed>, VecDeque<u64>), OpenError> {
+        let (mut segments, mut indexes) = (VecDeque::new(), VecDeque::new());
+        for &first in &self.firsts {
+            let segment = self.open(first)?;
+            let bytes = segment.size().map_err(io_error(format!("measure {}", segment::name(first))))?;
+            let created_ns = segment.ours(self.journal).map_or(first, |header| header.created_ns);
+            segments.push_back(Listed { first, bytes, created_ns, good_checkpoint: good.contains(&first) });
+            let index = self.storage.open_read(&index::name(first)).and_then(|file| file.size());
+            indexes.push_back(index.unwrap_or(0));
+        }
+        Ok((segments, indexes))
+    }
+
+    /// The newest segment, to be written on.
+    fn active(&self, newest: u64, index: IndexBuilder) -> Result<Option<Active>, OpenError> {
+        let segment = self.open(newest)?;
+        let Some(header) = segment.ours(self.journal) else { return Ok(None) };
+        let name = segment::name(newest);
+        let file = self.storage.open(&name).map_err(io_error(format!("open {name}")))?;
+        let end = file.size().map_err(io_error(format!("measure {name}")))?;
+        Ok(Some(Active { file, batches_at: header.batches_at().min(end), header, end, index }))
+    }
+}
+
+/// Where the part begins that no mark covers: its offset, and the position in front of it.
+fn find_tail(mut scan: Scan, first: u64, headless: bool) -> io::Result<(u64, u64)> {
+    if headless {
+        // Its checkpoint lies in the way, of unknown size.
+        scan.resync()?;
+    }
+    let begin = scan.place();
+    let durable = segment::largest_mark(&mut scan)?.unwrap_or(first).max(first);
+    scan.restore(begin);
+    loop {
+        if scan.end() >= durable {
+            return Ok((scan.offset(), scan.end()));
+        }
+        if !scan.pass_batch()? {
+            // Nothing good is left, and what is missing lies below a mark.
+            return Ok((scan.offset(), scan.end()));
+        }
+    }
+}
+
+/// How many of these bytes are whole batches, one behind the other, and the position behind them.
+fn whole_batches(tail: &[u8], base: u64, end: u64, salt: Salt) -> (usize, u64) {
+    let mut scan = Scan::new(Window::new(Box::new(Bytes { bytes: tail.to_vec(), base })), salt, base, end);
+    let mut good = (base, end);
+    loop {
+        if scan.between_batches() {
+            good = (scan.offset(), scan.end());
+        }
+        match scan.next() {
+            Ok(Step::Record(_)) => {}
+            Ok(Step::Bad(_) | Step::Broken | Step::End) | Err(_) => break,
+        }
+    }
+    (usize::try_from(good.0 - base).unwrap_or(0), good.1)
+}
+
+/// Reads any bytes as a segment. For fuzzing: it must say something about everything and never panic.
+pub(crate) fn read_any(first: u64, journal: JournalId, bytes: Vec<u8>) -> (u64, Vec<Damage>) {
+    let (mut records, mut damage) = (0, Vec::new());
+    let Ok(mut segment) = Segment::read(first, Box::new(Bytes { bytes, base: 0 })) else {
+        return (records, damage);
+    };
+    let _ = segment.checkpoint();
+    let mut scan = segment.scan(journal.salt());
+    loop {
+        let broken = match scan.next() {
+            Ok(Step::Record(_)) => {
+                records += 1;
+                false
+            }
+            Ok(Step::Bad(bad)) => {
+                damage.push(Damage { from: bad.from, to: bad.to, segment: first, offset: bad.offset });
+                false
+            }
+            Ok(Step::Broken) => true,
+            Ok(Step::End) | Err(_) => return (records, damage),
+        };
+        if broken && !scan.resync().unwrap_or(false) {
+            return (records, damage);
+        }
+    }
+}
+
+/// The journal a segment says it is of.
+pub(crate) fn journal_of(bytes: &[u8]) -> Option<JournalId> {
+    match SegmentHeader::parse(bytes) {
+        HeaderRead::Good(header) => Some(header.journal),
+        HeaderRead::Newer(_) | HeaderRead::Bad => None,
+    }
+}

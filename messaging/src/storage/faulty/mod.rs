@@ -1,0 +1,451 @@
+//! [`Storage`] in memory that fails like a real disk does, by command or by seed. For tests and drills of any service.
+//!
+//! What it knows that a `HashMap` of files does not:
+//! - every write stays *unsynced* until `sync_data` succeeds; [`FaultyStorage::power_loss`] keeps a prefix or a subset of
+//!   what is unsynced, tears the last of it, and keeps only a prefix of the unsynced names of each directory;
+//! - a failed `sync_data` marks the pages clean without writing them: a second one "succeeds" and writes nothing, the
+//!   bytes are readable until [`FaultyStorage::evict`] or a power loss takes them (what Linux does);
+//! - writes may be short, fail half done, or meet a full disk; bytes flip.
+//!
+//! A handle from before [`FaultyStorage::kill`] or [`FaultyStorage::power_loss`] only gives errors: that process is dead.
+
+mod file;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Seed, Storage, StorageLock, StoredFile};
+use file::Content;
+
+/// What a failing operation answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum IoFault {
+    /// `EIO`: the device failed.
+    Device,
+    /// `ENOSPC`: the disk is full.
+    Full,
+}
+
+impl IoFault {
+    fn error(self) -> io::Error {
+        match self {
+            Self::Device => io::Error::from_raw_os_error(5),
+            Self::Full => io::Error::from_raw_os_error(28),
+        }
+    }
+}
+
+/// How often an operation fails by itself, in thousandths.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct FaultRates {
+    /// A write fails (some of its bytes may be in the file).
+    pub write: u32,
+    /// A write is short.
+    pub short_write: u32,
+    /// A `sync_data` fails.
+    pub sync: u32,
+    /// Creating, renaming, removing or syncing a name fails.
+    pub names: u32,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct FaultyStorage {
+    state: Arc<Mutex<State>>,
+}
+
+impl FaultyStorage {
+    /// An empty disk whose accidents follow from `seed`. Nothing fails until asked to.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let mut dirs = BTreeMap::new();
+        dirs.insert(String::new(), Dir::default());
+        let state = State {
+            seed: Seed(seed),
+            files: BTreeMap::new(),
+            dirs,
+            locks: BTreeSet::new(),
+            capacity: None,
+            rates: FaultRates::default(),
+            failing_writes: None,
+            failing_syncs: None,
+            failing_names: None,
+            process: 0,
+            next_file: 0,
+            syncs: 0,
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Makes operations fail at random from now on; the default rates stop that.
+    pub fn set_rates(&self, rates: FaultRates) {
+        self.lock_state().rates = rates;
+    }
+
+    /// The next `times` writes fail.
+    pub fn fail_writes(&self, times: u32, fault: IoFault) {
+        self.lock_state().failing_writes = Some((times, fault));
+    }
+
+    /// The next `times` `sync_data` fail, their pages marked clean.
+    pub fn fail_syncs(&self, times: u32, fault: IoFault) {
+        self.lock_state().failing_syncs = Some((times, fault));
+    }
+
+    /// The next `times` operations on names (create, rename, remove, sync of a directory) fail.
+    pub fn fail_names(&self, times: u32, fault: IoFault) {
+        self.lock_state().failing_names = Some((times, fault));
+    }
+
+    /// Ends all failing asked for so far; the capacity stays.
+    pub fn heal(&self) {
+        let mut state = self.lock_state();
+        state.rates = FaultRates::default();
+        (state.failing_writes, state.failing_syncs, state.failing_names) = (None, None, None);
+    }
+
+    /// The bytes all files together may have; `None` is endless.
+    pub fn set_capacity(&self, bytes: Option<u64>) {
+        self.lock_state().capacity = bytes;
+    }
+
+    /// The process ends: its handles and locks are dead, what it wrote stays readable.
+    pub fn kill(&self) {
+        let mut state = self.lock_state();
+        state.process += 1;
+        state.locks.clear();
+    }
+
+    /// The power goes: like [`FaultyStorage::kill`], and some or all of what was not synced is gone.
+    pub fn power_loss(&self) {
+        self.kill();
+        let state = &mut *self.lock_state();
+        for content in state.files.values_mut() {
+            content.power_loss(&mut state.seed);
+        }
+        for dir in state.dirs.values_mut() {
+            let survivors = state.seed.index(dir.unsynced.len() + 1);
+            for change in dir.unsynced.drain(..).take(survivors) {
+                change.apply(&mut dir.disk);
+            }
+            dir.names = dir.disk.clone();
+        }
+        state.sweep();
+    }
+
+    /// The kernel drops its clean pages: what a failed `sync_data` did not write is gone for readers too.
+    pub fn evict(&self) {
+        self.lock_state().files.values_mut().for_each(Content::evict);
+    }
+
+    /// Inverts one bit of `name`, in the cache and on the disk. False when there is no such byte.
+    pub fn flip(&self, name: &str, offset: u64, bit: u8) -> bool {
+        let mut state = self.lock_state();
+        let Some(file) = state.find(name) else { return false };
+        state.files.get_mut(&file).is_some_and(|content| content.flip(offset, bit))
+    }
+
+    /// The length of a file as a process sees it.
+    #[must_use]
+    pub fn size_of(&self, name: &str) -> Option<u64> {
+        let state = self.lock_state();
+        let file = state.find(name)?;
+        state.files.get(&file).map(Content::size)
+    }
+
+    /// How many `sync_data` succeeded.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.lock_state().syncs
+    }
+
+    fn lock_state(&self) -> MutexGuard<'_, State> {
+        // A panic while it was held is a test's own failing assertion; the state is still whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn handle(&self, file: u64, process: u64, writable: bool) -> Box<dyn StoredFile> {
+        Box::new(Handle { storage: self.clone(), file, process, writable })
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    seed: Seed,
+    files: BTreeMap<u64, Content>,
+    dirs: BTreeMap<String, Dir>,
+    locks: BTreeSet<String>,
+    capacity: Option<u64>,
+    rates: FaultRates,
+    failing_writes: Option<(u32, IoFault)>,
+    failing_syncs: Option<(u32, IoFault)>,
+    failing_names: Option<(u32, IoFault)>,
+    process: u64,
+    next_file: u64,
+    syncs: u64,
+}
+
+/// The names of one directory: as a process sees them, as the disk has them, and what leads from one to the other.
+#[derive(Debug, Default)]
+struct Dir {
+    names: BTreeMap<String, u64>,
+    disk: BTreeMap<String, u64>,
+    unsynced: Vec<Change>,
+}
+
+/// One change of a directory; a rename is one change, it happens wholly or not.
+#[derive(Debug)]
+enum Change {
+    Link { name: String, file: u64 },
+    Rename { from: String, to: String },
+    Unlink { name: String },
+}
+
+impl Change {
+    fn apply(self, names: &mut BTreeMap<String, u64>) {
+        match self {
+            Self::Link { name, file } => {
+                names.insert(name, file);
+            }
+            Self::Rename { from, to } => {
+                if let Some(file) = names.remove(&from) {
+                    names.insert(to, file);
+                }
+            }
+            Self::Unlink { name } => {
+                names.remove(&name);
+            }
+        }
+    }
+}
+
+fn split(name: &str) -> (&str, &str) {
+    name.rsplit_once('/').unwrap_or(("", name))
+}
+
+/// One asked-for failure is used up, or chance makes one.
+fn fails(asked: &mut Option<(u32, IoFault)>, rate: u32, seed: &mut Seed) -> Option<IoFault> {
+    if let Some((left, fault)) = asked {
+        let fault = *fault;
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            *asked = None;
+        }
+        return Some(fault);
+    }
+    (rate > 0 && seed.chance(rate)).then_some(IoFault::Device)
+}
+
+impl State {
+    fn find(&self, name: &str) -> Option<u64> {
+        let (dir, base) = split(name);
+        self.dirs.get(dir)?.names.get(base).copied()
+    }
+
+    fn dir(&mut self, name: &str) -> io::Result<&mut Dir> {
+        self.dirs.get_mut(name).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn name_fails(&mut self) -> io::Result<()> {
+        fails(&mut self.failing_names, self.rates.names, &mut self.seed)
+            .map_or(Ok(()), |fault| Err(fault.error()))
+    }
+
+    /// Forgets files no name leads to. Only after everything that could hold a handle is dead.
+    fn sweep(&mut self) {
+        let named: BTreeSet<u64> = self.dirs.values().flat_map(|dir| dir.names.values().copied()).collect();
+        self.files.retain(|file, _| named.contains(file));
+    }
+
+    fn change(&mut self, dir: &str, change: impl Fn() -> Change) -> io::Result<()> {
+        let dir = self.dir(dir)?;
+        change().apply(&mut dir.names);
+        dir.unsynced.push(change());
+        Ok(())
+    }
+}
+
+impl Storage for FaultyStorage {
+    fn create(&self, name: &str) -> io::Result<Box<dyn StoredFile>> {
+        let mut state = self.lock_state();
+        state.name_fails()?;
+        let (dir, base) = split(name);
+        let process = state.process;
+        if let Some(file) = state.find(name) {
+            if let Some(content) = state.files.get_mut(&file) {
+                content.truncate(0);
+            }
+            return Ok(self.handle(file, process, true));
+        }
+        let file = state.next_file;
+        state.change(dir, || Change::Link { name: base.to_owned(), file })?;
+        state.next_file += 1;
+        state.files.insert(file, Content::default());
+        Ok(self.handle(file, process, true))
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn StoredFile>> {
+        let state = self.lock_state();
+        let file = state.find(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(self.handle(file, state.process, true))
+    }
+
+    fn open_read(&self, name: &str) -> io::Result<Box<dyn StoredFile>> {
+        let state = self.lock_state();
+        let file = state.find(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(self.handle(file, state.process, false))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.lock_state();
+        state.name_fails()?;
+        state.find(from).ok_or(io::ErrorKind::NotFound)?;
+        let ((dir, old), (to_dir, new)) = (split(from), split(to));
+        if dir != to_dir {
+            return Err(io::ErrorKind::CrossesDevices.into());
+        }
+        state.change(dir, || Change::Rename { from: old.to_owned(), to: new.to_owned() })
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut state = self.lock_state();
+        state.name_fails()?;
+        state.find(name).ok_or(io::ErrorKind::NotFound)?;
+        let (dir, base) = split(name);
+        state.change(dir, || Change::Unlink { name: base.to_owned() })
+    }
+
+    fn list(&self, dir: &str) -> io::Result<Vec<String>> {
+        Ok(self.lock_state().dir(dir)?.names.keys().cloned().collect())
+    }
+
+    fn create_dir(&self, dir: &str) -> io::Result<()> {
+        self.lock_state().dirs.entry(dir.to_owned()).or_default();
+        Ok(())
+    }
+
+    fn sync_dir(&self, dir: &str) -> io::Result<()> {
+        let mut state = self.lock_state();
+        state.name_fails()?;
+        let dir = state.dir(dir)?;
+        for change in dir.unsynced.drain(..) {
+            change.apply(&mut dir.disk);
+        }
+        Ok(())
+    }
+
+    fn lock(&self, name: &str) -> io::Result<Box<dyn StorageLock>> {
+        let mut state = self.lock_state();
+        if !state.locks.insert(name.to_owned()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(Lock { storage: self.clone(), name: name.to_owned(), process: state.process }))
+    }
+}
+
+#[derive(Debug)]
+struct Lock {
+    storage: FaultyStorage,
+    name: String,
+    process: u64,
+}
+
+impl StorageLock for Lock {}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let mut state = self.storage.lock_state();
+        if state.process == self.process {
+            state.locks.remove(&self.name);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Handle {
+    storage: FaultyStorage,
+    file: u64,
+    process: u64,
+    writable: bool,
+}
+
+impl Handle {
+    /// Runs `work` on the file, unless the process that opened it is dead.
+    fn with<T>(&self, work: impl FnOnce(&mut State, u64) -> io::Result<T>) -> io::Result<T> {
+        let mut state = self.storage.lock_state();
+        if state.process != self.process {
+            return Err(io::Error::other("the process that opened this file is dead"));
+        }
+        work(&mut state, self.file)
+    }
+
+    fn content(state: &mut State, file: u64) -> io::Result<&mut Content> {
+        state.files.get_mut(&file).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl StoredFile for Handle {
+    fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.with(|state, file| Ok(Self::content(state, file)?.read(into, offset)))
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        if !self.writable {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        self.with(|state, file| {
+            if let Some(fault) = fails(&mut state.failing_writes, state.rates.write, &mut state.seed) {
+                let done = state.seed.index(bytes.len() + 1);
+                Self::content(state, file)?.write(bytes.get(..done).unwrap_or_default(), offset);
+                return Err(fault.error());
+            }
+            let mut take = bytes.len();
+            if state.rates.short_write > 0 && state.seed.chance(state.rates.short_write) {
+                take = state.seed.index(take) + 1;
+            }
+            if let Some(capacity) = state.capacity {
+                let used: u64 = state.files.values().map(Content::size).sum();
+                let size = Self::content(state, file)?.size();
+                let room = size + capacity.saturating_sub(used);
+                take = take.min(usize::try_from(room.saturating_sub(offset)).unwrap_or(take));
+                if take == 0 {
+                    return Err(IoFault::Full.error());
+                }
+            }
+            let take = take.min(bytes.len());
+            Self::content(state, file)?.write(bytes.get(..take).unwrap_or_default(), offset);
+            Ok(take)
+        })
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.with(|state, file| Ok(Self::content(state, file)?.size()))
+    }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        self.with(|state, file| {
+            Self::content(state, file)?.truncate(size);
+            Ok(())
+        })
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.with(|state, file| {
+            let fault = fails(&mut state.failing_syncs, state.rates.sync, &mut state.seed);
+            let mut seed = state.seed.clone();
+            let content = Self::content(state, file)?;
+            if let Some(fault) = fault {
+                content.failed_sync(&mut seed);
+                state.seed = seed;
+                return Err(fault.error());
+            }
+            content.sync();
+            state.syncs += 1;
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
