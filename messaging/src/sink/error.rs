@@ -1,0 +1,55 @@
+//! Why a sink did not deliver.
+
+use std::io;
+
+/// See the variants; [`SinkError::is_final`] says whether to try again.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// The storage did not do what was asked: disk full, device error, permission lost, directory gone.
+    #[error("cannot {operation} {name:?}")]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// The file or directory.
+        name: String,
+        /// What the storage answered.
+        #[source]
+        source: io::Error,
+    },
+    /// Somebody else deleted, moved or changed the file being written. The next try begins a new one.
+    #[error("{name:?} should have {expected} bytes, it has {found:?}: deleted or changed by another")]
+    Changed {
+        /// The file.
+        name: String,
+        /// Its length as written.
+        expected: u64,
+        /// Its length as found; `None` when it is gone.
+        found: Option<u64>,
+    },
+    /// A [`super::Render`] broke its contract.
+    #[error("the record at position {position} makes a line that {what}")]
+    BadLine {
+        /// The record.
+        position: u64,
+        /// What is wrong with its line.
+        what: &'static str,
+    },
+    /// Nobody reads the other end any more.
+    #[error("the reader of the stream is gone")]
+    Closed,
+}
+
+impl SinkError {
+    pub(super) fn io(operation: &'static str, name: &str, source: io::Error) -> Self {
+        Self::Io { operation, name: name.to_owned(), source }
+    }
+
+    /// Whether trying again cannot help.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Io { .. } | Self::Changed { .. } => false,
+            Self::BadLine { .. } | Self::Closed => true,
+        }
+    }
+}

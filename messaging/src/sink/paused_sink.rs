@@ -1,0 +1,36 @@
+//! A sink that is switched off for a while: it keeps its place in the journal, and so the journal keeps what comes after
+//! that place, until `max_bytes` says otherwise. Switched on again, it goes on there.
+
+use crate::journal::Cursor;
+
+/// Holds a cursor and moves nothing.
+#[derive(Debug)]
+pub struct PausedSink {
+    cursor: Cursor,
+}
+
+impl PausedSink {
+    /// Keeps the place of `cursor`.
+    #[must_use]
+    pub fn new(cursor: Cursor) -> Self {
+        Self { cursor }
+    }
+
+    /// Everything before it is delivered.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.cursor.position()
+    }
+
+    /// Durable positions it has not delivered; see [`super::SinkStatus::lag`].
+    #[must_use]
+    pub fn lag(&self) -> u64 {
+        self.cursor.progress.synced().saturating_sub(self.cursor.position())
+    }
+
+    /// Gives the cursor back, to go on with it.
+    #[must_use]
+    pub fn resume(self) -> Cursor {
+        self.cursor
+    }
+}

@@ -1,0 +1,156 @@
+//! What can be said about a sink at any moment.
+
+use std::error::Error;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::journal::Progress;
+
+/// Counts of one sink since it was opened; the levels (`files`, `stored_bytes`) are of now.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Tally {
+    /// Lines delivered.
+    pub lines: u64,
+    /// Their bytes, line feeds included.
+    pub bytes: u64,
+    /// Lines not written because the stream has them already.
+    pub repeats: u64,
+    /// Files there are.
+    pub files: u64,
+    /// Bytes in them.
+    pub stored_bytes: u64,
+    /// Files deleted because the stream is over its `max_bytes`.
+    pub deleted_files: u64,
+    /// Bytes that were in them.
+    pub deleted_bytes: u64,
+    /// Deletions that failed; they are tried again.
+    pub delete_failures: u64,
+    /// Bytes of half-written lines cut at the start.
+    pub cut_bytes: u64,
+    /// Whole lines found at the start that are none of ours; left as they are.
+    pub unrecognised: u64,
+}
+
+/// A sink that does not get on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SinkFailing {
+    /// The first failure since the last success.
+    pub since: Instant,
+    /// Tries since then.
+    pub attempts: u64,
+    /// What was said last, with its causes.
+    pub error: String,
+}
+
+/// One look at a sink.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct SinkStatus {
+    /// Everything before this journal position is delivered.
+    pub delivered: u64,
+    /// What a restart would read as the cursor: at or before `delivered`.
+    pub stored: u64,
+    /// Positions between `delivered` and the end of the journal's durable part: the number of records, where all of
+    /// them are of this run (positions leap between runs).
+    pub lag: u64,
+    /// Records read, those without a line included.
+    pub records: u64,
+    /// Positions the journal could not give, damaged or deleted.
+    pub lost_positions: u64,
+    /// Set while nothing gets on.
+    pub failing: Option<SinkFailing>,
+    /// The last error, also when it has passed.
+    pub last_error: Option<String>,
+    /// The sink's own numbers.
+    pub tally: Tally,
+    /// It will do nothing more.
+    pub ended: bool,
+}
+
+/// Where a pump writes its status; held for a few assignments only.
+#[derive(Debug)]
+pub(super) struct Board {
+    status: Mutex<SinkStatus>,
+    progress: Arc<Progress>,
+}
+
+/// A sink's status, readable from any thread at any time, also after the sink has ended.
+#[derive(Clone, Debug)]
+pub struct SinkWatch {
+    board: Arc<Board>,
+}
+
+impl SinkWatch {
+    pub(super) fn new(board: Arc<Board>) -> Self {
+        Self { board }
+    }
+
+    pub(super) fn progress(&self) -> &Progress {
+        &self.board.progress
+    }
+
+    /// The thread around the pump is gone, whatever the pump said last.
+    pub(super) fn mark_ended(&self) {
+        self.board.lock().ended = true;
+    }
+
+    /// The status now.
+    #[must_use]
+    pub fn status(&self) -> SinkStatus {
+        let status = self.board.lock().clone();
+        SinkStatus { lag: self.board.progress.synced().saturating_sub(status.delivered), ..status }
+    }
+}
+
+impl Board {
+    pub(super) fn new(status: SinkStatus, progress: Arc<Progress>) -> Self {
+        Self { status: Mutex::new(status), progress }
+    }
+
+    pub(super) fn records(&self, records: u64) {
+        self.lock().records += records;
+    }
+
+    pub(super) fn lost(&self, positions: u64) {
+        self.lock().lost_positions += positions;
+    }
+
+    pub(super) fn standing(&self, delivered: u64, stored: u64, tally: Tally, ended: bool) {
+        let mut status = self.lock();
+        (status.delivered, status.stored, status.tally, status.ended) = (delivered, stored, tally, ended);
+    }
+
+    /// Something failed, and all the same it goes on.
+    pub(super) fn error(&self, error: &dyn Error) {
+        self.lock().last_error = Some(told(error));
+    }
+
+    pub(super) fn stuck(&self, now: Instant, error: &dyn Error) {
+        let mut status = self.lock();
+        let error = told(error);
+        status.last_error = Some(error.clone());
+        let (since, attempts) =
+            status.failing.as_ref().map_or((now, 0), |failing| (failing.since, failing.attempts));
+        status.failing = Some(SinkFailing { since, attempts: attempts + 1, error });
+    }
+
+    pub(super) fn going_on(&self) {
+        self.lock().failing = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SinkStatus> {
+        // Plain assignments: whole even after a panic elsewhere.
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An error with its causes in one line.
+fn told(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
