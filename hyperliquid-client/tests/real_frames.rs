@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn data() -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "a test finds its recordings by the environment")]
     let found = std::env::var_os("INGESTION_TEST_DATA").map(PathBuf::from);
@@ -36,7 +37,14 @@ impl Seen {
                 Frame::UserEvents(events) => self.rows(&events.fills, raw, |fill| fill.raw),
                 Frame::OrderUpdates(rows) => self.rows(rows, raw, |row| row.raw),
                 Frame::Trades(rows) => self.rows(rows, raw, |row| row.raw),
-                _ => {}
+                Frame::AllStates { states, .. } => self.rows(states, raw, |state| state.raw),
+                Frame::State { .. }
+                | Frame::Ack { .. }
+                | Frame::VenueError(_)
+                | Frame::Pong
+                | Frame::Post { .. }
+                | Frame::Greeting(_)
+                | Frame::Unknown { .. } => {}
             },
         }
     }
