@@ -245,7 +245,7 @@ mod tests {
             .collect();
         let all = Range { start: 0, end: u64::MAX, reversed: false, cap: 10_000 };
         let page = book.page(&user, Stream::Fills, all, view);
-        assert_eq!(page.iter().map(|text| text.to_string()).collect::<Vec<_>>(), of_user);
+        assert_eq!(page.iter().map(ToString::to_string).collect::<Vec<_>>(), of_user);
         let mut newest = book.newest(&user, Stream::Fills, 10_000, view);
         newest.reverse();
         assert_eq!(newest, page);

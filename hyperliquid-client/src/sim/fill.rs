@@ -129,6 +129,9 @@ pub struct BlockFill {
 
 impl BlockFill {
     /// The row as it stands in a frame or an info answer: a fill, or `{"fill":…,"twapId":…}` on the TWAP stream.
+    ///
+    /// # Panics
+    /// Never: a fill is strings and integers.
     pub fn text(&self) -> String {
         let fill = serde_json::to_string(&self.fill).expect("strings and integers always serialise");
         match (self.stream, self.twap_id) {

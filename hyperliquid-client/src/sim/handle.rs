@@ -62,10 +62,10 @@ impl SimVenue {
     /// # Errors
     /// The address is taken, the certificate cannot be made or written, or the configuration makes no sense.
     pub fn start(config: SimConfig) -> Result<SimHandle, SimError> {
-        if let Speed::Times(times) = config.speed {
-            if !(times.is_finite() && times > 0.0) {
-                return Err(SimError::Speed(times));
-            }
+        if let Speed::Times(times) = config.speed
+            && !(times.is_finite() && times > 0.0)
+        {
+            return Err(SimError::Speed(times));
         }
         if config.require_token.as_deref() == Some("") {
             return Err(SimError::EmptyToken);

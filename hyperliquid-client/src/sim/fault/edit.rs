@@ -2,7 +2,7 @@
 
 use super::super::fill::{BlockFill, Side, Stream, VenueFill};
 use super::super::rng::Rng;
-use super::spec::{Alteration, BadFill, Injection};
+use super::kind::{Alteration, BadFill, Injection};
 
 /// Flips one bit of one byte; ASCII stays ASCII, so the frame stays valid UTF-8.
 pub(in crate::sim) fn corrupt(text: &str, rng: &mut Rng) -> Vec<u8> {
@@ -169,7 +169,7 @@ mod tests {
     fn alterations_change_what_they_say_and_nothing_else() {
         let good: Value = serde_json::from_str(ROW).unwrap();
         let (first, second) = rows(Alteration::Mismatch);
-        assert_eq!(first, [good.clone()]);
+        assert_eq!(first, std::slice::from_ref(&good));
         assert_eq!((&second[0]["tid"], &second[0]["sz"]), (&good["tid"], &Value::from("987.0")));
         let (_, second) = rows(Alteration::OtherTid);
         assert_ne!(second[0]["tid"], good["tid"]);

@@ -2,14 +2,17 @@
 //! venue started; nothing is sent here, the venue asks and obeys. What a fault text means: [`FaultSpec`].
 
 mod edit;
+mod kind;
 mod spec;
+mod value;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(super) use self::edit::{alter, corrupt, injection, truncate};
+pub(super) use self::kind::{Alteration, Injection, Moment};
+use self::kind::{FrameFault, InfoFault, Kind};
 use self::spec::When;
-pub(super) use self::spec::{Alteration, Injection, Kind};
 pub use self::spec::{FaultSpec, FaultSpecError};
 use super::rng::Rng;
 
@@ -78,7 +81,7 @@ impl Active {
 #[derive(Debug)]
 pub(super) struct Due {
     index: usize,
-    pub(super) kind: Kind,
+    pub(super) moment: Moment,
     conns: Option<(u64, u64)>,
 }
 
@@ -130,9 +133,9 @@ impl Faults {
 
     /// Whether `user` is silent on this connection; counted as one frame kept back.
     pub(super) fn muted(&mut self, conn: u64, user: &str, now: Duration) -> bool {
-        let muted = self.active.iter().any(|fault| match &fault.spec.kind {
-            Kind::Mute(who) => who.as_deref().is_none_or(|who| who == user) && fault.holds(now, Some(conn)),
-            _ => false,
+        let muted = self.active.iter().any(|fault| {
+            let Kind::Mute(who) = &fault.spec.kind else { return false };
+            who.as_deref().is_none_or(|who| who == user) && fault.holds(now, Some(conn))
         });
         if muted {
             self.applied("mute");
@@ -147,11 +150,10 @@ impl Faults {
 
     /// The fate of an upgrade request.
     pub(super) fn handshake(&mut self, now: Duration) -> Option<HandshakeFate> {
-        let fate = self.active.iter().find_map(|fault| match fault.spec.kind {
-            Kind::Handshake(status) if fault.holds(now, None) => {
-                Some(status.map_or(HandshakeFate::Hang, HandshakeFate::Refuse))
-            }
-            _ => None,
+        let fate = self.active.iter().find_map(|fault| {
+            let Kind::Handshake(status) = fault.spec.kind else { return None };
+            let fate = status.map_or(HandshakeFate::Hang, HandshakeFate::Refuse);
+            fault.holds(now, None).then_some(fate)
         })?;
         self.applied("handshake");
         Some(fate)
@@ -163,29 +165,29 @@ impl Faults {
         let (mut dropped, mut doubled) = (false, false);
         let mut hit = Vec::new();
         for fault in &self.active {
-            if !fault.holds(now, Some(conn)) {
-                continue;
-            }
-            let (p, live_only) = match &fault.spec.kind {
-                Kind::Drop(p) | Kind::Dup(p) | Kind::Corrupt(p) | Kind::Truncate(p) | Kind::Fragment(p) => {
-                    (*p, true)
-                }
-                Kind::Delay(_, p) => (*p, false),
-                _ => continue,
+            let Kind::Frame(what, p) = &fault.spec.kind else { continue };
+            let fits = match what {
+                FrameFault::Delay(_) => true,
+                FrameFault::Split => false, // asked for before the frame is made
+                FrameFault::Drop
+                | FrameFault::Dup
+                | FrameFault::Corrupt
+                | FrameFault::Truncate
+                | FrameFault::Fragment => live,
             };
-            if (live_only && !live) || !self.rng.chance(p) {
+            if !fits || !fault.holds(now, Some(conn)) || !self.rng.chance(*p) {
                 continue;
             }
-            match &fault.spec.kind {
-                Kind::Drop(_) => dropped = true,
-                Kind::Dup(_) => doubled = true,
-                Kind::Corrupt(_) => fate.corrupt = true,
-                Kind::Truncate(_) => fate.truncate = true,
-                Kind::Fragment(_) => fate.fragment = true,
-                Kind::Delay(range, _) => {
+            match what {
+                FrameFault::Drop => dropped = true,
+                FrameFault::Dup => doubled = true,
+                FrameFault::Corrupt => fate.corrupt = true,
+                FrameFault::Truncate => fate.truncate = true,
+                FrameFault::Fragment => fate.fragment = true,
+                FrameFault::Delay(range) => {
                     fate.copies = vec![Duration::from_millis(self.rng.between(range.start, range.end))];
                 }
-                _ => {}
+                FrameFault::Split => {}
             }
             hit.push(fault.spec.kind.name());
         }
@@ -203,7 +205,12 @@ impl Faults {
 
     /// Whether a frame of several rows comes as two.
     pub(super) fn split(&mut self, conn: u64, now: Duration) -> bool {
-        let hit = self.rate(Some(conn), now, |kind| if let Kind::Split(p) = kind { Some(*p) } else { None });
+        let mut hit = false;
+        for fault in &self.active {
+            if let Kind::Frame(FrameFault::Split, p) = fault.spec.kind {
+                hit |= fault.holds(now, Some(conn)) && self.rng.chance(p);
+            }
+        }
         if hit {
             self.applied("split");
         }
@@ -215,30 +222,20 @@ impl Faults {
         let mut fate = InfoFate::default();
         let mut hit = Vec::new();
         for fault in &self.active {
-            if !fault.holds(now, None) {
+            let Kind::Info(what, p) = &fault.spec.kind else { continue };
+            if (what.needs_rows() && !rows) || !fault.holds(now, None) || !self.rng.chance(*p) {
                 continue;
             }
-            let (p, rows_only) = match &fault.spec.kind {
-                Kind::Info429(p) | Kind::Info500(p) | Kind::InfoHalf(p) => (*p, false),
-                Kind::InfoSlow(_, p) => (*p, false),
-                Kind::InfoShort(p) | Kind::InfoEmpty(p) => (*p, true),
-                Kind::InfoStale(_, p) => (*p, true),
-                _ => continue,
-            };
-            if (rows_only && !rows) || !self.rng.chance(p) {
-                continue;
-            }
-            match &fault.spec.kind {
-                Kind::Info429(_) => fate.status = Some(429),
-                Kind::Info500(_) => fate.status = Some(500),
-                Kind::InfoHalf(_) => fate.half = true,
-                Kind::InfoShort(_) => fate.short = true,
-                Kind::InfoEmpty(_) => fate.empty = true,
-                Kind::InfoStale(age, _) => fate.stale = *age,
-                Kind::InfoSlow(range, _) => {
+            match what {
+                InfoFault::TooMany => fate.status = Some(429),
+                InfoFault::Broken => fate.status = Some(500),
+                InfoFault::Half => fate.half = true,
+                InfoFault::Short => fate.short = true,
+                InfoFault::Empty => fate.empty = true,
+                InfoFault::Stale(age) => fate.stale = *age,
+                InfoFault::Slow(range) => {
                     fate.delay = Duration::from_millis(self.rng.between(range.start, range.end));
                 }
-                _ => {}
             }
             hit.push(fault.spec.kind.name());
         }
@@ -282,13 +279,16 @@ impl Faults {
         for (index, fault) in self.active.iter_mut().enumerate() {
             let Some(at) = fault.next.filter(|at| *at <= now) else { continue };
             fault.next = match fault.spec.when {
-                When::Every(period) => Some(at + period).filter(|next| *next > now).or(Some(now + period)),
-                _ => None,
+                When::Every(period) => Some(if at + period > now { at + period } else { now + period }),
+                When::At(_) | When::Always | When::Window(_) => None,
             };
             match &fault.spec.kind {
                 Kind::Alter(_) => fault.armed = fault.armed.saturating_add(1),
                 Kind::NoAck(n) => fault.armed = fault.armed.saturating_add(*n),
-                kind => due.push(Due { index, kind: kind.clone(), conns: fault.spec.conns }),
+                Kind::Moment(moment) => {
+                    due.push(Due { index, moment: moment.clone(), conns: fault.spec.conns });
+                }
+                Kind::Frame(..) | Kind::Info(..) | Kind::Mute(_) | Kind::Outage | Kind::Handshake(_) => {}
             }
         }
         due
@@ -315,84 +315,7 @@ impl Faults {
     pub(super) fn rng(&mut self) -> &mut Rng {
         &mut self.rng
     }
-
-    fn rate(&mut self, conn: Option<u64>, now: Duration, p: impl Fn(&Kind) -> Option<f64>) -> bool {
-        let mut hit = false;
-        for fault in &self.active {
-            if let Some(p) = p(&fault.spec.kind).filter(|_| fault.holds(now, conn)) {
-                hit |= self.rng.chance(p);
-            }
-        }
-        hit
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn faults(specs: &[&str]) -> Faults {
-        let mut faults = Faults::new(7);
-        for spec in specs {
-            faults.add(spec.parse().unwrap(), Duration::ZERO);
-        }
-        faults
-    }
-
-    const fn s(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn rates_hold_and_every_application_is_counted() {
-        let mut faults = faults(&["drop=0.1", "dup=0.2", "delay=5..9@0.5"]);
-        let (mut lost, mut doubled, mut late) = (0, 0, 0);
-        for _ in 0..10_000 {
-            let fate = faults.frame(1, true, s(1));
-            lost += u64::from(fate.copies.is_empty());
-            doubled += u64::from(fate.copies.len() == 2);
-            late += u64::from(fate.copies.first().is_some_and(|delay| !delay.is_zero()));
-        }
-        assert!(
-            (800..1200).contains(&lost) && (1500..2100).contains(&doubled) && (4000..5000).contains(&late)
-        );
-        assert_eq!(faults.counts(), &BTreeMap::from([("delay", late), ("drop", lost), ("dup", doubled)]));
-        assert_eq!(faults.frame(1, false, s(1)).corrupt, false);
-    }
-
-    #[test]
-    fn windows_moments_and_connections_are_kept() {
-        let mut faults =
-            faults(&["mute=*@10s..20s#1/2", "malformed@5s", "unfollowed@every:2s", "outage=30s..40s"]);
-        assert!(!faults.muted(1, "0x", s(9)) && faults.muted(1, "0x", s(10)));
-        assert!(!faults.muted(2, "0x", s(10)) && !faults.muted(1, "0x", s(20)));
-        assert_eq!(faults.next_deadline(s(0)), Some(s(2)));
-        assert_eq!(faults.due(s(2)).len(), 1);
-        assert!(faults.due(s(3)).is_empty());
-        assert_eq!(faults.due(s(5)).len(), 2);
-        let due = faults.due(s(6)).pop().unwrap();
-        faults.retry(&due, s(6));
-        assert_eq!(faults.next_deadline(s(6)), Some(s(6) + RETRY));
-        assert!(faults.outage(s(30)) && !faults.outage(s(40)));
-        assert_eq!(faults.counts().get("outage"), Some(&0), "given but not yet applied is visible as zero");
-    }
-
-    #[test]
-    fn armed_faults_wait_for_their_frame() {
-        let mut faults = faults(&["mismatch@1s", "no-ack=2@1s"]);
-        assert!(faults.alterations(1).is_empty() && !faults.swallow_subscribe(1));
-        assert!(faults.due(s(1)).is_empty());
-        assert_eq!(faults.alterations(1), [Alteration::Mismatch]);
-        assert!(faults.alterations(1).is_empty());
-        assert!(faults.swallow_subscribe(1) && faults.swallow_subscribe(1) && !faults.swallow_subscribe(1));
-    }
-
-    #[test]
-    fn one_seed_gives_one_run() {
-        let run = || {
-            let mut faults = faults(&["drop=0.3", "delay=0..100@0.3", "info-short=0.4"]);
-            (0..200).map(|i| (faults.frame(i, true, s(i)), faults.info(true, s(i)))).collect::<Vec<_>>()
-        };
-        assert_eq!(run(), run());
-    }
-}
+mod tests;

@@ -127,6 +127,8 @@ fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Answer> {
 pub(super) enum Answer {
     Whole(Bytes),
     Half(Bytes),
+    /// The half is on its way; the break waits one turn so that it is flushed first.
+    Flushing,
     Broken,
 }
 
@@ -134,7 +136,7 @@ impl Answer {
     fn half(self) -> Self {
         match self {
             Self::Whole(bytes) | Self::Half(bytes) => Self::Half(bytes.slice(..bytes.len() / 2)),
-            Self::Broken => Self::Broken,
+            Self::Flushing | Self::Broken => Self::Broken,
         }
     }
 }
@@ -145,12 +147,16 @@ impl Body for Answer {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let (next, frame) = match std::mem::replace(&mut *self, Self::Broken) {
             Self::Whole(bytes) if bytes.is_empty() => (Self::Whole(bytes), None),
             Self::Whole(bytes) => (Self::Whole(Bytes::new()), Some(Ok(Frame::data(bytes)))),
-            Self::Half(bytes) => (Self::Broken, Some(Ok(Frame::data(bytes)))),
+            Self::Half(bytes) => (Self::Flushing, Some(Ok(Frame::data(bytes)))),
+            Self::Flushing => {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             Self::Broken => (Self::Broken, Some(Err(io::Error::from(io::ErrorKind::BrokenPipe)))),
         };
         *self = next;
@@ -164,7 +170,7 @@ impl Body for Answer {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Half(_) | Self::Broken => SizeHint::default(),
+            Self::Half(_) | Self::Flushing | Self::Broken => SizeHint::default(),
         }
     }
 }

@@ -16,7 +16,6 @@ use super::shared::{Shared, SimPhase};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The blocks of a source, one by one.
-#[expect(clippy::large_enum_variant, reason = "there is one per venue")]
 pub(in crate::sim) enum Blocks {
     Market { market: Market, left: Option<u64> },
     Recorded(vec::IntoIter<Block>),
@@ -111,12 +110,6 @@ pub(super) async fn play(shared: Arc<Shared>, mut blocks: Blocks, pace: Pace) {
     let mut at = Instant::now();
     let mut last: Option<u64> = None;
     while let Some(block) = blocks.next() {
-        if *paused.borrow() {
-            if paused.wait_for(|paused| !paused).await.is_err() {
-                return;
-            }
-            at = Instant::now();
-        }
         if let Some(last) = last.replace(block.time) {
             at = at.checked_add(pace.gap(last, block.time)).unwrap_or(at);
         }
@@ -124,6 +117,12 @@ pub(super) async fn play(shared: Arc<Shared>, mut blocks: Blocks, pace: Pace) {
             wait_for_room(&shared).await;
         } else {
             sleep_until(at).await;
+        }
+        if *paused.borrow() {
+            if paused.wait_for(|paused| !paused).await.is_err() {
+                return;
+            }
+            at = Instant::now();
         }
         shared.with(|venue, now| venue.play(&block, true, now));
     }

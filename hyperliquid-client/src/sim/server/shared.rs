@@ -123,9 +123,9 @@ impl Shared {
     }
 
     pub(super) fn set_phase(&self, phase: SimPhase) {
+        self.phase.send_replace(phase); // first, so that a thread which waited reads it too
         *self.phase_lock.lock().unwrap_or_else(PoisonError::into_inner) = phase;
         self.phase_changed.notify_all();
-        self.phase.send_replace(phase);
     }
 
     pub(in crate::sim) fn phase(&self) -> watch::Receiver<SimPhase> {

@@ -24,7 +24,7 @@ pub(super) use self::outbox::{ConnId, Out};
 use self::subscription::Subscription;
 use super::book::Book;
 use super::config::VenueConfig;
-use super::fault::{Due, FaultSpec, Faults, HandshakeFate, Injection, Kind, injection};
+use super::fault::{Due, FaultSpec, Faults, HandshakeFate, Injection, Moment, injection};
 use super::fill::Stream;
 use super::limits::Meter;
 use super::rng::Rng;
@@ -362,71 +362,63 @@ impl Venue {
     }
 
     fn apply(&mut self, due: &Due, now: Duration) {
-        let name = due.kind.name();
-        match &due.kind {
-            Kind::Inject(kind) => {
-                let time = self.status.venue_time;
-                let to: Vec<ConnId> = self.ids().into_iter().filter(|id| due.reaches(*id)).collect();
-                let to: Vec<ConnId> = to.into_iter().filter(|id| self.follows_someone(*id)).collect();
-                if to.is_empty() {
-                    self.faults.retry(due, now);
-                    return;
-                }
-                for id in to {
-                    let out = match (kind, injection(*kind, time, self.faults.rng())) {
-                        (Injection::PingFlood(n), _) => Out::Pings(*n),
-                        (_, bytes) => Out::Bytes(bytes.unwrap_or_default().into()),
-                    };
-                    self.outbox.push(id, out, now);
-                    self.faults.applied(name);
-                }
-                return;
-            }
-            Kind::CloseOne => {
-                let ids: Vec<ConnId> = self.ids().into_iter().filter(|id| due.reaches(*id)).collect();
-                let Some(id) = ids.iter().find(|id| **id > self.next_close).or(ids.first()).copied() else {
-                    return;
-                };
+        let targets: Vec<ConnId> = self.ids().into_iter().filter(|id| due.reaches(*id)).collect();
+        match &due.moment {
+            Moment::Inject(kind) => return self.apply_injection(due, *kind, &targets, now),
+            Moment::CloseOne => {
+                let next = targets.iter().find(|id| **id > self.next_close).or_else(|| targets.first());
+                let Some(id) = next.copied() else { return };
                 self.next_close = id;
                 self.close(id, Out::Close(1000, ""), now);
             }
-            Kind::CloseAll(code) => {
-                let ids: Vec<ConnId> = self.ids().into_iter().filter(|id| due.reaches(*id)).collect();
-                if ids.is_empty() {
-                    self.faults.retry(due, now);
-                    return;
-                }
-                for id in ids {
+            Moment::CloseAll(_) if targets.is_empty() => return self.faults.retry(due, now),
+            Moment::CloseAll(code) => {
+                for id in targets {
                     let how = if *code == 1006 { Out::Abort } else { Out::Close(*code, "") };
                     self.close(id, how, now);
                 }
             }
-            Kind::TooManyUsers(n) => self.config.limits.users = *n,
-            Kind::Limit(limit, n) => {
+            Moment::TooManyUsers(n) => self.config.limits.users = *n,
+            Moment::Limit(limit, n) => {
                 self.config.limits.set(limit, *n);
             }
-            Kind::InfoLag(lag) => {
-                self.config.index_lag = (Duration::ZERO, *lag);
-                self.lag_is_fault = true;
-                return; // counted per row
-            }
-            Kind::PageCap(rows) => {
-                self.config.page_cap = *rows;
-                self.cap_is_fault = true;
-                return; // counted per page it cuts
-            }
-            Kind::TwapPageCap(rows) => {
-                self.config.twap_page_cap = *rows;
-                self.twap_cap_is_fault = true;
+            // The next three are counted where they bite: per row, per page.
+            Moment::InfoLag(lag) => {
+                (self.config.index_lag, self.lag_is_fault) = ((Duration::ZERO, *lag), true);
                 return;
             }
-            Kind::Retention(rows) => {
+            Moment::PageCap(rows) => {
+                (self.config.page_cap, self.cap_is_fault) = (*rows, true);
+                return;
+            }
+            Moment::TwapPageCap(rows) => {
+                (self.config.twap_page_cap, self.twap_cap_is_fault) = (*rows, true);
+                return;
+            }
+            Moment::Retention(rows) => {
                 self.config.retention = *rows;
                 self.book.set_retention(*rows);
             }
-            _ => return, // the rest is asked for where it acts
         }
-        self.faults.applied(name);
+        self.faults.applied(due.moment.name());
+    }
+
+    /// Sends a frame of nonsense to every target that follows somebody; waits for one where there is none.
+    fn apply_injection(&mut self, due: &Due, kind: Injection, targets: &[ConnId], now: Duration) {
+        let time = self.status.venue_time;
+        let mut hit = false;
+        for id in targets.iter().copied().filter(|id| self.follows_someone(*id)).collect::<Vec<_>>() {
+            let out = match (kind, injection(kind, time, self.faults.rng())) {
+                (Injection::PingFlood(n), _) => Out::Pings(n),
+                (_, bytes) => Out::Bytes(bytes.unwrap_or_default().into()),
+            };
+            self.outbox.push(id, out, now);
+            self.faults.applied(due.moment.name());
+            hit = true;
+        }
+        if !hit {
+            self.faults.retry(due, now);
+        }
     }
 
     fn ids(&self) -> Vec<ConnId> {

@@ -27,7 +27,7 @@ impl Venue {
                 self.reply_pong(id, now);
                 Some(())
             }
-            Some("subscribe") => subscription().map(|sub| self.subscribe(id, ip, sub, now)),
+            Some("subscribe") => subscription().map(|sub| self.subscribe(id, ip, &sub, now)),
             Some("unsubscribe") => subscription().map(|sub| self.unsubscribe(id, ip, &sub, now)),
             Some("post") => self.post(id, ip, &value, now),
             _ => None,
@@ -37,12 +37,12 @@ impl Venue {
         }
     }
 
-    fn subscribe(&mut self, id: ConnId, ip: IpAddr, sub: Subscription, now: Duration) {
+    fn subscribe(&mut self, id: ConnId, ip: IpAddr, sub: &Subscription, now: Duration) {
         if self.faults.swallow_subscribe(id) {
             return;
         }
         let echo = sub.echo();
-        if self.conns.get(&id).is_some_and(|conn| conn.subs.contains_key(&sub)) {
+        if self.conns.get(&id).is_some_and(|conn| conn.subs.contains_key(sub)) {
             self.error(id, &format!("Already subscribed: {echo}"), now);
             return;
         }
@@ -67,22 +67,19 @@ impl Venue {
                 return;
             }
         }
-        if let Subscription::Trades(coin) = &sub {
-            if !self.catalogue.knows(coin) {
-                if let Some(conn) = self.conns.get_mut(&id) {
-                    conn.drop_at = Some(now + BAD_COIN_DROP);
-                }
-            }
-        }
+        let unknown_coin = matches!(sub, Subscription::Trades(coin) if !self.catalogue.knows(coin));
         let Some(conn) = self.conns.get_mut(&id) else { return };
+        if unknown_coin {
+            conn.drop_at = Some(now + BAD_COIN_DROP);
+        }
         conn.subs.insert(sub.clone(), SubState::default());
         let ack = frames::ack("subscribe", &echo);
         if self.rng.chance(self.config.snapshot_before_ack) {
-            self.first_push(id, &sub, now);
+            self.first_push(id, sub, now);
             self.reply(id, ack, now);
         } else {
             self.reply(id, ack, now);
-            self.first_push(id, &sub, now);
+            self.first_push(id, sub, now);
         }
     }
 

@@ -44,7 +44,7 @@ impl Rig {
     fn connect(&mut self) -> ConnId {
         match self.venue.connect(IP, self.now) {
             Admission::Accept(id) => id,
-            other => panic!("{other:?}"),
+            other @ (Admission::Refuse(_) | Admission::Hang | Admission::Cut) => panic!("{other:?}"),
         }
     }
 
@@ -96,6 +96,7 @@ impl Rig {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "every caller makes it with `json!` on the spot")]
     fn info(&mut self, body: Value) -> InfoAnswer {
         match self.venue.info(IP, body.to_string().as_bytes(), self.now) {
             InfoOutcome::Answer(answer) => answer,
