@@ -1,0 +1,231 @@
+//! What a complete read proves (C).
+
+use std::time::Instant;
+
+use dedup::{FillKey, Sequencer};
+
+use super::feed::{Previous, Read};
+use super::gap::{GapKind, GapState};
+use super::mark::State;
+use super::{GapId, Machine, PerStream, Record, Stream};
+
+/// Complete reads that must lack a key before it counts as a conflict.
+const WITNESSES: u8 = 3;
+/// Complete reads that must fail to fill a chain gap before `certified` passes it.
+const TRIES: u8 = 4;
+
+impl<P> Machine<P> {
+    /// A read came to its end.
+    pub(super) fn finish(&mut self, stream: Stream, read: &Read, now: Instant) {
+        self.schedule(stream, now);
+        let gate = &mut self.feeds[stream].gate;
+        if gate.take_if(|gate| gate.since <= read.began).is_none() && gate.is_some() {
+            self.feeds[stream].want = true;
+        }
+        let passed_anchor = !read.looks_back || read.anchor.is_some_and(|(key, _)| read.keys.contains(&key));
+        if !passed_anchor {
+            let feed = &mut self.feeds[stream];
+            feed.read_from = Some(feed.read_from.map_or(read.start, |from| from.min(read.start)));
+            feed.want = true;
+        } else if let Some(target) = self.reach(stream, read, now) {
+            self.certify(stream, read, target, now);
+        }
+        self.close_gaps();
+    }
+
+    /// S5: a long read is certified on its way and forgets what is compared, so it needs no more memory than the
+    /// margin's rows, and goes on whatever holds the certificate back.
+    pub(super) fn certify_on_the_way(&mut self, stream: Stream, now: Instant) {
+        let Some(mut read) = self.feeds[stream].read.take_if(|read| read.keys.len() >= self.settings.read_rows && !read.looks_back)
+        else {
+            return;
+        };
+        if let Some(newest) = read.newest() {
+            let looked = self.certify(stream, &read, newest.saturating_sub(self.settings.margin_ms), now);
+            read.rows.retain(|&(_, time)| time > looked);
+            read.keys = read.rows.iter().map(|&(key, _)| key).collect();
+            read.first = read.first.max(Some(looked));
+            read.from = read.from.max(looked.saturating_add(1));
+        }
+        self.feeds[stream].read = Some(read);
+    }
+
+    /// C2, C3, C4: records what the answer proves up to `target`; returns up to where keys were compared.
+    pub(super) fn certify(&mut self, stream: Stream, read: &Read, target: i64, now: Instant) -> i64 {
+        // H, R2: what it brought goes out before anything is claimed about it.
+        self.resolve_twins(now);
+        self.pump(now);
+        let margin = self.settings.margin_ms;
+        let looked = target.min(read.venue_time.map_or(i64::MIN, |time| time.saturating_sub(margin)));
+        let feed = &mut self.feeds[stream];
+        feed.read_to = feed.read_to.max(Some(looked));
+        feed.read_from = Some(feed.read_from.map_or(read.start, |from| from.min(read.start)));
+        let doubt = self.before_doubtful_keys(stream, read, looked, now);
+        let held = self.before_held();
+        let chains = self.before_open_chains(stream, looked, now);
+        let target = looked.min(doubt).min(held).min(chains);
+        if Some(target) > self.ledger.stream(stream).certified {
+            let returned = read.rows.iter().filter(|&&(key, time)| {
+                time <= target && self.marks.get(key).is_none_or(|mark| mark.state != State::Excluded)
+            });
+            let anchor = returned.max_by_key(|&&(_, time)| time).copied().or(self.ledger.stream(stream).anchor);
+            self.record(Record::Certified { stream, to: target, anchor });
+            self.forget();
+        }
+        looked
+    }
+
+    /// C1: up to where the answer is complete.
+    fn reach(&mut self, stream: Stream, read: &Read, now: Instant) -> Option<i64> {
+        let margin = self.settings.margin_ms;
+        let newest = read.newest();
+        let mut target = newest.map(|time| time.saturating_sub(margin));
+        // Everything returned up to here was received at least the margin before the read began.
+        let began = self.millis(read.began);
+        let settled = |key: FillKey| {
+            let margin = u64::try_from(margin).unwrap_or(0);
+            self.marks.get(key).is_none_or(|mark| mark.received.saturating_add(margin) <= began)
+        };
+        let fresh = read.rows.iter().filter(|row| !settled(row.0)).map(|row| row.1).min().unwrap_or(i64::MAX);
+        target = target.max(read.rows.iter().map(|row| row.1).filter(|&time| time < fresh).max());
+        // Two reads apart with the same end: nothing happened before the first one.
+        let feed = &mut self.feeds[stream];
+        match feed.previous {
+            Some(previous) if previous.newest == newest => {
+                if read.began >= previous.began + self.settings.recheck {
+                    target = target.max(previous.venue_time.map(|time| time.saturating_sub(margin)));
+                    feed.previous = Some(Previous { newest, venue_time: read.venue_time, began: read.began });
+                }
+            }
+            _ => {
+                feed.previous = Some(Previous { newest, venue_time: read.venue_time, began: read.began });
+                self.recheck(stream, now);
+            }
+        }
+        target
+    }
+
+    /// C2: keys we know that the answer should hold and lacks.
+    fn before_doubtful_keys(&mut self, stream: Stream, read: &Read, target: i64, now: Instant) -> i64 {
+        let Some(first) = read.first else { return i64::MAX };
+        let other = self.ledger.streams().find(|&other| other != stream);
+        let other_reads_to = other.map_or(Some(i64::MAX), |other| self.feeds[other].read_to);
+        // What the other stream read in an earlier run is not known any more: it reads it again.
+        let other_reads_from = other.and_then(|other| self.feeds[other].read_from).unwrap_or(i64::MIN);
+        let now_ms = self.millis(now);
+        let apart = u64::try_from(self.settings.recheck.as_millis()).unwrap_or(u64::MAX);
+        // What is declared as unreadable (S2, S3) cannot be compared.
+        let unreadable: Vec<(i64, i64)> = self.unreadable();
+        let mut looks_back = i64::MAX;
+        let (mut limit, mut asks_other, mut again, mut settled) = (i64::MAX, false, false, Vec::new());
+        for (key, time, mark) in self.marks.iter_mut() {
+            let compared = matches!(mark.state, State::Held | State::Out | State::Twin)
+                && mark.stream == stream
+                && mark.in_history == 0
+                && time > first
+                && time >= read.from
+                && time <= target;
+            let declared = unreadable.iter().any(|&(from, to)| from <= time && time <= to);
+            if !compared || declared || read.keys.contains(&key) || read.dense.contains(&time) {
+                continue;
+            }
+            let caps = mark.state != State::Twin;
+            if time < other_reads_from {
+                looks_back = looks_back.min(time);
+            }
+            if other_reads_to < Some(time) || time < other_reads_from {
+                asks_other = true;
+                limit = if caps { limit.min(time.saturating_sub(1)) } else { limit };
+                continue;
+            }
+            if mark.lacked == 0 || now_ms >= mark.lacked_at.saturating_add(apart) {
+                mark.lacked += 1;
+                mark.lacked_at = now_ms;
+            }
+            if mark.lacked >= WITNESSES && mark.state != State::Held {
+                if mark.state == State::Out {
+                    mark.state = State::Excluded;
+                }
+                settled.push((key, time, mark.market.clone()));
+            } else {
+                again = true;
+                limit = if caps { limit.min(time.saturating_sub(1)) } else { limit };
+            }
+        }
+        if let Some(other) = other.filter(|_| asks_other) {
+            self.feeds[other].want = true;
+            if looks_back < i64::MAX {
+                self.feeds[other].look_back = Some(looks_back);
+            }
+            self.recheck(stream, now);
+        }
+        if again {
+            self.recheck(stream, now);
+        }
+        for (key, time, market) in settled {
+            match self.twins.iter().position(|twin| twin.key == key) {
+                Some(at) => {
+                    let twin = self.twins.remove(at);
+                    self.refuse_twin(twin);
+                }
+                None => self.settled_without(market, time, key),
+            }
+        }
+        limit
+    }
+
+    /// C2: what is held is not published, on whichever stream it came (a slice may come on both).
+    fn before_held(&self) -> i64 {
+        // A twin that history shows is an event that is not out yet; one it does not show may be nothing.
+        let twins = self
+            .twins
+            .iter()
+            .filter(|twin| self.marks.get(twin.key).is_some_and(|mark| mark.in_history != 0));
+        let rows = self.held.values().flat_map(Sequencer::rows);
+        rows.chain(twins).map(|row| row.time.saturating_sub(1)).min().unwrap_or(i64::MAX)
+    }
+
+    /// C4: not past a chain that does not add up until history failed often enough to fill it: one answer may have
+    /// been stale or have had a hole.
+    fn before_open_chains(&mut self, stream: Stream, target: i64, now: Instant) -> i64 {
+        let now_ms = self.millis(now);
+        let mut limit = i64::MAX;
+        let open: Vec<(GapId, i64)> = self
+            .ledger
+            .gaps()
+            .iter()
+            .filter(|gap| gap.id.kind == GapKind::Chain && gap.state == GapState::Opened && !gap.adds_up())
+            .map(|gap| (gap.id.clone(), gap.to))
+            .collect();
+        let mut again = false;
+        // §5: with no room for more keys one failed read must do, or nothing ever moves.
+        let needed = if self.marks.len() >= self.settings.key_cap { 1 } else { TRIES };
+        for (id, to) in open {
+            let from = id.from;
+            let tries = self.tries.entry(id).or_insert_with(|| PerStream::from_fn(|_| (0, 0)));
+            let (count, last) = &mut tries[stream];
+            let apart = now_ms.saturating_sub(*last) >= 25_000 || *count == 0;
+            if target >= to && apart {
+                (*count, *last) = (count.saturating_add(1), now_ms);
+            }
+            if *count < needed {
+                limit = limit.min(from.saturating_sub(1));
+                again = true;
+            }
+        }
+        if again {
+            self.recheck(stream, now);
+        }
+        limit
+    }
+
+    /// K2: what is certified with the margin is known by rule.
+    fn forget(&mut self) {
+        let floor = self.ledger.floor();
+        let kept = self.ledger.kept_keys();
+        self.marks.prune(floor, |key, mark| {
+            kept.contains(&key) || matches!(mark.state, State::Held | State::Twin)
+        });
+        self.contents.prune(floor, |_, _| false);
+    }
+}

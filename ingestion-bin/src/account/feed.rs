@@ -1,0 +1,150 @@
+//! The volatile half of one stream.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use dedup::FillKey;
+
+use super::row::Row;
+
+/// Live rows wait for history.
+#[derive(Debug)]
+pub(super) struct Gate {
+    /// Only a read begun after this ends the wait.
+    pub(super) since: Instant,
+    /// The longest wait; none for a start in the past.
+    pub(super) deadline: Option<Instant>,
+    /// Its outage gap is open.
+    pub(super) declared: bool,
+}
+
+/// A frame kept whole until it is known what its rows are.
+#[derive(Debug)]
+pub(super) struct Kept<P> {
+    pub(super) listener: usize,
+    pub(super) rows: Vec<Row>,
+    pub(super) payloads: Vec<Option<P>>,
+}
+
+impl<P> Kept<P> {
+    pub(super) fn new(listener: usize, rows: &[Row], make: &mut dyn FnMut(usize) -> P) -> Self {
+        let payloads = (0..rows.len()).map(|index| Some(make(index))).collect();
+        Self { listener, rows: rows.to_vec(), payloads }
+    }
+}
+
+/// An empty snapshot that waits to be confirmed (B1).
+#[derive(Debug, Default)]
+pub(super) struct Empty {
+    /// Bit per listener whose snapshot was empty.
+    pub(super) listeners: u64,
+    /// When a complete read returned nothing.
+    pub(super) read_at: Option<Instant>,
+}
+
+/// One page in flight.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) id: u64,
+    pub(super) at: Instant,
+}
+
+/// A read of history in progress: pages from an anchor on.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// Where it began.
+    pub(super) start: i64,
+    /// It begins before its anchor, for the sake of a key of the other stream; it must come past the anchor.
+    pub(super) looks_back: bool,
+    /// Where it began, or what of it is compared already; older keys are not compared with it.
+    pub(super) from: i64,
+    /// Rows from its first on are all there.
+    pub(super) first: Option<i64>,
+    pub(super) anchor: Option<(FillKey, i64)>,
+    /// Where the next page begins.
+    pub(super) cursor: i64,
+    pub(super) keys: HashSet<FillKey>,
+    /// In the order returned.
+    pub(super) rows: Vec<(FillKey, i64)>,
+    pub(super) pages: u32,
+    pub(super) began: Instant,
+    /// Venue time known when it began.
+    pub(super) venue_time: Option<i64>,
+    /// Milliseconds declared or suspected to be cut inside a page.
+    pub(super) dense: Vec<i64>,
+    pub(super) stepped: bool,
+    /// The next page only tells whether history reaches back before the start (B3).
+    pub(super) probing: bool,
+}
+
+impl Read {
+    pub(super) fn newest(&self) -> Option<i64> {
+        self.rows.iter().map(|&(_, time)| time).max()
+    }
+}
+
+/// A complete read, to be compared with the next one (C1).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Previous {
+    pub(super) newest: Option<i64>,
+    pub(super) venue_time: Option<i64>,
+    pub(super) began: Instant,
+}
+
+#[derive(Debug)]
+pub(super) struct Feed<P> {
+    pub(super) gate: Option<Gate>,
+    /// Nobody listens, or nobody's snapshot came yet.
+    pub(super) blind: bool,
+    /// Frames that came before the baseline.
+    pub(super) before: Vec<Kept<P>>,
+    pub(super) empty: Option<Empty>,
+    /// The newest page of a read that confirms an empty snapshot.
+    pub(super) confirming: Option<Kept<P>>,
+    pub(super) read: Option<Read>,
+    pub(super) asked: Option<Asked>,
+    /// A read is wanted as soon as may be.
+    pub(super) want: bool,
+    pub(super) not_before: Option<Instant>,
+    /// When the newest read began.
+    pub(super) last_began: Option<Instant>,
+    pub(super) next_sweep: Option<Instant>,
+    pub(super) backoff: Duration,
+    /// Answers in a row without the anchor.
+    pub(super) anchor_missed: u32,
+    pub(super) previous: Option<Previous>,
+    /// From where and up to where reads of this run have looked.
+    pub(super) read_from: Option<i64>,
+    pub(super) read_to: Option<i64>,
+    pub(super) new_rows: usize,
+    /// The other stream has a key of this time that only this endpoint may know, from before this run.
+    pub(super) look_back: Option<i64>,
+}
+
+pub(super) const BACKOFF_MIN: Duration = Duration::from_secs(2);
+pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+impl<P> Default for Feed<P> {
+    fn default() -> Self {
+        Self {
+            gate: None,
+            blind: true,
+            before: Vec::new(),
+            empty: None,
+            confirming: None,
+            read: None,
+            asked: None,
+            want: false,
+            not_before: None,
+            last_began: None,
+            next_sweep: None,
+            backoff: BACKOFF_MIN,
+            anchor_missed: 0,
+            previous: None,
+            read_from: None,
+            read_to: None,
+            new_rows: 0,
+            look_back: None,
+        }
+    }
+}

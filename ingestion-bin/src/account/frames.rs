@@ -1,0 +1,80 @@
+//! What a listener delivers.
+
+use std::time::Instant;
+
+use super::feed::Kept;
+use super::intake::Source;
+use super::{Intake, Machine, Row, Stream};
+
+impl<P> Machine<P> {
+    /// One frame of one stream: its rows in the venue's order. `make` builds the payload of a row by its index and is
+    /// called for rows that are new (or contradict what is known) only, at most once each.
+    pub fn handle_frame(
+        &mut self,
+        listener: usize,
+        stream: Stream,
+        snapshot: bool,
+        rows: &[Row],
+        mut make: impl FnMut(usize) -> P,
+        now: Instant,
+    ) -> Intake {
+        if self.ledger.is_removed() || !self.ledger.streams().any(|followed| followed == stream) {
+            return Intake::Taken;
+        }
+        if self.is_full(rows.len()) {
+            self.handle_refused(now);
+            return Intake::Refused;
+        }
+        self.end_refusing(rows, now);
+        self.take_frame(listener, stream, snapshot, rows, &mut make, now);
+        self.settle(now);
+        Intake::Taken
+    }
+
+    fn take_frame(
+        &mut self,
+        listener: usize,
+        stream: Stream,
+        snapshot: bool,
+        rows: &[Row],
+        make: &mut dyn FnMut(usize) -> P,
+        now: Instant,
+    ) {
+        let newest = rows.iter().map(|row| row.time).max();
+        self.venue_time = self.venue_time.max(newest);
+        let venue_time = self.venue_time;
+        let state = self.listener(listener);
+        state.passed[stream] = state.passed[stream].max(newest);
+        if snapshot {
+            state.live_from[stream] = newest.max(venue_time).or(Some(i64::MIN));
+        }
+        if self.ledger.stream(stream).baseline.is_none() {
+            if snapshot {
+                self.first_snapshot(listener, stream, rows, make, now);
+            } else {
+                self.feeds[stream].before.push(Kept::new(listener, rows, make));
+            }
+            return;
+        }
+        if snapshot {
+            let overlaps = self.overlaps(stream, rows);
+            self.end_blindness(stream, overlaps, rows, now);
+            let _ = self.intake(Source::Snapshot(listener), stream, rows, make, overlaps, now);
+            self.feeds[stream].want = true;
+            return;
+        }
+        if self.feeds[stream].blind && !rows.is_empty() {
+            // R2: rows before the snapshot: nobody knows yet what came before them.
+            self.await_history(stream, Some(self.settings.repair_hold), now);
+        }
+        let proven = self.feeds[stream].gate.is_none();
+        let _ = self.intake(Source::Live(listener), stream, rows, make, proven, now);
+    }
+
+    /// §5: no room for more rows. History is not refused: it is what makes room.
+    fn is_full(&self, rows: usize) -> bool {
+        let waiting: usize = self.feeds.iter().flat_map(|feed| feed.before.iter()).map(|kept| kept.rows.len()).sum();
+        self.held_rows() + waiting + rows > self.settings.held_cap
+            || self.marks.len() + rows > self.settings.key_cap
+    }
+}

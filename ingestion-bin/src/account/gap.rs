@@ -1,0 +1,77 @@
+//! What consumers are told about what may be missing.
+
+use dedup::FillKey;
+use serde::{Deserialize, Serialize};
+
+use super::row::{Market, Position};
+
+/// Why something may be missing.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub enum GapKind {
+    /// A market's positions do not link.
+    Chain,
+    /// Nobody listened, or frames were refused.
+    Outage,
+    /// Two sources contradict each other.
+    Conflict,
+    /// The venue's history does not reach or cannot be read there.
+    History,
+}
+
+/// Whether it is still believed to be missing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub enum GapState {
+    /// History is being asked.
+    Opened,
+    /// Nothing is missing any more.
+    Repaired,
+    /// History cannot tell.
+    Unfillable,
+}
+
+/// What the published `gapId` is made of (with the influencer).
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub struct GapId {
+    /// Kind.
+    pub kind: GapKind,
+    /// The market, where it is one.
+    pub market: Option<Market>,
+    /// Venue time of the last thing known before it, milliseconds.
+    pub from: i64,
+    /// Where the chain stood.
+    pub expected: Option<Position>,
+}
+
+/// One gap as its newest record says it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Identity; the same in every record of this gap.
+    pub id: GapId,
+    /// Venue time of the first thing known after it, milliseconds.
+    pub to: i64,
+    /// Where the row after it began.
+    pub found: Option<Position>,
+    /// Sum of the signed sizes found inside since.
+    pub filled: Position,
+    /// State.
+    pub state: GapState,
+    /// Keys in conflict that are not settled by history yet; not compared with history any more when `Unfillable`.
+    pub keys: Vec<FillKey>,
+}
+
+impl Gap {
+    /// Whether the sizes found inside close the chain.
+    #[must_use]
+    pub fn adds_up(&self) -> bool {
+        match (self.id.expected, self.found) {
+            (Some(expected), Some(found)) => expected.plus(self.filled) == found,
+            _ => false,
+        }
+    }
+
+    /// Whether a venue time lies inside, ends included.
+    #[must_use]
+    pub fn covers(&self, time: i64) -> bool {
+        self.id.from <= time && time <= self.to
+    }
+}

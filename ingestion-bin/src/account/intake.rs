@@ -1,0 +1,276 @@
+//! Rows of any message go through one set of keys (K); new ones are held in the order messages tell (O2).
+
+use std::time::Instant;
+
+use dedup::{Digest, Entry, FillKey, Kind, Slot};
+
+use super::baseline::held;
+use super::mark::{Mark, State, bit};
+use super::record::Refusal;
+use super::{Fate, Item, Machine, Market, Origin, Position, Record, Row, Stream};
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Source {
+    Live(usize),
+    Snapshot(usize),
+    Page,
+}
+
+impl Source {
+    fn origin(self) -> Origin {
+        match self {
+            Self::Live(_) => Origin::Live,
+            Self::Snapshot(_) => Origin::Snapshot,
+            Self::Page => Origin::Backfill,
+        }
+    }
+
+    fn kind(self) -> Kind {
+        match self {
+            Self::Live(_) => Kind::Live,
+            Self::Snapshot(_) => Kind::Snapshot,
+            Self::Page => Kind::Page,
+        }
+    }
+
+    fn listener(self) -> Option<usize> {
+        match self {
+            Self::Live(listener) | Self::Snapshot(listener) => Some(listener),
+            Self::Page => None,
+        }
+    }
+}
+
+type Place<P> = Slot<FillKey, Position, Item<P>>;
+
+/// The rows a message holds of one market and millisecond.
+struct Group<P> {
+    market: Market,
+    time: i64,
+    slots: Vec<Place<P>>,
+}
+
+impl<P> Machine<P> {
+    /// Takes in a message's rows; returns the time of the first one for whose key there is no room.
+    pub(super) fn intake(
+        &mut self,
+        source: Source,
+        stream: Stream,
+        rows: &[Row],
+        make: &mut dyn FnMut(usize) -> P,
+        proven: bool,
+        now: Instant,
+    ) -> Option<i64> {
+        let mut refused = None;
+        let floor = self.ledger.floor();
+        let mut groups: Vec<Group<P>> = Vec::new();
+        for (index, row) in rows.iter().enumerate() {
+            let mut make = || make(index);
+            let slot = if self.marks.get(row.key).is_some() {
+                self.known_row(source, stream, row, &mut make, proven, now)
+            } else if matches!(source, Source::Snapshot(_)) && self.is_before_start(stream, row.time) {
+                None
+            } else if row.time < floor {
+                self.counts.below_floor += 1;
+                None
+            } else if self.marks.len() >= self.marks.cap() {
+                // Only history can get here: frames are refused earlier.
+                self.counts.refused_rows += 1;
+                refused = Some(row.time);
+                break;
+            } else {
+                self.new_row(source, stream, row, &mut make, proven, now)
+            };
+            let Some(slot) = slot else { continue };
+            let same_ms = groups.iter_mut().rev().take_while(|group| group.time == row.time);
+            match { same_ms }.find(|group| group.market == row.market) {
+                Some(group) => group.slots.push(slot),
+                None => groups.push(Group { market: row.market.clone(), time: row.time, slots: vec![slot] }),
+            }
+        }
+        for group in groups {
+            let fresh = group.slots.iter().any(|slot| matches!(slot, Slot::New(_)));
+            if fresh || self.held.contains_key(&group.market) {
+                let sequencer = self.held.entry(group.market).or_default();
+                sequencer.place(group.time, stream.lane(), group.slots, source.kind());
+            }
+        }
+        refused
+    }
+
+    /// B3: rows before a chosen start are nothing to us: a snapshot does not show all of them, so they set no heads.
+    fn is_before_start(&self, stream: Stream, time: i64) -> bool {
+        let baseline = self.ledger.stream(stream).baseline;
+        self.settings.start.is_some_and(|start| time < start && baseline == Some(start.saturating_sub(1)))
+    }
+
+    fn new_row(
+        &mut self,
+        source: Source,
+        stream: Stream,
+        row: &Row,
+        make: &mut dyn FnMut() -> P,
+        proven: bool,
+        now: Instant,
+    ) -> Option<Place<P>> {
+        // B2: only rows of frames that are neither snapshot nor history are never baseline by their time.
+        let baseline = self.ledger.stream(stream).baseline.unwrap_or(i64::MIN);
+        let is_baseline = !matches!(source, Source::Live(_))
+            && (row.time < baseline || (row.time == baseline && !self.links_to_head(row)));
+        let content = FillKey((u128::from(row.digest.0) << 64) | u128::from(row.time.cast_unsigned()));
+        let alike = self.contents.get(content).copied();
+        let twin = !is_baseline
+            && source.listener().is_some_and(|listener| self.has_stranger(alike, &row.market, bit(listener)));
+        let state = match (is_baseline, twin) {
+            (true, _) => State::Baseline,
+            (false, true) => State::Twin,
+            (false, false) => State::Held,
+        };
+        let mut mark = Mark::new(row.digest, stream, state, self.millis(now));
+        mark.market = Some(row.market.clone());
+        mark.proven = proven || source == Source::Page;
+        mark.alike = alike;
+        match source.listener() {
+            Some(listener) => mark.shown_by = bit(listener),
+            None => mark.in_history = 1 << stream.lane(),
+        }
+        let _ = self.marks.insert_or_get(row.key, row.time, || mark);
+        if let Entry::Seen(newest) = self.contents.insert_or_get(content, row.time, || row.key) {
+            *newest = row.key;
+        }
+        let payload = make();
+        if is_baseline {
+            self.emit_baseline(row.clone(), stream, source.origin(), payload, now);
+            return Some(Slot::Out);
+        }
+        self.feeds[stream].new_rows += 1;
+        self.expect_everywhere(row.key, row.time, stream, now);
+        let held = held(row.clone(), stream, source.origin(), payload, now);
+        if twin {
+            self.counts.twins += 1;
+            self.feeds[stream].want = true;
+            self.twins.push(held);
+            return None;
+        }
+        Some(Slot::New(held))
+    }
+
+    /// H3: a key of the same content that this listener has not shown.
+    fn has_stranger(&self, mut alike: Option<FillKey>, market: &Market, listener: u64) -> bool {
+        while let Some(mark) = alike.and_then(|key| self.marks.get(key)) {
+            let same_market = mark.market.as_ref() == Some(market);
+            if same_market && mark.shown_by & listener == 0 && mark.state != State::Dropped {
+                return true;
+            }
+            alike = mark.alike;
+        }
+        false
+    }
+
+    fn known_row(
+        &mut self,
+        source: Source,
+        stream: Stream,
+        row: &Row,
+        make: &mut dyn FnMut() -> P,
+        proven: bool,
+        now: Instant,
+    ) -> Option<Place<P>> {
+        let mark = self.marks.get_mut(row.key)?;
+        let state = mark.state;
+        let differs = mark.digest != row.digest;
+        match source.listener() {
+            Some(listener) => {
+                mark.shown_by |= bit(listener);
+                mark.proven |= proven;
+                self.counts.duplicates += 1;
+                if differs && mark.contradicted != Some(row.digest) {
+                    mark.contradicted = Some(row.digest);
+                    let decided = mark.in_history != 0;
+                    self.leg_mismatch(stream, row, make(), decided);
+                }
+            }
+            None => {
+                mark.in_history |= 1 << stream.lane();
+                mark.proven = true;
+                mark.lacked = 0;
+                return self.known_in_history(stream, row, state, differs, make, now);
+            }
+        }
+        slot_of(state, row.key)
+    }
+
+    /// K1: the first copy stands, the other is kept as a refusal, history decides.
+    fn leg_mismatch(&mut self, stream: Stream, row: &Row, payload: P, decided: bool) {
+        self.counts.mismatches += 1;
+        let (key, market) = (row.key, row.market.clone());
+        self.record(Record::Refused { key, market, reason: Refusal::LegMismatch, payload });
+        if !decided {
+            self.feeds[stream].want = true;
+            self.open_conflict(Some(row.market.clone()), row.time, row.key);
+        }
+    }
+
+    /// History shows a known key: it settles what was in doubt.
+    fn known_in_history(
+        &mut self,
+        stream: Stream,
+        row: &Row,
+        state: State,
+        differs: bool,
+        make: &mut dyn FnMut() -> P,
+        now: Instant,
+    ) -> Option<Place<P>> {
+        match state {
+            State::Dropped => {
+                // H3: it exists after all.
+                self.set_state(row.key, State::Held, row.digest);
+                self.settle_conflict(row.key);
+                return Some(Slot::New(held(row.clone(), stream, Origin::Backfill, make(), now)));
+            }
+            State::Held if differs => {
+                let wrong = self.held.get_mut(&row.market).and_then(|sequencer| sequencer.remove(row.key))?;
+                let (key, market) = (row.key, row.market.clone());
+                let payload = wrong.item.payload;
+                self.record(Record::Refused { key, market, reason: Refusal::LegMismatch, payload });
+                self.set_state(row.key, State::Held, row.digest);
+                self.settle_conflict(row.key);
+                return Some(Slot::New(held(row.clone(), stream, Origin::Backfill, make(), now)));
+            }
+            State::Out | State::Excluded if differs => {
+                self.set_state(row.key, State::Out, row.digest);
+                self.correct(row, stream, make(), now);
+            }
+            State::Excluded => self.set_state(row.key, State::Out, row.digest),
+            State::Held | State::Twin | State::Out | State::Baseline => {}
+        }
+        self.settle_conflict(row.key);
+        slot_of(state, row.key)
+    }
+
+    fn set_state(&mut self, key: FillKey, state: State, digest: Digest) {
+        if let Some(mark) = self.marks.get_mut(key) {
+            (mark.state, mark.digest) = (state, digest);
+        }
+    }
+
+    /// K4: the copy that went out was wrong: history's content goes out as a correction of it.
+    fn correct(&mut self, row: &Row, stream: Stream, payload: P, now: Instant) {
+        let Some(known) = self.ledger.keys().get(row.key).copied() else { return };
+        if known.fate == Fate::Baseline {
+            return;
+        }
+        self.counts.corrections += 1;
+        let late = !self.ledger.stands_at(&row.market, row.key);
+        let held = held(row.clone(), stream, Origin::Backfill, payload, now);
+        self.emit(held, late, None, known.revision + 1, None);
+    }
+}
+
+fn slot_of<P>(state: State, key: FillKey) -> Option<Place<P>> {
+    match state {
+        State::Held => Some(Slot::Held(key)),
+        State::Twin | State::Dropped => None,
+        State::Out | State::Baseline | State::Excluded => Some(Slot::Out),
+    }
+}

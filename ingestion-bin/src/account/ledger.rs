@@ -1,0 +1,280 @@
+//! The durable half of an account. It changes only through [`Ledger::apply`], live and when the journal is folded
+//! again, so both are always equal.
+
+use std::collections::BTreeMap;
+
+use dedup::{Chain, Digest, Entry, FillKey, Head, Window};
+use serde::{Deserialize, Serialize};
+
+use super::gap::{Gap, GapId, GapKind, GapState};
+use super::record::{Event, Record};
+use super::row::{Fate, Market, PerStream, Position, Stream};
+use super::settings::Settings;
+
+/// What is durable of one stream.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+pub struct StreamLedger {
+    /// Rows at or before are no signals; nothing until the first snapshot.
+    pub baseline: Option<i64>,
+    /// Everything at or before is published or declared.
+    pub certified: Option<i64>,
+    /// A row this stream's history returned, at or before `certified`.
+    pub anchor: Option<(FillKey, i64)>,
+    /// Venue time of the newest event.
+    pub newest: Option<i64>,
+}
+
+/// What is durable of one known key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct Known {
+    /// Content of the copy that counts.
+    pub digest: Digest,
+    /// Stream it came on.
+    pub stream: Stream,
+    /// What became of it.
+    pub fate: Fate,
+    /// How often it was corrected.
+    pub revision: u32,
+}
+
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+struct Book {
+    chain: Chain<Position>,
+    last: Option<FillKey>,
+    /// Sizes that went out late and belong to no gap: they explain a later break.
+    unplaced: Position,
+}
+
+/// The durable half of one account; goes into checkpoints as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    epoch: u64,
+    removed: bool,
+    margin_ms: i64,
+    twap: bool,
+    streams: PerStream<StreamLedger>,
+    keys: Window<Known>,
+    books: BTreeMap<Market, Book>,
+    gaps: Vec<Gap>,
+}
+
+impl Ledger {
+    /// Nothing known.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            epoch: 0,
+            removed: false,
+            margin_ms: settings.margin_ms,
+            twap: settings.twap,
+            streams: PerStream::default(),
+            keys: Window::new(settings.key_cap + 2 * settings.read_rows),
+            books: BTreeMap::new(),
+            gaps: Vec::new(),
+        }
+    }
+
+    /// The current epoch; 0 before the first.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Whether the account was removed and not added again.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        self.removed
+    }
+
+    /// One stream's state.
+    #[must_use]
+    pub fn stream(&self, stream: Stream) -> &StreamLedger {
+        &self.streams[stream]
+    }
+
+    /// The streams that are followed.
+    pub fn streams(&self) -> impl Iterator<Item = Stream> + use<> {
+        let twap = self.twap;
+        Stream::ALL.into_iter().filter(move |&stream| twap || stream == Stream::Fills)
+    }
+
+    /// All keys kept, in the order they came.
+    #[must_use]
+    pub fn keys(&self) -> &Window<Known> {
+        &self.keys
+    }
+
+    /// Where a market's chain stands: the position book.
+    #[must_use]
+    pub fn head(&self, market: &Market) -> Option<&Head<Position>> {
+        self.books.get(market)?.chain.head()
+    }
+
+    /// The number last given out in a market in this epoch.
+    #[must_use]
+    pub fn seq(&self, market: &Market) -> u64 {
+        self.books.get(market).map_or(0, |book| book.chain.seq())
+    }
+
+    /// All markets with their heads and numbers.
+    pub fn markets(&self) -> impl Iterator<Item = (&Market, &Chain<Position>)> {
+        self.books.iter().map(|(market, book)| (market, &book.chain))
+    }
+
+    /// Gaps that are not repaired.
+    #[must_use]
+    pub fn gaps(&self) -> &[Gap] {
+        &self.gaps
+    }
+
+    /// The kept gap with this id.
+    #[must_use]
+    pub fn gap(&self, id: &GapId) -> Option<&Gap> {
+        self.gaps.iter().find(|gap| gap.id == *id)
+    }
+
+    /// The smaller `certified` of the streams followed; nothing while one has no baseline.
+    #[must_use]
+    pub fn certified(&self) -> Option<i64> {
+        self.streams().map(|stream| self.streams[stream].certified).min().flatten()
+    }
+
+    /// Rows older than this are known by rule (K2).
+    #[must_use]
+    pub fn floor(&self) -> i64 {
+        self.certified().map_or(i64::MIN, |time| time.saturating_sub(self.margin_ms))
+    }
+
+    /// Whether the market's newest released row is this one.
+    pub(super) fn stands_at(&self, market: &Market, key: FillKey) -> bool {
+        self.books.get(market).is_some_and(|book| book.last == Some(key))
+    }
+
+    pub(super) fn chain(&self, market: &Market) -> &Chain<Position> {
+        const UNKNOWN: &Chain<Position> = &Chain::new();
+        self.books.get(market).map_or(UNKNOWN, |book| &book.chain)
+    }
+
+    /// Sizes that went out late in a market and belong to no gap.
+    pub(super) fn unplaced(&self, market: &Market) -> Position {
+        self.books.get(market).map_or(Position::default(), |book| book.unplaced)
+    }
+
+    /// The only way in which a ledger changes.
+    pub fn apply<P>(&mut self, record: &Record<P>) {
+        match record {
+            Record::Epoch { epoch, fresh, margin_ms, twap } => {
+                self.epoch = (*epoch).max(self.epoch);
+                (self.margin_ms, self.twap) = (*margin_ms, *twap);
+                self.books.values_mut().for_each(|book| book.chain.restart());
+                if *fresh {
+                    self.removed = false;
+                    self.streams = PerStream::default();
+                    self.keys = Window::new(self.keys.cap());
+                    self.books.clear();
+                }
+            }
+            Record::Baseline { stream, at, anchor } => {
+                let state = &mut self.streams[*stream];
+                (state.baseline, state.certified, state.anchor) = (Some(*at), Some(*at), *anchor);
+            }
+            Record::Event(event) => self.apply_event(event),
+            Record::Gap(gap) => self.apply_gap(gap),
+            Record::Absorbed { gap } => self.gaps.retain(|kept| kept.id != *gap),
+            Record::Certified { stream, to, anchor } => {
+                let state = &mut self.streams[*stream];
+                (state.certified, state.anchor) = (Some(*to), *anchor);
+                let kept = self.kept_keys();
+                self.keys.prune(self.floor(), |key, _| kept.contains(&key));
+            }
+            Record::Refused { .. } => {}
+            Record::Removed => self.removed = true,
+        }
+    }
+
+    /// Keys kept whatever their age: anchors, and what is in conflict.
+    pub(super) fn kept_keys(&self) -> Vec<FillKey> {
+        let anchors = self.streams.iter().filter_map(|state| state.anchor.map(|(key, _)| key));
+        anchors.chain(self.gaps.iter().flat_map(|gap| gap.keys.iter().copied())).collect()
+    }
+
+    fn apply_event<P>(&mut self, event: &Event<P>) {
+        let known =
+            Known { digest: event.digest, stream: event.stream, fate: event.fate, revision: event.revision };
+        if let Entry::Seen(earlier) = self.keys.insert_or_get(event.key, event.time, || known) {
+            *earlier = known;
+        }
+        let newest = &mut self.streams[event.stream].newest;
+        *newest = (*newest).max(Some(event.time));
+        if event.revision > 0 {
+            self.correct_gap(event);
+        } else if event.late {
+            self.fill_gap(event);
+        }
+        if !self.books.contains_key(&event.market) {
+            self.books.insert(event.market.clone(), Book::default());
+        }
+        if let Some(book) = self.books.get_mut(&event.market) {
+            if !event.late {
+                book.chain.advance(event.time, event.link);
+                book.last = Some(event.key);
+            }
+            if let Some(seq) = event.seq {
+                book.chain.count(seq);
+            }
+        }
+    }
+
+    /// G3: what is found inside a chain gap counts towards it, derived from the events alone.
+    fn fill_gap<P>(&mut self, event: &Event<P>) {
+        let Some(link) = event.link else { return };
+        let size = link.after.minus(link.before);
+        let open = |gap: &Gap| {
+            gap.id.kind == GapKind::Chain && gap.id.market.as_ref() == Some(&event.market) && !gap.adds_up()
+        };
+        // A row missed earlier may have let the chain link by chance before it broke: it counts where it closes it.
+        let closes = |gap: &Gap| {
+            let filled = Gap { filled: gap.filled.plus(size), ..gap.clone() };
+            event.time < gap.id.from && filled.adds_up()
+        };
+        let at = self.gaps.iter().position(|gap| open(gap) && gap.covers(event.time));
+        let at = at.or_else(|| self.gaps.iter().position(|gap| open(gap) && closes(gap)));
+        if let Some(gap) = at.and_then(|at| self.gaps.get_mut(at)) {
+            gap.filled = gap.filled.plus(size);
+        } else if let Some(book) =
+            self.books.get_mut(&event.market).filter(|_| event.fate != Fate::Baseline)
+        {
+            book.unplaced = book.unplaced.plus(size);
+        }
+    }
+
+    /// G3: a chain that broke because the row before the break was wrong adds up once that row is corrected.
+    fn correct_gap<P>(&mut self, event: &Event<P>) {
+        let Some(link) = event.link else { return };
+        for gap in &mut self.gaps {
+            if let (GapKind::Chain, Some(expected), Some(found)) = (gap.id.kind, gap.id.expected, gap.found)
+                && gap.id.market.as_ref() == Some(&event.market)
+            {
+                if gap.covers(event.time) && link.after == found {
+                    gap.filled = found.minus(expected);
+                } else if event.time == gap.id.from && !gap.adds_up() {
+                    gap.filled = gap.filled.plus(link.after.minus(expected));
+                }
+            }
+        }
+    }
+
+    fn apply_gap(&mut self, gap: &Gap) {
+        if gap.state == GapState::Repaired {
+            self.gaps.retain(|kept| kept.id != gap.id);
+        } else if let Some(kept) = self.gaps.iter_mut().find(|kept| kept.id == gap.id) {
+            *kept = gap.clone();
+        } else {
+            self.gaps.push(gap.clone());
+            let book = gap.id.market.as_ref().and_then(|market| self.books.get_mut(market));
+            if let Some(book) = book.filter(|_| gap.id.kind == GapKind::Chain && gap.adds_up()) {
+                book.unplaced = Position::default();
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Who listens, what they have shown, and who missed what.
+
+use std::time::Instant;
+
+use dedup::FillKey;
+
+use super::mark::bit;
+use super::{Machine, Output, PerStream, Stream};
+
+/// One connection that carries the account.
+#[derive(Debug, Default)]
+pub(super) struct Listener {
+    pub(super) up: bool,
+    /// Its recycling was asked for.
+    pub(super) leaving: bool,
+    /// Venue time from which on it should have shown every row; nothing before its snapshot.
+    pub(super) live_from: PerStream<Option<i64>>,
+    /// Newest venue time it showed.
+    pub(super) passed: PerStream<Option<i64>>,
+}
+
+/// A row that some live listener has not shown yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Miss {
+    /// Milliseconds of our clock.
+    pub(super) due: u64,
+    pub(super) key: FillKey,
+    pub(super) time: i64,
+    pub(super) stream: Stream,
+}
+
+/// More rows than this wait to be compared: the oldest are not.
+const MISSES_MAX: usize = 4_096;
+
+impl<P> Machine<P> {
+    /// The listener's socket is open; it counts as live on a stream when that stream's snapshot came.
+    pub fn handle_listener_up(&mut self, listener: usize, now: Instant) {
+        let state = self.listener(listener);
+        *state = Listener { up: true, ..Listener::default() };
+        self.settle(now);
+    }
+
+    /// The listener's socket is gone, or it carries this account no more.
+    pub fn handle_listener_down(&mut self, listener: usize, now: Instant) {
+        *self.listener(listener) = Listener::default();
+        for stream in Stream::ALL {
+            self.feeds[stream].blind |= !self.listeners.iter().any(|l| l.live_from[stream].is_some());
+        }
+        self.settle(now);
+    }
+
+    pub(super) fn listener(&mut self, number: usize) -> &mut Listener {
+        let number = number.min(63);
+        if self.listeners.len() <= number {
+            self.listeners.resize_with(number + 1, Listener::default);
+        }
+        match self.listeners.get_mut(number) {
+            Some(listener) => listener,
+            None => unreachable!("the list was just made long enough"),
+        }
+    }
+
+    /// H1: every open listener has shown a strictly later millisecond on every stream.
+    pub(super) fn all_passed(&self, time: i64) -> bool {
+        let mut open = self.listeners.iter().filter(|listener| listener.up).peekable();
+        open.peek().is_some()
+            && open.all(|listener| self.ledger.streams().all(|stream| listener.passed[stream] > Some(time)))
+    }
+
+    pub(super) fn expect_everywhere(&mut self, key: FillKey, time: i64, stream: Stream, now: Instant) {
+        if self.listeners.iter().filter(|listener| listener.up).count() == 0 {
+            return;
+        }
+        if self.misses.len() >= MISSES_MAX {
+            self.misses.pop_front();
+        }
+        let due = self.millis(now + self.settings.miss_after);
+        self.misses.push_back(Miss { due, key, time, stream });
+    }
+
+    /// A live listener that has not shown in time what another source did is recycled.
+    pub(super) fn drive_misses(&mut self, now: Instant) {
+        let now_ms = self.millis(now);
+        while let Some(miss) = self.misses.front().copied().filter(|miss| miss.due <= now_ms) {
+            self.misses.pop_front();
+            let Some(shown_by) = self.marks.get(miss.key).map(|mark| mark.shown_by) else { continue };
+            for (number, listener) in self.listeners.iter_mut().enumerate() {
+                // A row may come on either stream's channel.
+                let live = listener.live_from[miss.stream].is_some_and(|from| from < miss.time);
+                if live && !listener.leaving && shown_by & bit(number) == 0 {
+                    listener.leaving = true;
+                    self.counts.recycles += 1;
+                    self.out.push_back(Output::Recycle { listener: number });
+                }
+            }
+        }
+    }
+}

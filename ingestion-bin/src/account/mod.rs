@@ -1,0 +1,294 @@
+//! One followed account as a state machine: baseline, merge, order, hold, catch-up, sweep, certification. The contract,
+//! rule by rule, is `docs/account-machine.md`; the letters in comments (B2, O3, …) are its rules.
+//!
+//! No I/O, no clock, no randomness. Two clocks as arguments that never meet: `now` (our monotonic clock) measures our
+//! own durations, venue milliseconds order events. Calling order: one `handle_*`, then [`Machine::poll_output`] until
+//! it is empty, then arm a timer for [`Machine::poll_timeout`].
+//!
+//! Two halves: [`Ledger`] is durable and changes only by [`Ledger::apply`] of records that are appended to the journal
+//! in the order they come out; the rest is volatile and comes back from the venue's history.
+//!
+//! Not here: decoding, the fill -> signal rule, weight budgets, sockets, the journal.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use dedup::{Entry, FillKey, Sequencer, Window};
+
+mod baseline;
+mod certify;
+mod feed;
+mod frames;
+mod gap;
+mod gaps;
+mod intake;
+mod ledger;
+mod listeners;
+mod mark;
+mod outage;
+mod page;
+mod reading;
+mod record;
+mod release;
+mod row;
+mod settings;
+mod summary;
+mod twins;
+
+#[cfg(test)]
+mod tests;
+
+pub use gap::{Gap, GapId, GapKind, GapState};
+pub use ledger::{Known, Ledger, StreamLedger};
+pub use record::{Event, Origin, Record, Refusal};
+pub use row::{Fate, Market, PerStream, Position, Row, Stream};
+pub use settings::Settings;
+pub use summary::{Counts, Coverage, Summary};
+
+use feed::Feed;
+use listeners::{Listener, Miss};
+use mark::{Mark, State};
+
+/// What the machine wants done.
+#[derive(Clone, Debug)]
+pub enum Output<P> {
+    /// Append it to the journal, after all that came before.
+    Record(Record<P>),
+    /// Ask the venue for the rows of this stream from `start` (venue milliseconds, inclusive) on, oldest first; answer
+    /// with `handle_page`, `handle_page_failed` or `handle_page_deferred`.
+    Ask {
+        /// Stream.
+        stream: Stream,
+        /// Venue time in milliseconds.
+        start: i64,
+        /// Names the answer.
+        id: u64,
+    },
+    /// Close this listener's connection and open it anew: it is mute, or missed what another one delivered.
+    Recycle {
+        /// The listener's number.
+        listener: usize,
+    },
+}
+
+/// Whether a frame was taken in.
+#[must_use = "a refused frame is lost unless history brings it: it must be counted"]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Intake {
+    /// Its rows are known now.
+    Taken,
+    /// No room; history will bring its rows when there is.
+    Refused,
+}
+
+/// Why a machine is made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cause {
+    /// The process started; the ledger is what the journal says.
+    Start,
+    /// The account was added, or added again.
+    Added,
+}
+
+/// A row that is not out yet.
+type Held<P> = dedup::Row<FillKey, Position, Item<P>>;
+
+/// What a held row carries besides its order.
+#[derive(Clone, Debug)]
+struct Item<P> {
+    row: Row,
+    stream: Stream,
+    origin: Origin,
+    since: Instant,
+    payload: P,
+}
+
+/// One followed account; `P` is what a row carries through untouched.
+#[derive(Debug)]
+pub struct Machine<P> {
+    settings: Settings,
+    ledger: Ledger,
+    /// Own times are kept as milliseconds since this instant.
+    born: Instant,
+    out: VecDeque<Output<P>>,
+    listeners: Vec<Listener>,
+    feeds: PerStream<Feed<P>>,
+    /// Every key this process knows, the ledger's included.
+    marks: Window<Mark>,
+    /// The newest key of each content, to notice twins.
+    contents: Window<FillKey>,
+    held: BTreeMap<Market, Sequencer<FillKey, Position, Item<P>>>,
+    twins: Vec<Held<P>>,
+    misses: VecDeque<Miss>,
+    /// Complete reads that failed to fill a chain gap, per stream.
+    tries: HashMap<GapId, PerStream<(u8, u64)>>,
+    /// Newest venue time any source showed.
+    venue_time: Option<i64>,
+    /// Frames are being refused.
+    dirty: bool,
+    /// Next instant at which a held row may move.
+    wake: Option<Instant>,
+    asked: u64,
+    counts: Counts,
+    #[cfg(test)]
+    bug: Option<tests::Bug>,
+}
+
+impl<P> Machine<P> {
+    /// A machine over what is durable. `epoch` is larger than every epoch before (the runtime knows; the ledger's own
+    /// plus one is the least). Its first outputs are the epoch's record and every gap that is still kept.
+    #[must_use]
+    pub fn new(settings: Settings, ledger: Ledger, cause: Cause, epoch: u64, now: Instant) -> Self {
+        let fresh = cause == Cause::Added || ledger.is_removed();
+        let keys = settings.key_cap + 2 * settings.read_rows;
+        let mut machine = Self {
+            ledger,
+            born: now,
+            out: VecDeque::new(),
+            listeners: Vec::new(),
+            feeds: PerStream::from_fn(|_| Feed::default()),
+            marks: Window::new(keys),
+            contents: Window::new(keys),
+            held: BTreeMap::new(),
+            twins: Vec::new(),
+            misses: VecDeque::new(),
+            tries: HashMap::new(),
+            venue_time: None,
+            dirty: false,
+            wake: None,
+            asked: 0,
+            counts: Counts::default(),
+            settings,
+            #[cfg(test)]
+            bug: None,
+        };
+        let (margin_ms, twap) = (machine.settings.margin_ms, machine.settings.twap);
+        machine.record(Record::Epoch { epoch, fresh, margin_ms, twap });
+        for gap in machine.ledger.gaps().to_vec() {
+            machine.record(Record::Gap(gap));
+        }
+        machine.restore_marks();
+        machine.begin_streams(now);
+        machine.settle(now);
+        machine
+    }
+
+    /// The durable half.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The next thing to do; to be called until it is empty after every `handle_*`.
+    #[must_use]
+    pub fn poll_output(&mut self) -> Option<Output<P>> {
+        self.out.pop_front()
+    }
+
+    /// When to call [`Machine::handle_timeout`] at the latest.
+    #[must_use = "arm a timer for this instant, then call `handle_timeout`"]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.ledger.is_removed() {
+            return None;
+        }
+        let reads = self.ledger.streams().filter_map(|stream| self.next_read(stream));
+        let gates = self.feeds.iter().filter_map(|feed| feed.gate.as_ref()?.deadline);
+        let misses = self.misses.front().map(|miss| self.instant(miss.due));
+        reads.chain(gates).chain(misses).chain(self.wake).min()
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.settle(now);
+    }
+
+    /// The venue showed something of this time, on any path, for any account: its clock is at least there. Needed
+    /// every minute or so, or quiet accounts are never certified.
+    pub fn handle_venue_time(&mut self, time: i64, now: Instant) {
+        self.venue_time = self.venue_time.max(Some(time));
+        self.settle(now);
+    }
+
+    /// What every input ends with: whatever may happen by now, happens.
+    fn settle(&mut self, now: Instant) {
+        if self.ledger.is_removed() {
+            return;
+        }
+        self.expire_gates(now);
+        self.resolve_twins(now);
+        self.pump(now);
+        self.drive_reads(now);
+        self.drive_misses(now);
+        self.announce_more();
+    }
+
+    fn record(&mut self, record: Record<P>) {
+        self.ledger.apply(&record);
+        self.out.push_back(Output::Record(record));
+    }
+
+    /// Q: a signal says whether another of its market follows in the same batch.
+    fn announce_more(&mut self) {
+        let mut followed: Vec<Market> = Vec::new();
+        for output in self.out.iter_mut().rev() {
+            if let Output::Record(Record::Event(event)) = output
+                && event.seq.is_some()
+            {
+                event.more = followed.contains(&event.market);
+                if !event.more {
+                    followed.push(event.market.clone());
+                }
+            }
+        }
+    }
+
+    /// K3: what is in the journal is known; it counts as received now (C1).
+    fn restore_marks(&mut self) {
+        let known: Vec<_> = self.ledger.keys().iter().map(|(key, time, known)| (key, time, *known)).collect();
+        let settled = self.ledger.gaps().iter().filter(|gap| gap.state == GapState::Unfillable);
+        let disputed: Vec<FillKey> = settled.flat_map(|gap| gap.keys.iter().copied()).collect();
+        for (key, time, known) in known {
+            let excluded = disputed.contains(&key);
+            let state = match known.fate {
+                _ if excluded => State::Excluded,
+                Fate::Baseline => State::Baseline,
+                Fate::Signal | Fate::Filtered | Fate::NoChange => State::Out,
+            };
+            if let Entry::New(mark) =
+                self.marks.insert_or_get(key, time, || Mark::new(known.digest, known.stream, state, 0))
+            {
+                mark.proven = true;
+            }
+        }
+    }
+
+    fn begin_streams(&mut self, now: Instant) {
+        for stream in self.ledger.streams() {
+            self.feeds[stream].blind = true;
+            match (self.ledger.stream(stream).baseline, self.settings.start) {
+                (None, Some(start)) => self.begin_at(stream, start, now),
+                (Some(at), Some(start)) if self.still_from_start(stream, at, start) => {
+                    self.await_history(stream, None, now);
+                }
+                (Some(_), _) => self.feeds[stream].next_sweep = Some(now + self.settings.first_sweep),
+                (None, None) => {}
+            }
+        }
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.born).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn instant(&self, millis: u64) -> Instant {
+        self.born + Duration::from_millis(millis)
+    }
+
+    fn wake_at(&mut self, at: Instant) {
+        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+    }
+
+    fn held_rows(&self) -> usize {
+        self.held.values().map(Sequencer::len).sum::<usize>() + self.twins.len()
+    }
+}

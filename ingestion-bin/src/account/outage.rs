@@ -1,0 +1,114 @@
+//! Blind times: nobody listened, the process was down, or frames were refused (R).
+
+use std::time::{Duration, Instant};
+
+use super::feed::Gate;
+use super::{Machine, Row, Stream};
+
+impl<P> Machine<P> {
+    /// R3: a frame of this account was refused before it came here (the journal has no room). To be called for every
+    /// one; the account heals by history after the next frame that is taken.
+    pub fn handle_refused(&mut self, now: Instant) {
+        self.counts.refused_frames += 1;
+        if !self.dirty && !self.ledger.is_removed() {
+            self.dirty = true;
+            for stream in self.based_streams() {
+                self.feeds[stream].want = true;
+                self.open_outage(stream, self.venue_time);
+            }
+        }
+        self.settle(now);
+    }
+
+    pub(super) fn end_refusing(&mut self, rows: &[Row], now: Instant) {
+        if !self.dirty {
+            return;
+        }
+        self.dirty = false;
+        let until = rows.first().map(|row| row.time).max(self.venue_time);
+        for stream in self.based_streams() {
+            self.open_outage(stream, until);
+            self.await_history(stream, Some(self.settings.repair_hold), now);
+            if let Some(gate) = self.feeds[stream].gate.as_mut() {
+                gate.declared = true;
+            }
+        }
+    }
+
+    pub(super) fn based_streams(&self) -> Vec<Stream> {
+        self.ledger.streams().filter(|&stream| self.ledger.stream(stream).baseline.is_some()).collect()
+    }
+
+    /// R1: whether what follows in this snapshot is complete: it reaches back to something known from before.
+    pub(super) fn overlaps(&self, stream: Stream, rows: &[Row]) -> bool {
+        let state = self.ledger.stream(stream);
+        if rows.is_empty() {
+            return state.newest.is_none();
+        }
+        let floor = self.ledger.floor();
+        rows.iter().any(|row| {
+            Some(row.time) <= state.baseline
+                || row.time < floor
+                || self.marks.get(row.key).is_some_and(|mark| mark.proven)
+        })
+    }
+
+    /// R1, R2: what a fresh snapshot ends or begins.
+    pub(super) fn end_blindness(&mut self, stream: Stream, overlaps: bool, rows: &[Row], now: Instant) {
+        self.feeds[stream].blind = false;
+        if overlaps {
+            // A start in the past waits for its read, whatever a snapshot shows.
+            if self.feeds[stream].gate.as_ref().is_some_and(|gate| gate.deadline.is_some()) {
+                self.feeds[stream].gate = None;
+            }
+            return;
+        }
+        self.open_outage(stream, rows.first().map(|row| row.time).max(self.newest_known(stream)));
+        self.await_history(stream, Some(self.settings.repair_hold), now);
+        if let Some(gate) = self.feeds[stream].gate.as_mut() {
+            gate.declared = true;
+        }
+    }
+
+    /// Live rows of the account wait for a read of this stream begun from now on, at most `longest`.
+    pub(super) fn await_history(&mut self, stream: Stream, longest: Option<Duration>, now: Instant) {
+        let feed = &mut self.feeds[stream];
+        feed.blind = false;
+        feed.want = true;
+        if feed.gate.is_none() {
+            feed.gate = Some(Gate { since: now, deadline: longest.map(|wait| now + wait), declared: false });
+            // A read that began before proves nothing about what was missed since, and would delay the one that does.
+            feed.read = None;
+            feed.asked = None;
+            feed.not_before = feed.not_before.filter(|_| feed.anchor_missed > 0);
+        }
+    }
+
+    pub(super) fn expire_gates(&mut self, now: Instant) {
+        for stream in Stream::ALL {
+            let Some(gate) = self.feeds[stream].gate.take_if(|gate| gate.deadline.is_some_and(|end| end <= now))
+            else {
+                continue;
+            };
+            self.counts.gates_expired += 1;
+            if !gate.declared {
+                let lane = stream.lane();
+                let held = self.held.values().flat_map(dedup::Sequencer::rows);
+                let first = held.filter(|row| row.lane == lane).map(|row| row.time).min();
+                self.open_outage(stream, first.or(self.venue_time));
+            }
+        }
+    }
+
+    /// Venue time of the newest row of this stream that is accounted for.
+    pub(super) fn newest_known(&self, stream: Stream) -> Option<i64> {
+        let state = self.ledger.stream(stream);
+        state.newest.max(state.certified)
+    }
+
+    fn open_outage(&mut self, stream: Stream, until: Option<i64>) {
+        let Some(from) = self.newest_known(stream) else { return };
+        self.counts.outages += 1;
+        self.declare_outage(from, until.unwrap_or(from).max(from));
+    }
+}

@@ -1,0 +1,144 @@
+//! What an answer of history means: more pages, a complete read, or no proof at all (S1, S2, S3).
+
+use std::time::{Duration, Instant};
+
+use super::feed::{BACKOFF_MAX, BACKOFF_MIN, Kept, Read};
+use super::intake::Source;
+use super::{Machine, Row, Stream};
+
+impl<P> Machine<P> {
+    /// The answer to question `id`: rows oldest first, all from the asked time on. `make` as for a frame.
+    pub fn handle_page(&mut self, id: u64, rows: &[Row], mut make: impl FnMut(usize) -> P, now: Instant) {
+        let stream = self.answered(id);
+        self.venue_time = self.venue_time.max(rows.iter().map(|row| row.time).max());
+        if let Some(stream) = stream.filter(|_| !self.ledger.is_removed()) {
+            self.feeds[stream].backoff = BACKOFF_MIN;
+            if let Some(read) = self.feeds[stream].read.take() {
+                self.take_page(stream, read, rows, &mut make, now);
+            }
+        }
+        self.settle(now);
+    }
+
+    fn take_page(
+        &mut self,
+        stream: Stream,
+        mut read: Read,
+        rows: &[Row],
+        make: &mut dyn FnMut(usize) -> P,
+        now: Instant,
+    ) {
+        if read.probing {
+            read.probing = false;
+            self.probed(&read, rows);
+            self.go_on(stream, read, None);
+            return;
+        }
+        let confirming = self.ledger.stream(stream).baseline.is_none();
+        if read.pages == 0 && !confirming && !read.looks_back && !self.reaches_anchor(stream, &mut read, rows, now) {
+            let _ = self.intake(Source::Page, stream, rows, make, false, now);
+            return;
+        }
+        read.pages += 1;
+        let mut fresh = 0;
+        for row in rows {
+            if read.keys.insert(row.key) {
+                read.rows.push((row.key, row.time));
+                fresh += 1;
+            }
+        }
+        let last = rows.last().map(|row| row.time);
+        read.first = read.first.or(rows.first().map(|row| row.time));
+        if confirming {
+            if !rows.is_empty() && fresh > 0 {
+                self.feeds[stream].confirming = Some(Kept::new(0, rows, make));
+            }
+        } else if let Some(time) = self.intake(Source::Page, stream, rows, make, true, now) {
+            self.give_up(stream, &read, time, now);
+            return;
+        }
+        if fresh > 0 {
+            if read.stepped {
+                self.declare_hole(&read);
+                read.stepped = false;
+            }
+            self.go_on(stream, read, last);
+            if !confirming {
+                self.certify_on_the_way(stream, now);
+            }
+            return;
+        }
+        // S2: the page may be cut inside its only millisecond.
+        let single = rows.first().map(|row| row.time) == last;
+        if let Some(time) = last.filter(|_| single && rows.len() >= self.settings.dense_rows && !read.stepped) {
+            read.stepped = true;
+            read.dense.push(time);
+            self.go_on(stream, read, Some(time.saturating_add(1)));
+            return;
+        }
+        if confirming {
+            self.schedule(stream, now);
+            self.empty_read(stream, read.began, now);
+        } else {
+            self.finish(stream, &read, now);
+        }
+    }
+
+    /// §5: no room for a row of history: what came before it is certified, which makes room; then it is read again.
+    fn give_up(&mut self, stream: Stream, read: &Read, refused: i64, now: Instant) {
+        self.certify(stream, read, refused.saturating_sub(1).saturating_sub(self.settings.margin_ms), now);
+        self.close_gaps();
+        let feed = &mut self.feeds[stream];
+        feed.want = true;
+        feed.not_before = Some(now + BACKOFF_MAX);
+    }
+
+    fn go_on(&mut self, stream: Stream, mut read: Read, cursor: Option<i64>) {
+        read.cursor = cursor.unwrap_or(read.cursor);
+        let feed = &mut self.feeds[stream];
+        feed.read = Some(read);
+        feed.not_before = None;
+    }
+
+    /// S2: rows follow a millisecond that may have been cut.
+    fn declare_hole(&mut self, read: &Read) {
+        if let Some(&time) = read.dense.last() {
+            self.declare_history(time, time);
+        }
+    }
+
+    /// B3: whether history reaches back before the start; what lies between is declared.
+    fn probed(&mut self, read: &Read, rows: &[Row]) {
+        use dedup::Position as _;
+        let Some(oldest) = rows.first() else { return };
+        let from_something = oldest.strict && oldest.link.is_some_and(|link| !link.before.is_flat());
+        if oldest.time > read.from.saturating_add(1) && from_something {
+            self.declare_history(read.from, oldest.time);
+        }
+    }
+
+    /// S3: an answer that does not hold the anchor proves nothing, until it was so three times.
+    fn reaches_anchor(&mut self, stream: Stream, read: &mut Read, rows: &[Row], now: Instant) -> bool {
+        let Some((key, time)) = read.anchor else { return true };
+        if rows.iter().any(|row| row.key == key) {
+            self.feeds[stream].anchor_missed = 0;
+            return true;
+        }
+        self.counts.anchors_missed += 1;
+        let missed = self.feeds[stream].anchor_missed + 1;
+        let first = rows.first().filter(|_| missed >= 3);
+        let Some(first) = first else {
+            let feed = &mut self.feeds[stream];
+            feed.anchor_missed = missed.min(2);
+            feed.want = true;
+            feed.not_before = Some(now + Duration::from_secs(30) * feed.anchor_missed);
+            return false;
+        };
+        self.feeds[stream].anchor_missed = 0;
+        self.declare_history(time, first.time);
+        // What is older than the answer cannot be compared with it.
+        read.from = first.time.saturating_add(1);
+        read.start = read.from;
+        true
+    }
+}

@@ -1,0 +1,157 @@
+//! When history is asked, and from where (S). One page in flight per stream; what an answer means is in `page.rs`.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use super::feed::{Asked, BACKOFF_MAX, BACKOFF_MIN, Read};
+use super::{GapState, Machine, Output, Stream};
+
+/// Two reads of one stream do not follow each other faster.
+const PAUSE: Duration = Duration::from_millis(1_500);
+
+impl<P> Machine<P> {
+    /// The question `id` was not answered (an error, a time-out, 429): it is asked again, later each time.
+    pub fn handle_page_failed(&mut self, id: u64, now: Instant) {
+        if let Some(stream) = self.answered(id) {
+            self.fail(stream, now);
+        }
+        self.settle(now);
+    }
+
+    /// The question `id` was not sent (no weight to spend): it is asked again at `until`.
+    pub fn handle_page_deferred(&mut self, id: u64, until: Instant, now: Instant) {
+        if let Some(stream) = self.answered(id) {
+            self.feeds[stream].not_before = Some(until);
+        }
+        self.settle(now);
+    }
+
+    /// The stream whose question this is; nothing when it was given up (its answer proves nothing any more).
+    pub(super) fn answered(&mut self, id: u64) -> Option<Stream> {
+        let stream = Stream::ALL.into_iter().find(|&s| self.feeds[s].asked.is_some_and(|asked| asked.id == id))?;
+        self.feeds[stream].asked = None;
+        Some(stream)
+    }
+
+    fn fail(&mut self, stream: Stream, now: Instant) {
+        self.counts.failed_pages += 1;
+        let feed = &mut self.feeds[stream];
+        feed.not_before = Some(now + feed.backoff);
+        feed.backoff = (feed.backoff * 2).min(BACKOFF_MAX);
+    }
+
+    /// Asks whatever is due.
+    pub(super) fn drive_reads(&mut self, now: Instant) {
+        for stream in self.ledger.streams() {
+            if let Some(asked) = self.feeds[stream].asked {
+                if now < asked.at + self.settings.ask_timeout {
+                    continue;
+                }
+                self.feeds[stream].asked = None;
+                self.fail(stream, now);
+            }
+            if self.next_read(stream).is_none_or(|at| now < at) {
+                continue;
+            }
+            if self.feeds[stream].read.is_none() {
+                self.begin_read(stream, now);
+            }
+            self.ask(stream, now);
+        }
+    }
+
+    /// When this stream's next question is due, or its open one is given up; nothing while there is nothing to read.
+    pub(super) fn next_read(&self, stream: Stream) -> Option<Instant> {
+        let feed = &self.feeds[stream];
+        if let Some(asked) = feed.asked {
+            return Some(asked.at + self.settings.ask_timeout);
+        }
+        if self.ledger.stream(stream).baseline.is_none() && feed.empty.is_none() {
+            return None;
+        }
+        let soon = feed.read.is_some()
+            || feed.want
+            || feed.new_rows >= self.settings.sweep_rows;
+        if soon { Some(feed.not_before.unwrap_or(self.born)) } else { feed.next_sweep.max(feed.not_before) }
+    }
+
+    fn begin_read(&mut self, stream: Stream, now: Instant) {
+        let state = self.ledger.stream(stream);
+        let probing = match (state.baseline, self.settings.start) {
+            (Some(at), Some(start)) => {
+                stream == Stream::Fills && state.newest.is_none() && self.still_from_start(stream, at, start)
+            }
+            _ => false,
+        };
+        let state = self.ledger.stream(stream);
+        let anchor = state.anchor;
+        let from = match (state.baseline, anchor) {
+            (None, _) => 0,
+            (Some(_), Some((_, time))) => time,
+            (Some(baseline), None) => state.certified.unwrap_or(baseline).max(0),
+        };
+        self.counts.reads += 1;
+        let venue_time = self.venue_time;
+        let feed = &mut self.feeds[stream];
+        let back = feed.look_back.take().filter(|&time| anchor.is_some() && time < from);
+        let from = back.unwrap_or(from);
+        feed.want = false;
+        feed.new_rows = 0;
+        feed.not_before = Some(now + PAUSE);
+        feed.last_began = Some(now);
+        feed.read = Some(Read {
+            start: from,
+            looks_back: back.is_some(),
+            from,
+            first: None,
+            anchor,
+            cursor: from,
+            keys: HashSet::new(),
+            rows: Vec::new(),
+            pages: 0,
+            began: now,
+            venue_time,
+            dense: Vec::new(),
+            stepped: false,
+            probing,
+        });
+    }
+
+    fn ask(&mut self, stream: Stream, now: Instant) {
+        let feed = &mut self.feeds[stream];
+        let Some(read) = &feed.read else { return };
+        let start = if read.probing { 0 } else { read.cursor };
+        self.asked += 1;
+        let id = self.asked;
+        feed.asked = Some(Asked { id, at: now });
+        self.out.push_back(Output::Ask { stream, start, id });
+    }
+
+    /// A read is over: when the next one is due.
+    pub(super) fn schedule(&mut self, stream: Stream, now: Instant) {
+        // While something is in doubt it is looked at more often; an answer must be `recheck` away from the last to
+        // be another witness.
+        let doubt = self.ledger.gaps().iter().any(|gap| gap.state == GapState::Opened)
+            || !self.twins.is_empty()
+            || self.marks.len() >= self.settings.key_cap;
+        let pause = if doubt { self.settings.recheck } else { self.settings.sweep_interval };
+        let feed = &mut self.feeds[stream];
+        feed.next_sweep = Some(now + pause);
+        feed.backoff = BACKOFF_MIN;
+    }
+
+    /// A row that came at `since` lacks what should be before it: every stream is read once from then on.
+    pub(super) fn want_since(&mut self, since: Instant) {
+        for stream in Stream::ALL {
+            let feed = &mut self.feeds[stream];
+            feed.want |= feed.last_began.is_none_or(|began| began < since);
+        }
+    }
+
+    /// Another witness is wanted, as soon as it counts as one.
+    pub(super) fn recheck(&mut self, stream: Stream, now: Instant) {
+        let at = now + self.settings.recheck;
+        let feed = &mut self.feeds[stream];
+        feed.next_sweep = Some(feed.next_sweep.map_or(at, |sweep| sweep.min(at)));
+    }
+}

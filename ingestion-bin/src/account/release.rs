@@ -1,0 +1,160 @@
+//! Which held rows go out now (O, H, Q).
+
+use std::time::Instant;
+
+use dedup::{FillKey, Next, Sequencer, Unlinked};
+
+use super::mark::State;
+use super::{Event, Fate, GapId, Held, Item, Machine, Market, Position, Record, Stream};
+
+impl<P> Machine<P> {
+    pub(super) fn pump(&mut self, now: Instant) {
+        self.wake = self.twin_deadline();
+        if self.held.is_empty() {
+            return;
+        }
+        // B5: while a stream has no baseline its rows may still belong before these.
+        if self.ledger.certified().is_none() {
+            let rows = self.held.values().flat_map(Sequencer::rows);
+            let first = rows.map(|row| row.item.since).min().unwrap_or(now);
+            let end = first + self.settings.repair_hold;
+            if now < end {
+                self.wake_at(end);
+                return;
+            }
+        }
+        let before = self.released_before();
+        let mut held = std::mem::take(&mut self.held);
+        for (market, rows) in &mut held {
+            self.pump_market(market, rows, before, now);
+        }
+        held.retain(|_, rows| !rows.is_empty());
+        self.held = held;
+    }
+
+    /// R2: while rows wait for history, only what lies before the point it has read up to may go out.
+    fn released_before(&self) -> i64 {
+        let gated = self.ledger.streams().filter_map(|stream| {
+            let feed = &self.feeds[stream];
+            let gate = feed.gate.as_ref()?;
+            let read = feed.read.as_ref().filter(|read| read.began >= gate.since && read.pages > 0);
+            Some(read.map_or(i64::MIN, |read| read.cursor))
+        });
+        gated.min().unwrap_or(i64::MAX)
+    }
+
+    fn pump_market(
+        &mut self,
+        market: &Market,
+        rows: &mut Sequencer<FillKey, Position, Item<P>>,
+        before: i64,
+        now: Instant,
+    ) {
+        while let Some(first) = rows.peek(0) {
+            if first.time >= before {
+                return;
+            }
+            let strict = first.item.row.strict;
+            match rows.next(self.ledger.chain(market), strict) {
+                Next::Empty => return,
+                Next::Release { index, late } => {
+                    let Some(row) = rows.take(index) else { return };
+                    self.emit(row, late, None, 0, None);
+                }
+                Next::Unlinked(unlinked) => {
+                    let Some(row) = rows.peek(unlinked.index) else { return };
+                    match self.unlinked(market, row, unlinked, now) {
+                        Verdict::Wait(until) => {
+                            let since = row.item.since;
+                            self.want_since(since);
+                            self.wake_at(until);
+                            return;
+                        }
+                        Verdict::Late => {
+                            let Some(row) = rows.take(unlinked.index) else { return };
+                            self.emit(row, true, None, 0, None);
+                        }
+                        Verdict::Break => {
+                            let Some(row) = rows.take(unlinked.index) else { return };
+                            let gap = self.declare_break(market, &row, unlinked);
+                            self.emit(row, false, gap, 0, None);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// H1, O4, O5: how long the earliest row of a market waits for what should come before it.
+    fn unlinked(&self, market: &Market, row: &Held<P>, unlinked: Unlinked<Position>, now: Instant) -> Verdict {
+        let (hold, repair) = (row.item.since + self.settings.hold, row.item.since + self.settings.repair_hold);
+        let in_history = self.marks.get(row.key).is_some_and(|mark| mark.in_history != 0);
+        if unlinked.same_ms {
+            if self.fits_open_gap(market, row.time, unlinked.found) {
+                return Verdict::Late;
+            }
+            if !in_history && now < repair {
+                return Verdict::Wait(repair);
+            }
+        }
+        // Rows known from history only: the other stream's page may be on its way.
+        let reading = self.feeds.iter().any(|feed| feed.read.as_ref().is_some_and(|read| read.pages > 0));
+        let from_history = row.item.origin == super::Origin::Backfill;
+        if from_history && reading && now < repair {
+            return Verdict::Wait(repair);
+        }
+        if now >= hold || (!from_history && self.all_passed(row.time)) {
+            return Verdict::Break;
+        }
+        Verdict::Wait(hold)
+    }
+
+    /// H1: the gap that a row which does not link opens; none where nothing was known (O5).
+    fn declare_break(&mut self, market: &Market, row: &Held<P>, unlinked: Unlinked<Position>) -> Option<GapId> {
+        Stream::ALL.iter().for_each(|&stream| self.feeds[stream].want = true);
+        let expected = unlinked.expected?;
+        let from = self.ledger.head(market)?.time;
+        Some(self.open_chain(market, from, expected, row.time, unlinked.found))
+    }
+
+    /// The only way out: an event is numbered, recorded, and known as being in the journal.
+    pub(super) fn emit(
+        &mut self,
+        row: Held<P>,
+        late: bool,
+        gap: Option<GapId>,
+        revision: u32,
+        supersedes: Option<FillKey>,
+    ) {
+        let Item { row, stream, origin, payload, .. } = row.item;
+        if let Some(mark) = self.marks.get_mut(row.key) {
+            mark.state = if row.fate == Fate::Baseline { State::Baseline } else { State::Out };
+            mark.proven = true;
+        }
+        let seq = (row.fate == Fate::Signal).then(|| self.ledger.seq(&row.market) + 1);
+        self.counts.late += u64::from(late && seq.is_some());
+        self.record(Record::Event(Event {
+            key: row.key,
+            digest: row.digest,
+            market: row.market,
+            stream,
+            time: row.time,
+            link: row.link,
+            fate: row.fate,
+            origin,
+            late,
+            seq,
+            more: false,
+            gap,
+            revision,
+            supersedes,
+            payload,
+        }));
+    }
+}
+
+enum Verdict {
+    Wait(Instant),
+    Late,
+    Break,
+}

@@ -1,0 +1,68 @@
+//! What can be set about an account machine, with the design's defaults. Durations are of our own clock except
+//! `margin_ms`, which is venue time.
+
+use std::time::Duration;
+
+/// Settings of one account machine.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Settings {
+    /// How long a row that does not continue its chain waits for the one before it.
+    pub hold: Duration,
+    /// How long live rows wait for history after a blind time.
+    pub repair_hold: Duration,
+    /// Pause between two reads of one stream while nothing is amiss.
+    pub sweep_interval: Duration,
+    /// First read after the baseline.
+    pub first_sweep: Duration,
+    /// Pause between reads while a gap is open or a key is in doubt; also the least distance of two answers that
+    /// count as separate witnesses.
+    pub recheck: Duration,
+    /// New rows of a stream after which it is read sooner.
+    pub sweep_rows: usize,
+    /// How far the venue's history may lag behind its sockets, venue milliseconds.
+    pub margin_ms: i64,
+    /// Keys kept per account; beyond it frames are refused until history certified enough to forget some.
+    pub key_cap: usize,
+    /// Held rows per account; beyond it frames are refused.
+    pub held_cap: usize,
+    /// Gaps kept per account; beyond it old unfillable ones are declared as one.
+    pub gap_cap: usize,
+    /// Rows of one read; then what was read is certified and the next read goes on from there.
+    pub read_rows: usize,
+    /// A page of one single millisecond with at least this many rows may be cut inside it.
+    pub dense_rows: usize,
+    /// An answer that did not come within this time is given up.
+    pub ask_timeout: Duration,
+    /// How long a listener may lack a row another source showed before it is recycled.
+    pub miss_after: Duration,
+    /// How long a twin waits for history.
+    pub twin_hold: Duration,
+    /// Follow from this venue time instead of from now.
+    pub start: Option<i64>,
+    /// Whether the TWAP stream is followed.
+    pub twap: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hold: Duration::from_millis(500),
+            repair_hold: Duration::from_secs(5),
+            sweep_interval: Duration::from_secs(300),
+            first_sweep: Duration::from_secs(90),
+            recheck: Duration::from_secs(30),
+            sweep_rows: 1_500,
+            margin_ms: 120_000,
+            key_cap: 200_000,
+            held_cap: 50_000,
+            gap_cap: 1_000,
+            read_rows: 20_000,
+            dense_rows: 500,
+            ask_timeout: Duration::from_secs(60),
+            miss_after: Duration::from_secs(5),
+            twin_hold: Duration::from_secs(180),
+            start: None,
+            twap: true,
+        }
+    }
+}

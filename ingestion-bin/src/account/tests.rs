@@ -1,0 +1,16 @@
+//! The account machine under a bad venue: seeded schedules, judged by what was promised (`docs/account-machine.md`).
+//!
+//! Every seed is one account for some minutes of venue time: its trading, listeners, history, faults, restarts, drawn
+//! from the seed alone. `INGESTION_SEEDS=from..to cargo test -p ingestion-bin --lib account::tests::seeds -- --nocapture`
+//! runs others, `INGESTION_SEED=n` prints one step by step. Seeds that once failed are in `tests/regression.txt` and
+//! run first, for ever.
+
+mod judge;
+mod planted;
+mod random;
+mod rules;
+mod seeds;
+mod venue;
+mod world;
+
+pub(super) use planted::Bug;

@@ -1,0 +1,411 @@
+//! What was promised, checked against the truth: the journal of a finished run beside the venue's fills.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use dedup::FillKey;
+
+use super::super::{Event, Fate, Gap, GapId, GapKind, GapState, Position, Record, Stream};
+use super::venue::Fill;
+use super::world::{Fault, PHANTOM, World};
+
+/// One promise that was not kept.
+pub(super) type Violation = (&'static str, String);
+
+/// One span of being followed.
+#[derive(Clone, Debug, Default)]
+struct Life {
+    baselines: [Option<i64>; 2],
+    /// Venue time of its removal.
+    end: Option<i64>,
+}
+
+#[derive(Default)]
+struct Judge {
+    violations: Vec<Violation>,
+    counts: BTreeMap<String, u64>,
+    /// Fill -> index of its record, and whether it was late.
+    signals: HashMap<u32, (usize, bool)>,
+    baselines: HashSet<u32>,
+    content: HashMap<FillKey, dedup::Digest>,
+    gaps: BTreeMap<GapId, (usize, Gap)>,
+    lives: Vec<Life>,
+    certified: Vec<(Stream, i64, usize)>,
+    phantoms: Vec<FillKey>,
+    superseded: HashSet<FillKey>,
+    refused: HashSet<FillKey>,
+}
+
+/// All violations of a run, and how often each kind of record occurred.
+pub(super) fn judge(world: &mut World) -> (Vec<Violation>, BTreeMap<String, u64>) {
+    let mut judge = Judge { violations: std::mem::take(&mut world.problems), ..Judge::default() };
+    judge.read(world);
+    judge.fills(world);
+    judge.certified(world);
+    judge.gaps(world);
+    judge.liveness(world);
+    (judge.violations, judge.counts)
+}
+
+impl Judge {
+    fn violated(&mut self, what: &'static str, detail: String) {
+        self.violations.push((what, detail));
+    }
+
+    fn count(&mut self, what: String) {
+        *self.counts.entry(what).or_default() += 1;
+    }
+
+    /// The journal in order: order, chain, lateness, numbers.
+    fn read(&mut self, world: &World) {
+        let mut seqs: HashMap<String, u64> = HashMap::new();
+        let mut heads: HashMap<String, (u32, i64, Option<Position>)> = HashMap::new();
+        let mut epoch = 0;
+        let mut removals = 0;
+        let mut removed = false;
+        for (at, record) in world.journal.iter().enumerate() {
+            if removed && !matches!(record, Record::Epoch { .. }) {
+                self.violated("after-removal", format!("{record:?}"));
+            }
+            match record {
+                Record::Epoch { epoch: next, fresh, .. } => {
+                    if *next <= epoch {
+                        self.violated("epoch", format!("{next} after {epoch}"));
+                    }
+                    epoch = *next;
+                    seqs.clear();
+                    removed = false;
+                    if *fresh || self.lives.is_empty() {
+                        self.lives.push(Life::default());
+                        heads.clear();
+                    }
+                }
+                Record::Baseline { stream, at, .. } => {
+                    if let Some(life) = self.lives.last_mut() {
+                        life.baselines[*stream as usize] = Some(*at);
+                    }
+                }
+                Record::Event(event) => {
+                    if self.lives.last().is_none_or(|life| life.baselines[event.stream as usize].is_none()) {
+                        self.violated("before-baseline", format!("{event:?}"));
+                    }
+                    if let Some(seq) = event.seq {
+                        let last = seqs.entry(event.market.as_str().into()).or_default();
+                        *last += 1;
+                        if *last != seq {
+                            let expected = *last;
+                            self.violated("seq", format!("{seq} instead of {expected}"));
+                        }
+                    }
+                    self.event(world, at, event, &mut heads);
+                }
+                Record::Gap(gap) => {
+                    if !self.gaps.contains_key(&gap.id) {
+                        self.count(format!("gap {:?}", gap.id.kind));
+                    }
+                    self.count(format!("gap {:?} {:?}", gap.id.kind, gap.state));
+                    self.gaps.insert(gap.id.clone(), (at, gap.clone()));
+                }
+                Record::Absorbed { gap } => {
+                    self.count("gap absorbed".into());
+                    self.gaps.remove(gap);
+                }
+                Record::Certified { stream, to, .. } => self.certified.push((*stream, *to, at)),
+                Record::Refused { key, reason, .. } => {
+                    self.count(format!("refused {reason:?}"));
+                    self.refused.insert(*key);
+                }
+                Record::Removed => {
+                    removed = true;
+                    if let Some(life) = self.lives.last_mut() {
+                        life.end = world.removed_at.get(removals).copied();
+                    }
+                    removals += 1;
+                }
+            }
+        }
+    }
+
+    fn event(
+        &mut self,
+        world: &World,
+        at: usize,
+        event: &Event<u32>,
+        heads: &mut HashMap<String, (u32, i64, Option<Position>)>,
+    ) {
+        self.content.insert(event.key, event.digest);
+        let after = event.link.map(|link| link.after);
+        let market = event.market.as_str();
+        if event.revision > 0 {
+            self.count("event correction".into());
+            if !event.late
+                && let Some(head) = heads.get_mut(market)
+            {
+                head.2 = after;
+            }
+            return;
+        }
+        if let Some(other) = event.supersedes {
+            self.count("event superseding".into());
+            self.superseded.insert(other);
+        }
+        let wrong = event.payload != PHANTOM
+            && world.venue.all[event.payload as usize].row.digest != event.digest;
+        if event.payload == PHANTOM {
+            self.phantoms.push(event.key);
+            if !event.late
+                && let Some(head) = heads.get_mut(market)
+            {
+                head.2 = after;
+            }
+            return;
+        }
+        let index = event.payload;
+        self.count(format!("event {:?} {:?}{}", event.fate, event.origin, if event.late { " late" } else { "" }));
+        if event.fate == Fate::Baseline {
+            self.baselines.insert(index);
+            if !event.late {
+                heads.insert(market.into(), (index, event.time, after));
+            }
+            return;
+        }
+        if let Some((first, _)) = self.signals.insert(index, (at, event.late)) {
+            self.violated("twice", format!("#{index} records {first} and {at}"));
+        }
+        if self.baselines.contains(&index) {
+            self.violated("baseline-and-signal", format!("#{index}"));
+        }
+        if let Some(id) = &event.gap
+            && !self.gaps.contains_key(id)
+        {
+            self.violated("gap-after-its-event", format!("#{index} {id:?}"));
+        }
+        let Some(&(newest, time, position)) = heads.get(market) else {
+            heads.insert(market.into(), (index, event.time, after));
+            return;
+        };
+        let before = event.link.map(|link| link.before);
+        if event.late {
+            if index > newest {
+                if event.time == time {
+                    // Inside one millisecond frames that share no row cannot always be told apart (limits, §6).
+                    self.count("ambiguous ms".into());
+                } else if !world.has(Fault::Phantom) {
+                    self.violated("late-but-newest", format!("#{index} after #{newest}"));
+                }
+            }
+            return;
+        }
+        if event.time < time {
+            self.violated("order", format!("#{index} after #{newest}"));
+        } else if index < newest {
+            if before == position {
+                self.count("ambiguous ms".into());
+            } else if event.gap.is_some() {
+                self.count("unknown order in ms, declared".into());
+            } else {
+                self.violated("order-in-ms", format!("#{index} after #{newest}"));
+            }
+        }
+        if before != position && event.gap.is_none() && !wrong {
+            self.violated("chain", format!("#{index} begins at {before:?}, head {position:?}"));
+        }
+        heads.insert(market.into(), (index, event.time, after));
+    }
+
+    /// I1: each fill that had to be followed is a signal, or declared; what history still shows is a signal.
+    fn fills(&mut self, world: &World) {
+        for fill in &world.venue.all {
+            if fill.time() > world.settled_to || !self.required(world, fill) {
+                continue;
+            }
+            let said = self.signals.contains_key(&fill.index);
+            if said {
+                let right = self.content.get(&fill.row.key) == Some(&fill.row.digest);
+                if !right && !self.in_conflict(fill.row.key) && !self.covered(fill) {
+                    self.violated("wrong-content", format!("#{}", fill.index));
+                }
+                continue;
+            }
+            if self.baselines.contains(&fill.index) {
+                if !self.covered(fill) {
+                    self.violated("required-as-baseline", format!("#{}", fill.index));
+                }
+                continue;
+            }
+            let gone = !world.venue.kept(fill.stream).contains(&fill.index);
+            if !self.covered(fill) {
+                let what = if gone { "lost-undeclared-forgotten-by-venue" } else { "lost-undeclared" };
+                self.violated(what, format!("#{} at {} {:?}", fill.index, fill.time() - world.began, fill.stream));
+            } else if !gone && !world.has(Fault::Dense) && world.removed_at.is_empty() {
+                self.violated("lost-declared-but-in-history", format!("#{}", fill.index));
+            } else {
+                self.count("declared loss".into());
+            }
+        }
+        for &key in &self.phantoms.clone() {
+            let excused = self.in_conflict(key) || self.superseded.contains(&key) || !world.removed_at.is_empty();
+            let time = world.journal.iter().find_map(|record| match record {
+                Record::Event(event) if event.key == key => Some(event.time),
+                _ => None,
+            });
+            // What history has forgotten it cannot contradict: that span is declared.
+            let unreadable = self.gaps.values().any(|(_, gap)| {
+                gap.id.kind == GapKind::History && time.is_some_and(|time| gap.covers(time))
+            });
+            let recent = unreadable || time > Some(world.settled_to);
+            self.count("phantom signal".into());
+            if !excused && !recent {
+                self.violated("phantom-undeclared", format!("{key:?}"));
+            }
+        }
+    }
+
+    fn required(&self, world: &World, fill: &Fill) -> bool {
+        if fill.stream == Stream::Twap && !world.settings.twap {
+            return false;
+        }
+        self.lives.iter().any(|life| {
+            life.baselines[fill.stream as usize].is_some_and(|baseline| fill.time() > baseline)
+                && life.end.is_none_or(|end| fill.time() < end - 8_000)
+        })
+    }
+
+    fn in_conflict(&self, key: FillKey) -> bool {
+        self.gaps.values().any(|(_, gap)| gap.keys.contains(&key))
+    }
+
+    fn covered(&self, fill: &Fill) -> bool {
+        self.gaps.values().any(|(_, gap)| {
+            gap.state != GapState::Repaired
+                && gap.id.market.as_ref().is_none_or(|market| *market == fill.row.market)
+                && gap.id.kind != GapKind::Conflict
+                && gap.covers(fill.time())
+        })
+    }
+
+    /// C: at the moment it is recorded, everything at or before is published or declared.
+    fn certified(&mut self, world: &World) {
+        let mut past = HashSet::new();
+        let mut lowest = HashMap::new();
+        for &(stream, to, at) in &self.certified {
+            let last = lowest.insert(stream, to).unwrap_or(i64::MIN);
+            let rows = &world.venue.streams[stream as usize];
+            let first = rows.partition_point(|&index| world.venue.all[index as usize].time() <= last.min(to));
+            for &index in &rows[first..] {
+                let fill = &world.venue.all[index as usize];
+                if fill.time() > to {
+                    break;
+                }
+                let published = self.signals.get(&index).is_some_and(|&(when, _)| when < at);
+                if self.required(world, fill)
+                    && !published
+                    && !self.baselines.contains(&index)
+                    && !self.covered(fill)
+                {
+                    past.insert(index);
+                }
+            }
+        }
+        for index in past {
+            self.violated("certified-past-unpublished", format!("#{index}"));
+        }
+    }
+
+    fn gaps(&mut self, world: &World) {
+        let said = |judge: &Self, fill: &Fill| {
+            judge.signals.contains_key(&fill.index) || judge.baselines.contains(&fill.index)
+        };
+        let last = self.lives.last().cloned().unwrap_or_default();
+        for (id, (_, gap)) in self.gaps.clone() {
+            let inside = |fill: &&Fill| {
+                gap.covers(fill.time()) && id.market.as_ref().is_none_or(|market| *market == fill.row.market)
+            };
+            let missing = world
+                .venue
+                .all
+                .iter()
+                .filter(inside)
+                .any(|fill| self.required(world, fill) && !said(self, fill));
+            match (id.kind, gap.state) {
+                (GapKind::History, _) => {
+                    // The first fill ever begins from somewhere: older history is taken to be forgotten.
+                    let oldest = world.venue.all.first().is_some_and(|fill| fill.time() >= gap.to);
+                    let declared = oldest
+                        || world.has(Fault::Retention)
+                        || world.has(Fault::Dense)
+                        || !world.removed_at.is_empty();
+                    if !declared {
+                        self.violated("false-history-gap", format!("{gap:?}"));
+                    }
+                }
+                (GapKind::Conflict, GapState::Opened | GapState::Unfillable) => {
+                    let real = gap.keys.iter().any(|key| {
+                        world.venue.all.iter().any(|fill| fill.row.key == *key && fill.time() < world.settled_to)
+                    });
+                    if real && world.removed_at.is_empty() && !world.has(Fault::Retention) {
+                        self.violated("false-conflict", format!("{gap:?}"));
+                    }
+                }
+                (_, GapState::Opened) if gap.to < world.settled_to && last.end.is_none() => {
+                    self.violated("gap-open-for-ever", format!("{gap:?}"));
+                }
+                (_, GapState::Unfillable)
+                    // A phantom breaks the chain by itself (limits, §6): its conflict stands beside the gap.
+                    if !missing
+                        && !self.gaps.values().any(|(_, other)| {
+                            other.id.kind == GapKind::Conflict
+                                && other.id.market == id.market
+                                && (gap.covers(other.id.from) || gap.covers(other.to))
+                        })
+                        && world.removed_at.is_empty()
+                        && !(world.has(Fault::Start) && id.kind == GapKind::Outage)
+                        && !world.has(Fault::Retention)
+                        && !world.has(Fault::Dense) =>
+                {
+                    self.violated("false-unfillable", format!("{gap:?}"));
+                }
+                (_, GapState::Repaired) => {
+                    let unsaid: Vec<u32> = world
+                        .venue
+                        .all
+                        .iter()
+                        .filter(inside)
+                        .filter(|fill| fill.time() > id.from && fill.time() < gap.to)
+                        .filter(|fill| self.required(world, fill) && !said(self, fill) && !self.covered(fill))
+                        .map(|fill| fill.index)
+                        .collect();
+                    if !unsaid.is_empty() {
+                        self.violated("repaired-but-missing", format!("{unsaid:?} {gap:?}"));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// After healing nothing waits any more.
+    fn liveness(&mut self, world: &World) {
+        let Some(machine) = world.machine.as_ref().filter(|_| !world.removed) else { return };
+        let summary = machine.summary();
+        if !summary.based {
+            self.violated("no-baseline", format!("{summary:?}"));
+            return;
+        }
+        if world.settled_to == i64::MAX && summary.held > 0 {
+            self.violated("held-for-ever", format!("{summary:?}"));
+        }
+        for stream in machine.ledger().streams() {
+            let state = machine.ledger().stream(stream);
+            let newest = world.venue.streams[stream as usize]
+                .iter()
+                .map(|&index| &world.venue.all[index as usize])
+                .rfind(|fill| fill.time() < world.settled_to && self.required(world, fill));
+            let slack = if world.settled_to == i64::MAX { 0 } else { 660_000 };
+            if let Some(fill) = newest
+                && state.certified.is_some_and(|to| to < fill.time() - 120_001 - slack)
+            {
+                self.violated("certified-stuck", format!("{stream:?} {state:?}, newest #{}", fill.index));
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Bugs the machine can be given on purpose: each must be caught by the judge.
+
+/// One rule broken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in super::super) enum Bug {
+    /// A1: every snapshot's rows are baseline.
+    EverySnapshotIsBaseline,
+    /// S1: only keys unknown to the account count as new to a read.
+    KnownKeysEndARead,
+    /// S3: an answer without the anchor is believed.
+    NoAnchor,
+    /// R1: any known key proves an overlap.
+    HeldKeysProve,
+    /// C1: no margin.
+    NoMargin,
+    /// C2: certified passes held rows.
+    PassesHeldRows,
+    /// C2: one answer without a key is enough.
+    OneWitness,
+    /// C4: certified passes open chains.
+    PassesOpenChains,
+    /// G1: an adding-up gap is closed before history was read.
+    RepairedBySum,
+    /// H1: a break goes out without its gap.
+    SilentBreak,
+    /// H3: nothing is a twin.
+    NoTwins,
+    /// K4: history never corrects.
+    NoCorrections,
+    /// O3: late rows do not say so.
+    NeverLate,
+    /// Q: numbers go on over epochs' ends (the restart forgets to begin anew).
+    SeqSkips,
+    /// X: removal declares nothing.
+    SilentRemoval,
+}
+
+impl Bug {
+    pub(super) const ALL: [Self; 15] = [
+        Self::EverySnapshotIsBaseline,
+        Self::KnownKeysEndARead,
+        Self::NoAnchor,
+        Self::HeldKeysProve,
+        Self::NoMargin,
+        Self::PassesHeldRows,
+        Self::OneWitness,
+        Self::PassesOpenChains,
+        Self::RepairedBySum,
+        Self::SilentBreak,
+        Self::NoTwins,
+        Self::NoCorrections,
+        Self::NeverLate,
+        Self::SeqSkips,
+        Self::SilentRemoval,
+    ];
+}

@@ -1,0 +1,1 @@
+//! Rules shown one by one.

@@ -1,0 +1,86 @@
+//! The same fill under two ids: one of them is wrong, and only history knows which (H3).
+
+use std::time::Instant;
+
+use dedup::{FillKey, Kind, Slot};
+
+use super::mark::State;
+use super::record::Refusal;
+use super::{Held, Machine, Record};
+
+impl<P> Machine<P> {
+    pub(super) fn resolve_twins(&mut self, now: Instant) {
+        for twin in std::mem::take(&mut self.twins) {
+            let (in_history, alike) =
+                self.marks.get(twin.key).map_or((false, None), |mark| (mark.in_history != 0, mark.alike));
+            if !in_history {
+                if now >= twin.item.since + self.settings.twin_hold {
+                    self.refuse_twin(twin);
+                } else {
+                    self.twins.push(twin);
+                }
+                continue;
+            }
+            let patient = now < twin.item.since + self.settings.twin_hold;
+            match self.doubtful(alike, &twin) {
+                Some(Doubt::Open) if !patient => self.release_twin(twin),
+                Some(Doubt::Open) => self.twins.push(twin),
+                Some(Doubt::Wrong(key)) => self.emit(twin, true, None, 0, Some(key)),
+                None => self.release_twin(twin),
+            }
+        }
+    }
+
+    /// Both ids are real: the row takes its place in the order.
+    fn release_twin(&mut self, twin: Held<P>) {
+        let passed = self.ledger.head(&twin.item.row.market).is_some_and(|head| {
+            let links = twin.link.is_some_and(|link| head.position == Some(link.before));
+            head.time > twin.time || (head.time == twin.time && !links)
+        });
+        if passed {
+            self.emit(twin, true, None, 0, None);
+            return;
+        }
+        if let Some(mark) = self.marks.get_mut(twin.key) {
+            mark.state = State::Held;
+        }
+        let (time, lane) = (twin.time, twin.lane);
+        let rows = self.held.entry(twin.item.row.market.clone()).or_default();
+        rows.place(time, lane, vec![Slot::New(twin)], Kind::Live);
+    }
+
+    /// The key of the same content that went out before it and that history does not show.
+    fn doubtful(&self, mut alike: Option<FillKey>, twin: &Held<P>) -> Option<Doubt> {
+        while let Some((key, mark)) = alike.and_then(|key| Some((key, self.marks.get(key)?))) {
+            if mark.market.as_ref() == Some(&twin.item.row.market) && mark.in_history == 0 {
+                match mark.state {
+                    State::Out | State::Held => return Some(Doubt::Open),
+                    State::Excluded => return Some(Doubt::Wrong(key)),
+                    State::Twin | State::Baseline | State::Dropped => {}
+                }
+            }
+            alike = mark.alike;
+        }
+        None
+    }
+
+    /// History does not know it: no signal, a conflict that says so.
+    pub(super) fn refuse_twin(&mut self, twin: Held<P>) {
+        if let Some(mark) = self.marks.get_mut(twin.key) {
+            mark.state = State::Dropped;
+        }
+        let market = twin.item.row.market;
+        let payload = twin.item.payload;
+        self.record(Record::Refused { key: twin.key, market: market.clone(), reason: Refusal::Twin, payload });
+        self.settled_without(Some(market), twin.time, twin.key);
+    }
+
+    pub(super) fn twin_deadline(&self) -> Option<Instant> {
+        self.twins.iter().map(|twin| twin.item.since + self.settings.twin_hold).min()
+    }
+}
+
+enum Doubt {
+    Open,
+    Wrong(FillKey),
+}
