@@ -55,12 +55,12 @@ impl Address {
 
     fn read(text: &str) -> Option<Self> {
         let digits: &[u8; 40] = text.as_bytes().strip_prefix(b"0x")?.try_into().ok()?;
-        let (pairs, _) = digits.as_chunks::<2>();
+        // All digits at once and one branch at the end: this runs for every frame, and the compiler makes vectors of it.
+        let nibbles = digits.map(nibble);
+        let seen = nibbles.iter().fold(0, |seen, value| seen | value);
+        let (pairs, _) = nibbles.as_chunks::<2>();
         let mut bytes = [0_u8; 20];
-        let mut seen = 0_u8; // one branch at the end instead of forty
         for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-            let (high, low) = (nibble(*high), nibble(*low));
-            seen |= high | low;
             *byte = (high << 4) | (low & 0x0f);
         }
         (seen < 16).then_some(Self(bytes))
