@@ -3,6 +3,12 @@
 //!
 //! `SINK_SEEDS=from..to cargo test -p messaging --test sink_model` runs other seeds; a failing one prints its number.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper of a test that panics is a test that fails"
+)]
+
 #[path = "sink_support/rig.rs"]
 mod rig;
 mod sink_support;

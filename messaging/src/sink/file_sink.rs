@@ -6,7 +6,7 @@
 //! the newest file's first record instead. No key is in the files twice.
 //!
 //! Writing: a file is fsynced to its end before the next one is created, and a new one's name is fsynced before its
-//! first line counts. A failed write is cut off and the same bytes are written again at the same place. After every
+//! first line counts. A failed write is cut off and the same bytes are written again at the same place. Around every
 //! write the file is looked up by its name: a directory deleted under an open file is noticed, and the lines go into a
 //! new file once the directory is back (it is not made again: it may have been a mount).
 //! Bounds: `rotate_bytes` a file (a longer line has a file for itself), `max_bytes` together, oldest file deleted first
@@ -189,23 +189,31 @@ impl<R: Render> FileSink<R> {
         if current.spoiled {
             current.file.truncate(current.durable).map_err(|error| failed("cut", error))?;
         }
+        self.check_by_name(&name, current.durable)?;
         current.spoiled = true;
         current.file.write_all_at(bytes, current.durable).map_err(|error| failed("write", error))?;
         current.file.sync_data().map_err(|error| failed("sync", error))?;
         if !current.named {
             self.storage.sync_dir(&self.config.dir).map_err(|error| failed("sync the name of", error))?;
         }
-        let expected = current.durable + bytes.len() as u64;
-        let found = match self.storage.open_read(&name).and_then(|file| file.size()) {
+        let written = current.durable + bytes.len() as u64;
+        self.check_by_name(&name, written)?;
+        (current.durable, current.spoiled, current.named) = (written, false, true);
+        Ok(())
+    }
+
+    /// Whether the name still leads to the file that is open.
+    fn check_by_name(&self, name: &str, expected: u64) -> Result<(), SinkError> {
+        let found = match self.storage.open_read(name).and_then(|file| file.size()) {
             Ok(size) => Some(size),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(failed("look up", error)),
+            Err(source) => return Err(SinkError::io("look up", name, source)),
         };
-        if found != Some(expected) {
-            return Err(SinkError::Changed { name, expected, found });
+        if found == Some(expected) {
+            Ok(())
+        } else {
+            Err(SinkError::Changed { name: name.to_owned(), expected, found })
         }
-        (current.durable, current.spoiled, current.named) = (expected, false, true);
-        Ok(())
     }
 
     /// Keeps the stream under its `max_bytes`.

@@ -22,10 +22,10 @@ impl PausedSink {
         self.cursor.position()
     }
 
-    /// Durable positions it has not delivered; see [`super::SinkStatus::lag`].
+    /// Whether something durable waits for it.
     #[must_use]
-    pub fn lag(&self) -> u64 {
-        self.cursor.progress.synced().saturating_sub(self.cursor.position())
+    pub fn is_behind(&self) -> bool {
+        self.cursor.position() < self.cursor.progress.synced()
     }
 
     /// Gives the cursor back, to go on with it.

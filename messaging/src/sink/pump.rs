@@ -186,7 +186,9 @@ impl<K: Sink> Pump<K> {
         let next = match self.work(now, draining) {
             Ok(next) => {
                 self.backoff.clear();
-                self.board.going_on();
+                if let Some(ended) = self.board.going_on() {
+                    tracing::info!(sink = self.saver.name(), attempts = ended.attempts, "sink goes on");
+                }
                 next
             }
             Err(stuck) => self.stuck(&stuck, now),
@@ -196,11 +198,15 @@ impl<K: Sink> Pump<K> {
     }
 
     fn stuck(&mut self, stuck: &Stuck, now: Instant) -> Next {
-        self.board.stuck(now, stuck);
+        if let Some(error) = self.board.stuck(now, stuck) {
+            tracing::error!(sink = self.saver.name(), error, "sink does not get on");
+        }
         if matches!(stuck, Stuck::Sink(error) if error.is_final()) {
             self.ended = true;
             return Next::Ended;
         }
+        // What is delivered is delivered, whatever stands in the way of the rest.
+        self.save_if_due(now);
         self.backoff.fail(now, &self.config);
         Next::At(self.backoff.until().unwrap_or(now))
     }
@@ -215,12 +221,7 @@ impl<K: Sink> Pump<K> {
         }
         let batch = self.read_batch()?;
         self.settle(now)?;
-        if self.saver.due(now, &self.config)
-            && let Err(error) = self.save(now)
-        {
-            // Lines go on; the saver sets the pace of the next try.
-            self.board.error(&Stuck::Cursor(error));
-        }
+        self.save_if_due(now);
         match batch {
             Batch::Full => Ok(Next::Now),
             Batch::Part => {
@@ -286,6 +287,7 @@ impl<K: Sink> Pump<K> {
                 return Err(Stuck::Undeclared(from, to));
             }
             self.hole = None;
+            tracing::warn!(sink = self.saver.name(), from, to, "positions lost to the sink");
             self.board.lost(to - from);
             self.read_to = to;
             self.moved(to, now);
@@ -303,6 +305,15 @@ impl<K: Sink> Pump<K> {
 
     fn save(&mut self, now: Instant) -> io::Result<()> {
         self.saver.store(self.delivered, &self.sink.tally(), now, &self.config)
+    }
+
+    /// A store that fails stops nothing: the saver sets the pace of the next try.
+    fn save_if_due(&mut self, now: Instant) {
+        if self.saver.due(now, &self.config)
+            && let Err(error) = self.save(now)
+        {
+            self.board.error(&Stuck::Cursor(error));
+        }
     }
 
     fn report(&self) {

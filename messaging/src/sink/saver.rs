@@ -24,6 +24,11 @@ impl Saver {
         Self { cursor, records: 0, since: None, lines_then: 0, backoff: Backoff::default() }
     }
 
+    /// The sink's name.
+    pub(super) fn name(&self) -> &str {
+        self.cursor.name()
+    }
+
     pub(super) fn stored(&self) -> u64 {
         self.cursor.position()
     }

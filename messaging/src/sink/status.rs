@@ -49,9 +49,10 @@ pub struct SinkStatus {
     pub delivered: u64,
     /// What a restart would read as the cursor: at or before `delivered`.
     pub stored: u64,
-    /// Positions between `delivered` and the end of the journal's durable part: the number of records, where all of
-    /// them are of this run (positions leap between runs).
+    /// Durable records that came since the sink was opened and are not delivered.
     pub lag: u64,
+    /// It is still busy with what was in the journal when it was opened; how many records that is, nobody counted.
+    pub catching_up: bool,
     /// Records read, those without a line included.
     pub records: u64,
     /// Positions the journal could not give, damaged or deleted.
@@ -71,6 +72,8 @@ pub struct SinkStatus {
 pub(super) struct Board {
     status: Mutex<SinkStatus>,
     progress: Arc<Progress>,
+    /// The journal's durable end when the sink was opened. From there on positions count records.
+    begun: u64,
 }
 
 /// A sink's status, readable from any thread at any time, also after the sink has ended.
@@ -97,13 +100,16 @@ impl SinkWatch {
     #[must_use]
     pub fn status(&self) -> SinkStatus {
         let status = self.board.lock().clone();
-        SinkStatus { lag: self.board.progress.synced().saturating_sub(status.delivered), ..status }
+        let begun = self.board.begun;
+        let lag = self.board.progress.synced().saturating_sub(status.delivered.max(begun));
+        SinkStatus { lag, catching_up: status.delivered < begun, ..status }
     }
 }
 
 impl Board {
     pub(super) fn new(status: SinkStatus, progress: Arc<Progress>) -> Self {
-        Self { status: Mutex::new(status), progress }
+        let begun = progress.synced();
+        Self { status: Mutex::new(status), progress, begun }
     }
 
     pub(super) fn records(&self, records: u64) {
@@ -124,17 +130,21 @@ impl Board {
         self.lock().last_error = Some(told(error));
     }
 
-    pub(super) fn stuck(&self, now: Instant, error: &dyn Error) {
+    /// Notes a failure; the error's text when it is the first of a row.
+    pub(super) fn stuck(&self, now: Instant, error: &dyn Error) -> Option<String> {
         let mut status = self.lock();
         let error = told(error);
+        let first = status.failing.is_none().then(|| error.clone());
         status.last_error = Some(error.clone());
         let (since, attempts) =
             status.failing.as_ref().map_or((now, 0), |failing| (failing.since, failing.attempts));
         status.failing = Some(SinkFailing { since, attempts: attempts + 1, error });
+        first
     }
 
-    pub(super) fn going_on(&self) {
-        self.lock().failing = None;
+    /// Notes a success; the failure it ended, if there was one.
+    pub(super) fn going_on(&self) -> Option<SinkFailing> {
+        self.lock().failing.take()
     }
 
     fn lock(&self) -> MutexGuard<'_, SinkStatus> {

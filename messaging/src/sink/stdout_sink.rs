@@ -69,9 +69,12 @@ impl<R: Render, W: Write + Send> Sink for StdoutSink<R, W> {
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {
-        self.write().map_err(|source| match source.kind() {
-            io::ErrorKind::BrokenPipe => SinkError::Closed,
-            _ => SinkError::io("write to", "the output", source),
+        self.write().map_err(|source| {
+            if source.kind() == io::ErrorKind::BrokenPipe {
+                SinkError::Closed
+            } else {
+                SinkError::io("write to", "the output", source)
+            }
         })?;
         self.tally.lines += std::mem::take(&mut self.lines);
         self.tally.bytes += self.waiting.len() as u64;

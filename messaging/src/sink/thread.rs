@@ -72,7 +72,7 @@ impl SinkThread {
         &self.watch
     }
 
-    /// Delivers what is durable by now and stores the cursor, within `grace`. A thread that hangs in the disk is left
+    /// Delivers what is durable and stores the cursor, within `grace`; close the journal first, or it has no end. A thread that hangs in the disk is left
     /// behind: it ends by itself when the disk answers.
     #[must_use = "says whether everything was delivered"]
     pub fn stop(self, grace: Duration) -> Ended {
@@ -100,7 +100,7 @@ fn run<K: Sink>(mut pump: Pump<K>, bell: &Bell) -> Ended {
         match pump.step(now, heard.drain) {
             Next::Now => {}
             Next::At(at) => {
-                bell.wait(at.saturating_duration_since(now), |new| new.drain != heard.drain || new.abandon)
+                bell.wait(at.saturating_duration_since(now), |new| new.drain != heard.drain || new.abandon);
             }
             Next::Idle(at) => {
                 let pause = at.map_or(IDLE_MAX, |at| at.saturating_duration_since(now));
