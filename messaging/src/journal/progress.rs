@@ -54,6 +54,7 @@ struct Shared {
 /// Shared between the writer, producers and sinks.
 #[derive(Default)]
 pub struct Progress {
+    segments_made: AtomicU64,
     appended: AtomicU64,
     readable: AtomicU64,
     synced: AtomicU64,
@@ -100,6 +101,11 @@ impl Progress {
     #[must_use]
     pub fn readable(&self) -> u64 {
         self.readable.load(Ordering::Acquire)
+    }
+
+    /// Counts the segments of this run: when it moves, what a reader has open may have been replaced.
+    pub(crate) fn segments_made(&self) -> u64 {
+        self.segments_made.load(Ordering::Acquire)
     }
 
     /// All batches up to this ticket are written.
@@ -176,6 +182,8 @@ impl Progress {
 
     pub(crate) fn publish(&self, standing: &Standing, counters: &Counters) {
         let mut shared = self.lock();
+        // First: who sees the new end must also see that there is a new segment.
+        self.segments_made.store(counters.segments_made, Ordering::Release);
         let readable = if standing.alarms.failing.is_some() { standing.synced } else { standing.appended };
         self.readable.store(readable, Ordering::Release);
         self.appended.store(standing.appended, Ordering::Release);

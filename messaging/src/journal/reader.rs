@@ -88,6 +88,8 @@ struct Open {
     next: Option<u64>,
     scan: Scan,
     skips: Vec<Skip>,
+    /// How many segments the run had made when it was last looked up.
+    made: u64,
     /// The place that was bad when it was last looked at; a second look decides.
     doubt: Option<u64>,
 }
@@ -182,10 +184,18 @@ impl Reader {
         }
     }
 
+    fn segments_made(&self) -> u64 {
+        match &self.bound {
+            Bound::Owner(progress, _) => progress.segments_made(),
+            Bound::Good => 0,
+        }
+    }
+
     /// Opens the segment that holds the position.
     fn find_segment(&mut self) -> Result<Next, ReadError> {
         let position = self.position;
         let io = |source| ReadError::Io { position, source };
+        let made = self.segments_made();
         let firsts = segment::list(&*self.storage).map_err(io)?;
         let Some(&oldest) = firsts.first() else { return Ok(Next::Wait) };
         if position < oldest {
@@ -210,7 +220,7 @@ impl Reader {
         }
         let next = firsts.get(behind).copied();
         let (header, scan) = (segment.header, segment.scan(self.journal.salt()));
-        self.open = Some(Open { first, header, next, scan, skips, doubt: None });
+        self.open = Some(Open { first, header, next, scan, skips, made, doubt: None });
         Ok(Next::Again)
     }
 
@@ -222,11 +232,18 @@ impl Reader {
 
     /// Moves by one step.
     fn advance(&mut self, limit: u64) -> io::Result<Next> {
+        let made = self.segments_made();
         let Some(open) = &mut self.open else { return Ok(Next::Again) };
         if let Some(next) = open.next.filter(|next| open.scan.end() >= *next || self.position >= *next) {
             self.position = self.position.max(next);
             self.close_segment();
             return Ok(Next::Again);
+        }
+        if open.next.is_none() && open.made != made {
+            // What lies behind in this file may be what a failed write left.
+            open.made = made;
+            let here = open.scan.place();
+            return self.look_again(here);
         }
         if open.scan.between_batches()
             && let Ok(at) = open.skips.binary_search_by_key(&open.scan.offset(), |skip| skip.from)

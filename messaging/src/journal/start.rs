@@ -17,7 +17,7 @@ use super::scan::{Scan, Step};
 use super::segment::{self, Segment, TEMPORARY};
 use super::window::{Bytes, Window};
 use super::writer::{Active, Begin, Listed, Writer};
-use crate::storage::Storage;
+use crate::storage::{Storage, StoredFile};
 
 /// Positions are ns of the wall clock or above; this is the year 2262.
 const POSITION_MAX: u64 = i64::MAX as u64;
@@ -60,9 +60,10 @@ pub(crate) fn start<F: Fold>(
     let found = start.find_checkpoint()?;
     let mut fold =
         restore(Some(&found.bytes)).map_err(|source| OpenError::Restore { segment: found.first, source })?;
-    start.settle_tail(newest)?;
-    let (end, index) = start.replay(&mut fold, found.first, newest)?;
-    start.begin(fold, &found, newest, end, index, now_ns)
+    let tail = start.settle_tail(newest)?;
+    let index = start.replay(&mut fold, found.first, tail.end)?;
+    let follow = start.finish_tail(&found, newest, &tail)?;
+    start.begin(fold, &found, newest, index, follow, now_ns)
 }
 
 fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> OpenError {
@@ -125,6 +126,15 @@ struct Start {
     report: StartReport,
 }
 
+/// The end of the newest segment.
+struct Tail {
+    file: Box<dyn StoredFile>,
+    /// Behind its last whole batch.
+    cut_at: u64,
+    /// The position there.
+    end: u64,
+}
+
 /// The checkpoint the state is restored from.
 struct Checkpoint {
     first: u64,
@@ -170,8 +180,8 @@ impl Start {
         found.ok_or(OpenError::NoCheckpoint { segments: self.firsts.len() })
     }
 
-    /// Cuts the torn end of the newest segment, writes what is left past the durable end again and makes it durable.
-    fn settle_tail(&mut self, newest: u64) -> Result<(), OpenError> {
+    /// Finds the torn end of the newest segment, writes what is good past the durable end again and makes it durable.
+    fn settle_tail(&mut self, newest: u64) -> Result<Tail, OpenError> {
         let name = segment::name(newest);
         let segment = self.open(newest)?;
         let size = segment.size().map_err(io_error(format!("measure {name}")))?;
@@ -194,7 +204,6 @@ impl Start {
                 "torn tail of the journal cut"
             );
             self.report.torn_tail = Some(TornTail { segment: newest, offset: cut_at, bytes: cut, position });
-            file.truncate(cut_at).map_err(io_error(format!("truncate {name}")))?;
         }
         tail.truncate(good);
         #[cfg(test)]
@@ -205,43 +214,50 @@ impl Start {
         file.write_all_at(&tail, tail_at).map_err(io_error(format!("write the tail of {name}")))?;
         file.sync_data().map_err(io_error(format!("fsync {name}")))?;
         self.report.rewritten = tail.len() as u64;
-        Ok(())
+        Ok(Tail { file, cut_at, end: position })
+    }
+
+    /// Cuts the torn end off, unless a new segment has to follow at once: what was torn may hold the only mark that tells
+    /// damage in this segment from a torn tail, so such a segment is ended by the next one instead. True when it must.
+    fn finish_tail(&self, found: &Checkpoint, newest: u64, tail: &Tail) -> Result<bool, OpenError> {
+        if found.first != newest || self.report.damage.iter().any(|damage| damage.segment == newest) {
+            return Ok(true);
+        }
+        // Also when nothing is torn: an earlier start may have cut it and failed to make that durable.
+        let cut = tail.file.truncate(tail.cut_at).and_then(|()| tail.file.sync_data());
+        cut.map_err(io_error(format!("cut the tail of {}", segment::name(newest))))?;
+        Ok(false)
     }
 
     /// Applies every good record from the checkpoint on, and names what cannot be read.
-    fn replay<F: Fold>(
-        &mut self,
-        fold: &mut F,
-        base: u64,
-        newest: u64,
-    ) -> Result<(u64, IndexBuilder), OpenError> {
+    fn replay<F: Fold>(&mut self, fold: &mut F, base: u64, end: u64) -> Result<IndexBuilder, OpenError> {
         let from = self.firsts.partition_point(|first| *first < base);
-        let (mut end, mut index) = (base, IndexBuilder::default());
+        let mut index = IndexBuilder::default();
         for at in from..self.firsts.len() {
             let Some(&first) = self.firsts.get(at) else { break };
-            let stop = self.firsts.get(at + 1).copied();
+            let next = self.firsts.get(at + 1).copied();
             let segment = self.open(first)?;
             self.report.segments_read += 1;
-            let replayed = self.replay_segment(fold, segment, stop, (first == newest).then_some(&mut index));
-            end = replayed.map_err(io_error(format!("read {}", segment::name(first))))?;
+            let of_newest = next.is_none().then_some(&mut index);
+            let replayed = self.replay_segment(fold, segment, next.unwrap_or(end), of_newest);
+            replayed.map_err(io_error(format!("read {}", segment::name(first))))?;
         }
         self.report.end = end;
-        Ok((end, index))
+        Ok(index)
     }
 
     fn replay_segment<F: Fold>(
         &mut self,
         fold: &mut F,
         segment: Segment,
-        stop: Option<u64>,
+        stop: u64,
         mut index: Option<&mut IndexBuilder>,
-    ) -> io::Result<u64> {
+    ) -> io::Result<()> {
         let first = segment.first;
         let mut scan = segment.scan(self.salt);
-        let limit = stop.unwrap_or(u64::MAX);
-        while scan.end() < limit {
+        while scan.end() < stop {
             let bad = match scan.next()? {
-                Step::Record(record) if record.position >= limit => break,
+                Step::Record(record) if record.position >= stop => break,
                 Step::Record(_) => {
                     let (offset, end_before) = scan.batch();
                     if let Some(record) = scan.current()? {
@@ -254,7 +270,7 @@ impl Start {
                     continue;
                 }
                 Step::Bad(bad) => {
-                    Damage { from: bad.from, to: bad.to.min(limit), segment: first, offset: bad.offset }
+                    Damage { from: bad.from, to: bad.to.min(stop), segment: first, offset: bad.offset }
                 }
                 Step::Broken => {
                     if scan.resync()? {
@@ -267,11 +283,10 @@ impl Start {
             self.damaged(fold, bad);
         }
         let (from, offset) = (scan.end(), scan.offset());
-        let Some(stop) = stop else { return Ok(from) };
         if from < stop {
             self.damaged(fold, Damage { from, to: stop, segment: first, offset });
         }
-        Ok(stop)
+        Ok(())
     }
 
     fn damaged<F: Fold>(&mut self, fold: &mut F, damage: Damage) {
@@ -287,11 +302,12 @@ impl Start {
         fold: F,
         found: &Checkpoint,
         newest: u64,
-        end: u64,
         index: IndexBuilder,
+        follow: bool,
         now_ns: u64,
     ) -> Result<(Writer<F>, StartReport), OpenError> {
         let (segments, index_bytes) = self.list_files(&found.good)?;
+        let end = self.report.end;
         let next = end.max(now_ns);
         #[cfg(test)]
         let next = if self.config.sabotage == Some(super::config::Sabotage::NoLeap) { end } else { next };
@@ -317,8 +333,7 @@ impl Start {
             next,
             counters,
         });
-        if found.first != newest {
-            // What lies behind a damaged checkpoint must not be found through it again.
+        if follow {
             first_segment(&mut writer, now_ns)?;
         }
         Ok((writer, self.report))

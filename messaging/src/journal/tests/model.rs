@@ -190,7 +190,7 @@ impl World {
                     2 => self.disk.fail_writes(2, IoFault::Full),
                     3 => self.disk.fail_names(1, IoFault::Device),
                     4 => {
-                        self.disk.set_rates(FaultRates { write: 50, short_write: 200, sync: 100, names: 50 })
+                        self.disk.set_rates(FaultRates { write: 50, short_write: 200, sync: 100, names: 50 });
                     }
                     5 => self.disk.set_capacity(Some(
                         self.config.max_bytes / 3 + self.seed.below(self.config.max_bytes),
@@ -490,7 +490,8 @@ impl World {
         }
         let firsts = segment::list(&self.disk).unwrap();
         let passed = |first: &u64| report.passed_over.iter().any(|over| over.segment == *first);
-        let made_now = |first: &u64| !report.passed_over.is_empty() && *first == report.end;
+        let followed = !report.passed_over.is_empty() || !report.damage.is_empty();
+        let made_now = |first: &u64| followed && *first == report.end;
         firsts.into_iter().rfind(|first| !passed(first) && !made_now(first)).unwrap_or(0)
     }
 

@@ -18,9 +18,9 @@ fn what_was_synced_survives_a_power_loss_and_the_rest_may_not() {
         let after = content(&disk, "a");
         assert!(after.starts_with(b"durable"));
         if after.len() == 15 {
-            kept += 1
+            kept += 1;
         } else {
-            lost += 1
+            lost += 1;
         }
         assert!(file.read_at(&mut [0], 0).is_err(), "a dead process reads nothing");
     }
