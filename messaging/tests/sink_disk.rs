@@ -1,10 +1,6 @@
 //! File sinks on a real disk: threads, rotation, deleted and locked directories, torn and huge lines.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a helper of a test that panics is a test that fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a helper of a test that panics is a test that fails")]
 
 mod sink_support;
 

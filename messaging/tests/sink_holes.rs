@@ -1,10 +1,6 @@
 //! What a sink does where the journal has a hole: everything before it is delivered, then the owner is asked.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a helper of a test that panics is a test that fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a helper of a test that panics is a test that fails")]
 
 mod sink_support;
 

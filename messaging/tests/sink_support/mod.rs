@@ -1,5 +1,10 @@
 //! What the sink tests share: a journal of numbered records, the lines they make, and the truth read back from it.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper of a test that panics is a test that fails"
+)]
 
 use std::convert::Infallible;
 use std::sync::Arc;
