@@ -24,7 +24,7 @@ impl Handler for Printer {
         for row in &fills.rows {
             match row {
                 Ok(fill) => {
-                    println!("{} {} {} {} at {}", fill.time, fill.coin, fill.dir, fill.sz.text, fill.px.text)
+                    println!("{} {} {} {} at {}", fill.time, fill.coin, fill.dir, fill.sz.text, fill.px.text);
                 }
                 Err(refusal) => eprintln!("a fill is refused: {refusal}"),
             }

@@ -204,6 +204,8 @@ impl InfoClient {
 
     async fn take_idle(&mut self) -> Option<Http<Stream>> {
         let Idle { mut http, since } = self.idle.take()?;
+        // Lets the runtime look at its sockets: a close that came meanwhile must be seen before the question is sent.
+        tokio::task::yield_now().await;
         (since.elapsed() < IDLE_MAX && http.is_open().await).then_some(http)
     }
 

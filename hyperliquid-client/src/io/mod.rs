@@ -9,6 +9,7 @@
 //! | [`Endpoint`] | one way to the venue, checked: URLs, token, local address, roots, bounds |
 //! | [`Dialer`] | resolve, connect, TLS under one deadline |
 //! | [`InfoClient`] | questions over HTTP, one at a time, each asked once |
+//! | [`HistoryReader`] | an account's history page by page, within the weight the venue allows |
 //! | [`Listener`] | one connection kept alive: connect, drive, wait, again; frames go to a [`Handler`] |
 //! | [`WebSocket`] | whole messages in, text out, bounded, cancel-safe |
 //!
@@ -24,6 +25,7 @@ mod dns;
 mod egress;
 mod endpoint;
 mod handler;
+mod history;
 mod http;
 mod info;
 mod intake;
@@ -44,6 +46,7 @@ pub use self::dns::Dns;
 pub use self::egress::Egress;
 pub use self::endpoint::{CONNECT_TIMEOUT_MAX, Endpoint, EndpointConfig, EndpointError};
 pub use self::handler::{Ended, Handler, ListenerEvent, Refused};
+pub use self::history::{HistoryError, HistoryOf, HistoryPage, HistoryReader, HistoryRows};
 pub use self::info::{AskAgain, InfoAnswer, InfoClient, InfoError};
 pub use self::intake::Decode;
 pub use self::listener::{Listener, ListenerConfig};
