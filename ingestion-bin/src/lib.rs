@@ -1,6 +1,19 @@
 //! The service: the account machine, the composition of the libraries, and the command line.
+//!
+//! Read `docs/architecture.md` first. From the heart outwards:
+//! - [`account`]: one followed account as a state machine, without I/O or clock;
+//! - [`translate`]: the venue's words and ours, the only place that knows both;
+//! - [`record`], [`state`], [`render`]: what the journal holds, what it adds up to, what lines it makes;
+//! - [`runtime`]: threads, sockets and timers around them;
+//! - [`audit`]: whether a log of signals keeps its promises;
+//! - [`config`], [`cli`]: the person's side.
 
-#[cfg(any())]
 pub mod account;
+pub mod audit;
 pub mod cli;
 pub mod config;
+pub mod record;
+pub mod render;
+pub mod runtime;
+pub mod state;
+pub mod translate;

@@ -38,7 +38,8 @@ fn tools() -> Result<(), Failure> {
 /// The protocol half does no I/O: it builds without a runtime, a socket or TLS.
 fn protocol_half() -> Result<(), Failure> {
     Step::cargo("check --quiet -p hyperliquid-client --no-default-features").run()?;
-    let tree = Step::cargo("tree -p hyperliquid-client --no-default-features -e normal --prefix none").output()?;
+    let tree =
+        Step::cargo("tree -p hyperliquid-client --no-default-features -e normal --prefix none").output()?;
     for name in NOT_IN_PROTOCOL_HALF {
         if tree.lines().any(|line| line.split(' ').next() == Some(name)) {
             return Err(Failure(format!("hyperliquid-client without features depends on {name}")));

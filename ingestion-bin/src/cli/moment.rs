@@ -8,7 +8,9 @@ pub struct Moment(pub i64);
 
 /// The text is no point in time.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{0:?} is no time: wants RFC 3339 (2026-11-22T10:00:00Z), milliseconds, or a span before now (15m, 2h, 1d)")]
+#[error(
+    "{0:?} is no time: wants RFC 3339 (2026-11-22T10:00:00Z), milliseconds, or a span before now (15m, 2h, 1d)"
+)]
 pub struct MomentError(String);
 
 impl Moment {
@@ -32,10 +34,10 @@ impl Moment {
     /// As RFC 3339 with milliseconds; times before 1970 as a number.
     #[must_use]
     pub fn rfc3339(self) -> String {
-        u64::try_from(self.0).ok().and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms))).map_or_else(
-            || self.0.to_string(),
-            |time| humantime::format_rfc3339_millis(time).to_string(),
-        )
+        u64::try_from(self.0)
+            .ok()
+            .and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)))
+            .map_or_else(|| self.0.to_string(), |time| humantime::format_rfc3339_millis(time).to_string())
     }
 }
 

@@ -38,7 +38,8 @@ impl Output {
     ///
     /// When the output is closed or cannot be written.
     pub fn line(&mut self, text: &str) -> Result<(), Failure> {
-        let written = self.stdout.write_all(printable(text).as_bytes()).and_then(|()| self.stdout.write_all(b"\n"));
+        let written =
+            self.stdout.write_all(printable(text).as_bytes()).and_then(|()| self.stdout.write_all(b"\n"));
         written.map_err(|error| failed(&error))
     }
 
@@ -48,7 +49,10 @@ impl Output {
     ///
     /// When the output is closed or cannot be written.
     pub fn stored(&mut self, line: &[u8]) -> Result<(), Failure> {
-        self.stdout.write_all(line).and_then(|()| self.stdout.write_all(b"\n")).map_err(|error| failed(&error))
+        self.stdout
+            .write_all(line)
+            .and_then(|()| self.stdout.write_all(b"\n"))
+            .map_err(|error| failed(&error))
     }
 
     /// One JSON document on a line.

@@ -25,7 +25,9 @@ pub use secret::{SecretError, SecretSource};
 pub use service::{Admin, LogFormat, Shutdown, Telemetry};
 pub use source::Sources;
 pub use storage::{Fsync, Journal, SinkKind, SinkSettings, StartFrom, Storage};
-pub use venue::{AccountState, Allocation, AuthPlace, Backoff, Endpoint, EndpointAuth, Listeners, Streams, Venue};
+pub use venue::{
+    AccountState, Allocation, AuthPlace, Backoff, Endpoint, EndpointAuth, Listeners, Streams, Venue,
+};
 
 use reader::Section;
 use source::Tree;

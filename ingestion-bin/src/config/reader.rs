@@ -205,9 +205,7 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        name.split('.')
-            .next()
-            .is_some_and(|first| self.table.is_some_and(|table| table.contains_key(first)))
+        name.split('.').next().is_some_and(|first| self.table.is_some_and(|table| table.contains_key(first)))
     }
 
     /// Ends the section: what is left was not asked for by anyone.

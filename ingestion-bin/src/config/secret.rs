@@ -59,7 +59,10 @@ impl SecretSource {
     /// # Errors
     ///
     /// When the variable is not set or the file cannot be read, or when either is empty.
-    #[expect(clippy::disallowed_methods, reason = "the one place where the binary reads a secret from the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the binary reads a secret from the environment"
+    )]
     pub fn read(&self) -> Result<String, SecretError> {
         let text = match self {
             Self::Environment(name) => std::env::var(name).map_err(|_| SecretError::Unset(name.clone()))?,

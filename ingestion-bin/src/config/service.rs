@@ -45,7 +45,11 @@ pub struct Shutdown {
 pub(super) fn telemetry(root: &Section<'_>) -> Telemetry {
     let section = root.section("telemetry");
     let telemetry = Telemetry {
-        log: section.choice("log", LogFormat::Pretty, &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)]),
+        log: section.choice(
+            "log",
+            LogFormat::Pretty,
+            &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)],
+        ),
         level: section.text("level", "info"),
         service_name: section.text("service_name", "ingestion"),
     };
@@ -70,7 +74,11 @@ pub(super) fn admin(root: &Section<'_>) -> Admin {
     };
     let token_from = section.secret("token_from");
     if listen.is_some_and(|address| !address.ip().is_loopback()) && token_from.is_none() {
-        section.complain("listen", &format!("{text:?}"), "is not on loopback, so admin.token_from is required");
+        section.complain(
+            "listen",
+            &format!("{text:?}"),
+            "is not on loopback, so admin.token_from is required",
+        );
     }
     section.done();
     Admin { listen, token_from }

@@ -42,8 +42,11 @@ impl Tree {
                 Table::new()
             }),
         };
-        let mut tree =
-            Self { root, overrides: BTreeMap::new(), file: sources.file.as_ref().map(|(path, _)| path.clone()) };
+        let mut tree = Self {
+            root,
+            overrides: BTreeMap::new(),
+            file: sources.file.as_ref().map(|(path, _)| path.clone()),
+        };
         for (name, value) in &sources.environment {
             if let Some(rest) = name.strip_prefix(PREFIX) {
                 let key = rest.to_ascii_lowercase().replace("__", ".");
@@ -77,7 +80,8 @@ impl Tree {
                 key: key.to_owned(),
                 value: text.to_owned(),
                 origin,
-                problem: "no such place: a key is names and indexes joined by dots, indexes without holes".to_owned(),
+                problem: "no such place: a key is names and indexes joined by dots, indexes without holes"
+                    .to_owned(),
             });
             return;
         }

@@ -123,7 +123,11 @@ fn sink(section: Section<'_>, default: (&str, Named), choices: &[(&str, Named)])
     let _for_kafka = section.text("topic", "");
     let settings = SinkSettings {
         kind,
-        from: section.choice("from", StartFrom::End, &[("end", StartFrom::End), ("oldest", StartFrom::Oldest)]),
+        from: section.choice(
+            "from",
+            StartFrom::End,
+            &[("end", StartFrom::End), ("oldest", StartFrom::Oldest)],
+        ),
         max_bytes: section.number("max_bytes", 8_589_934_592, 1 << 16..=1 << 50),
         rotate_bytes: section.number("rotate_bytes", 134_217_728, 1 << 12..=1 << 40),
     };
@@ -148,7 +152,11 @@ fn journal(root: &Section<'_>) -> Journal {
     }
     let _for_shedding = section.signed("shed_below_priority", 0);
     if journal.max_bytes < 4 * journal.segment_bytes {
-        section.complain("max_bytes", &journal.max_bytes.to_string(), "wants room for four segments (segment_bytes)");
+        section.complain(
+            "max_bytes",
+            &journal.max_bytes.to_string(),
+            "wants room for four segments (segment_bytes)",
+        );
     }
     section.done();
     journal

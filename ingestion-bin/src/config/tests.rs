@@ -3,7 +3,8 @@
 use super::{Config, Problems, Sources};
 
 fn load(file: &str, environment: &[(&str, &str)], sets: &[(&str, &str)]) -> Result<Config, Problems> {
-    let owned = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let owned =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     Config::load(&Sources {
         file: Some(("test.toml".into(), file.to_owned())),
         environment: owned(environment),
@@ -25,7 +26,8 @@ fn an_empty_file_is_the_defaults() {
 fn later_sources_win_and_arrays_are_reached_by_index() {
     let file = "workers = 2\n[[venue.endpoint]]\nname = \"a\"\nws_url = \"ws://one\"\n";
     let environment = [("INGESTION__VENUE__ENDPOINT__0__WS_URL", "ws://two"), ("INGESTION__WORKERS", "3")];
-    let config = load(file, &environment, &[("workers", "4"), ("telemetry.service_name", "7")]).expect("valid");
+    let config =
+        load(file, &environment, &[("workers", "4"), ("telemetry.service_name", "7")]).expect("valid");
     assert_eq!(config.workers, 4);
     assert_eq!(config.venue.endpoints[0].ws_url, "ws://two");
     assert_eq!(config.telemetry.service_name, "7");
@@ -34,7 +36,8 @@ fn later_sources_win_and_arrays_are_reached_by_index() {
 #[test]
 fn all_problems_come_at_once_with_key_value_and_place() {
     let file = "wrokers = 2\n[signals]\nsink = \"kafka\"\n[journal]\nsegment_bytes = \"big\"\n";
-    let problems = load(file, &[("INGESTION__WORKERS", "many")], &[("listeners.count", "3")]).expect_err("wrong");
+    let problems =
+        load(file, &[("INGESTION__WORKERS", "many")], &[("listeners.count", "3")]).expect_err("wrong");
     let text = problems.to_string();
     for part in [
         "wrokers: unknown key (test.toml)",
@@ -72,4 +75,14 @@ fn a_secret_is_a_reference() {
 fn the_default_endpoint_has_no_second_name() {
     let text = load("[venue.endpoint_defaults]\nname = \"x\"", &[], &[]).expect_err("unknown").to_string();
     assert!(text.contains("venue.endpoint_defaults: unknown key"), "{text}");
+}
+
+#[test]
+fn the_documented_configuration_is_the_defaults() {
+    let document = include_str!("../../../docs/configuration.md");
+    let block =
+        document.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a TOML block");
+    let documented = load(block, &[], &[]).expect("the documented configuration is valid");
+    let defaults = load("", &[], &[]).expect("defaults are valid");
+    assert_eq!(format!("{documented:?}"), format!("{defaults:?}"));
 }

@@ -180,11 +180,7 @@ fn endpoint(table: &Section<'_>) -> Endpoint {
     let endpoint = Endpoint {
         name: table.text("name", "mainnet"),
         network: table
-            .choice(
-                "network",
-                "mainnet",
-                &[("mainnet", "mainnet"), ("testnet", "testnet"), ("sim", "sim")],
-            )
+            .choice("network", "mainnet", &[("mainnet", "mainnet"), ("testnet", "testnet"), ("sim", "sim")])
             .to_owned(),
         ws_url: url(table, "ws_url", "wss://api.hyperliquid.xyz/ws", &["wss://", "ws://"]),
         info_url: url(table, "info_url", "", &["https://", "http://"]),
@@ -212,7 +208,11 @@ fn url(table: &Section<'_>, name: &str, default: &str, schemes: &[&str]) -> Stri
         !rest.is_empty() && !rest.starts_with(['/', ':']) && !rest.contains(char::is_whitespace)
     });
     if !good && !(url.is_empty() && default.is_empty()) {
-        table.complain(name, &format!("{url:?}"), &format!("wants a URL starting with {}", schemes.join(" or ")));
+        table.complain(
+            name,
+            &format!("{url:?}"),
+            &format!("wants a URL starting with {}", schemes.join(" or ")),
+        );
     }
     url
 }
@@ -225,7 +225,11 @@ fn egress(table: &Section<'_>) -> Vec<Option<IpAddr>> {
         } else if let Ok(address) = entry.parse::<IpAddr>() {
             addresses.push(Some(address));
         } else if entry.contains("://") || entry.contains('-') {
-            table.complain("egress", &format!("{entry:?}"), "this build knows \"system\" and single local addresses");
+            table.complain(
+                "egress",
+                &format!("{entry:?}"),
+                "this build knows \"system\" and single local addresses",
+            );
         } else {
             table.complain("egress", &format!("{entry:?}"), "wants \"system\" or a local IP address");
         }
@@ -272,8 +276,10 @@ pub(super) fn streams(root: &Section<'_>) -> Streams {
 
 pub(super) fn account_state(root: &Section<'_>) -> AccountState {
     let section = root.section("account_state");
-    let state =
-        AccountState { enabled: section.flag("enabled", true), interval: section.seconds("interval_s", 30, 1..=3600) };
+    let state = AccountState {
+        enabled: section.flag("enabled", true),
+        interval: section.seconds("interval_s", 30, 1..=3600),
+    };
     section.done();
     state
 }

@@ -1,0 +1,70 @@
+//! The audit finds what is planted, and nothing else.
+
+use rust_decimal::Decimal;
+
+use super::{Audit, Entry, Report};
+
+fn entry(seq: u64, before: i64, after: i64) -> Entry {
+    Entry {
+        signal_id: format!("id-{seq}"),
+        key: ("whale".to_owned(), "ETH-PERP".to_owned()),
+        epoch: 7,
+        seq,
+        time: i64::try_from(seq).expect("small") * 10,
+        before: Some(Decimal::from(before)),
+        after: Decimal::from(after),
+        late: false,
+        gap_id: None,
+        source_event_id: format!("fill:{seq}"),
+    }
+}
+
+fn audit(entries: Vec<Entry>, gaps: &[(&str, &str)]) -> Report {
+    let mut audit = Audit::default();
+    gaps.iter().for_each(|(id, state)| audit.gap(id, state));
+    entries.into_iter().for_each(|entry| audit.signal(entry));
+    audit.finish()
+}
+
+#[test]
+fn a_whole_log_is_clean() {
+    let report = audit(vec![entry(1, 0, 2), entry(2, 2, 3), entry(3, 3, 0)], &[]);
+    assert!(report.clean(true), "{report:?}");
+    assert_eq!(report.signals, 3);
+}
+
+#[test]
+fn a_break_without_a_record_is_undeclared() {
+    let report = audit(vec![entry(1, 0, 2), entry(2, 5, 3)], &[]);
+    assert_eq!((report.chain_breaks, report.undeclared), (1, 1));
+    assert!(!report.clean(false));
+}
+
+#[test]
+fn a_break_with_a_record_is_declared_and_strict_minds() {
+    let mut second = entry(2, 5, 3);
+    second.gap_id = Some("gap".to_owned());
+    let report = audit(vec![entry(1, 0, 2), second.clone()], &[("gap", "opened"), ("gap", "unfillable")]);
+    assert_eq!((report.chain_breaks, report.undeclared, report.declared_gaps), (1, 0, 1));
+    assert!(report.clean(false) && !report.clean(true));
+    let repaired = audit(vec![entry(1, 0, 2), second.clone()], &[("gap", "opened"), ("gap", "repaired")]);
+    assert!(repaired.clean(true));
+    let unknown = audit(vec![entry(1, 0, 2), second], &[]);
+    assert_eq!(unknown.undeclared, 1, "a gapId without a record declares nothing");
+}
+
+#[test]
+fn late_ones_are_numbered_but_not_chained() {
+    let mut late = entry(3, 9, 9);
+    (late.late, late.time) = (true, 1);
+    let report = audit(vec![entry(1, 0, 2), entry(2, 2, 3), late, entry(4, 3, 4)], &[]);
+    assert!(report.clean(true), "{report:?}");
+}
+
+#[test]
+fn duplicates_holes_and_time_are_found() {
+    let mut early = entry(4, 3, 4);
+    early.time = 1;
+    let report = audit(vec![entry(1, 0, 2), entry(1, 0, 2), entry(3, 2, 3), early], &[]);
+    assert_eq!((report.duplicates, report.order_breaks), (1, 2), "{report:?}");
+}

@@ -1,0 +1,82 @@
+//! `check`: what would run, without contacting anybody.
+
+use serde_json::json;
+
+use super::super::args::Cli;
+use super::super::exit::{Exit, Failure};
+use super::super::followed::List;
+use super::super::output::Output;
+use super::super::setup;
+use crate::config::{Config, SinkKind};
+use crate::runtime;
+
+pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
+    let config = setup::configuration(cli, &[])?;
+    runtime::endpoints(&config.venue)?;
+    let list = List::read(&config, &[])?;
+    let accounts = list.set.enabled_by_priority();
+    let users = config.venue.endpoints.iter().map(|endpoint| endpoint.users).min().unwrap_or(0);
+    let uncovered: Vec<String> =
+        accounts.iter().skip(users as usize).map(|influencer| influencer.id().to_string()).collect();
+    let per_account = 1 + usize::from(config.streams.twap) + usize::from(config.account_state.enabled);
+    let subscriptions = accounts.len() * per_account * config.listeners.count;
+    let bound = disk_bound(&config);
+    if output.json() {
+        let endpoints: Vec<_> = config
+            .venue
+            .endpoints
+            .iter()
+            .map(|endpoint| {
+                json!({
+                    "name": endpoint.name,
+                    "network": endpoint.network,
+                    "wsUrl": endpoint.ws_url,
+                    "tokenFrom": endpoint.auth.as_ref().map(|auth| auth.value_from.to_string()),
+                    "users": endpoint.users,
+                })
+            })
+            .collect();
+        output.document(&json!({
+            "dataDir": config.data_dir,
+            "endpoints": endpoints,
+            "accounts": accounts.len(),
+            "listeners": config.listeners.count,
+            "subscriptions": subscriptions,
+            "uncovered": uncovered,
+            "diskBytesAtMost": bound,
+        }))?;
+    } else {
+        output.line(&format!("data       {} (at most {} MiB)", config.data_dir.display(), bound >> 20))?;
+        for endpoint in &config.venue.endpoints {
+            let token = endpoint.auth.as_ref().map(|auth| format!(", token from {}", auth.value_from));
+            output.line(&format!(
+                "endpoint   {} {} ({} users{})",
+                endpoint.name,
+                endpoint.ws_url,
+                endpoint.users,
+                token.unwrap_or_default()
+            ))?;
+        }
+        output.line(&format!(
+            "follows    {} accounts, {} listeners each, {subscriptions} subscriptions",
+            accounts.len(),
+            config.listeners.count
+        ))?;
+        if !uncovered.is_empty() {
+            output.line(&format!(
+                "uncovered  {} accounts are over the venue's limit of {users} users for one address: {}",
+                uncovered.len(),
+                uncovered.join(", ")
+            ))?;
+        }
+    }
+    Ok(if uncovered.is_empty() { Exit::Clean } else { Exit::Failed })
+}
+
+/// All bounds together: journal, its reserve, and the files of every sink.
+fn disk_bound(config: &Config) -> u64 {
+    let storage = &config.storage;
+    let sinks = [&storage.signals, &storage.raw, &storage.gaps, &storage.positions, &storage.dead_letters];
+    let files: u64 = sinks.iter().filter(|sink| sink.kind == SinkKind::File).map(|sink| sink.max_bytes).sum();
+    storage.journal.max_bytes + storage.journal.segment_bytes + files
+}

@@ -1,0 +1,54 @@
+//! The journal of a data directory, read from outside: also while a service writes it.
+
+use std::sync::Arc;
+
+use messaging::journal::{Query, Read, Reader};
+use messaging::sink::Render;
+use messaging::storage::DiskStorage;
+use tracing::warn;
+
+use super::super::exit::Failure;
+use super::super::output::Output;
+use crate::config::Config;
+
+/// A reader of the journal from its oldest record on.
+pub(super) fn open(config: &Config) -> Result<Reader, Failure> {
+    let storage = Arc::new(DiskStorage::new(config.data_dir.join("journal")));
+    let place = config.data_dir.join("journal");
+    Reader::open(storage, 0).map_err(|error| Failure::world(&format!("journal {}", place.display()), error))
+}
+
+/// Prints the lines that `render` makes of the records `query` wants; answers how many parts could not be read.
+pub(super) fn print(
+    reader: Reader,
+    query: Query,
+    render: &mut impl Render,
+    output: &mut Output,
+) -> Result<u64, Failure> {
+    let (mut reader, mut line, mut unreadable) = (reader.select(query), Vec::new(), 0);
+    loop {
+        match reader.next().map_err(|error| Failure::world("journal", error))? {
+            None => return Ok(unreadable),
+            Some(Read::Record(record)) => {
+                line.clear();
+                if render.render(&record, &mut line).is_some() {
+                    output.stored(&line)?;
+                }
+            }
+            Some(Read::Damage(damage)) => {
+                unreadable += 1;
+                warn!(from = damage.from, to = damage.to, segment = damage.segment, "unreadable");
+                tell(&format!(
+                    "unreadable: positions {} to {} of segment {}",
+                    damage.from, damage.to, damage.segment
+                ));
+            }
+            Some(Read::Gone { .. }) => {}
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a command tells the person what it could not read")]
+fn tell(line: &str) {
+    eprintln!("{line}");
+}

@@ -1,0 +1,104 @@
+//! `sim-venue`: a simulated venue on its own, until it is stopped.
+
+use std::time::Duration;
+
+use hyperliquid_client::sim::{FaultSpec, Replay, SimConfig, SimSource, SimTls, SimVenue, Speed, TwapRows};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::super::args::{SimVenue as Args, Twap};
+use super::super::exit::{Exit, Failure};
+use super::super::output::Output;
+use crate::runtime::clock;
+
+pub(super) fn run(args: &Args, output: &mut Output) -> Result<Exit, Failure> {
+    let mut config = match &args.fills {
+        None => SimConfig::synthetic(args.seed, clock::wall_ms()),
+        Some(path) => {
+            let rows = match args.twap {
+                Twap::Split => TwapRows::Split,
+                Twap::Inline => TwapRows::Inline,
+            };
+            let replay = Replay::load(path, args.segment.as_deref(), rows)
+                .map_err(|error| Failure::world(&path.display().to_string(), error))?;
+            SimConfig::new(SimSource::Replay(replay))
+        }
+    };
+    config.listen = args.listen;
+    config.seed = args.seed;
+    config.speed = match args.speed.as_str() {
+        "max" => Speed::Max,
+        text => Speed::Times(
+            text.parse().map_err(|_| Failure::Usage(format!("--speed {text}: wants a number or max")))?,
+        ),
+    };
+    config.max_gap = args.max_gap_ms.map(Duration::from_millis);
+    config.wait_subscriptions = args.wait_subscriptions;
+    config.warmup = Duration::from_millis(args.warmup_ms);
+    config.require_token.clone_from(&args.require_token);
+    for fault in &args.faults {
+        let parsed = fault
+            .parse::<FaultSpec>()
+            .map_err(|error| Failure::Usage(format!("--fault {fault}: {error}")))?;
+        config.faults.push(parsed);
+    }
+    let authority = if args.tls {
+        let directory = tempfile::Builder::new().prefix("ingestion-sim-venue-").tempdir();
+        let directory = directory.map_err(|error| Failure::world("temporary directory", error))?;
+        let path = directory.path().join("ca.pem");
+        config.tls = Some(SimTls { ca_pem_path: Some(path.clone()), names: Vec::new() });
+        Some((directory, path))
+    } else {
+        None
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::world("runtime", error))?;
+    let venue = SimVenue::start(config).map_err(|error| Failure::World(causes(&error)))?;
+    let ca_file = authority.as_ref().map(|(_, path)| path.display().to_string());
+    if output.json() {
+        let accounts = venue.accounts();
+        output.document(
+            &json!({ "ws": venue.ws_url(), "info": venue.info_url(), "caFile": ca_file, "accounts": accounts }),
+        )?;
+    } else {
+        output.line(&format!("ws    {}", venue.ws_url()))?;
+        output.line(&format!("info  {}", venue.info_url()))?;
+        if let Some(path) = &ca_file {
+            output.line(&format!("ca    {path}"))?;
+        }
+    }
+    output.flush()?;
+    runtime.block_on(async {
+        let asked = |kind| signal(kind).map_err(|error| Failure::world("signals", error));
+        let (mut terminate, mut interrupt) =
+            (asked(SignalKind::terminate())?, asked(SignalKind::interrupt())?);
+        let mut finished = std::pin::pin!(venue.finished());
+        let mut told = false;
+        loop {
+            tokio::select! {
+                biased;
+                _ = terminate.recv() => return Ok::<(), Failure>(()),
+                _ = interrupt.recv() => return Ok(()),
+                () = &mut finished, if !told => {
+                    told = true;
+                    let status = venue.status();
+                    if output.json() {
+                        output.document(&json!({ "finished": true, "fills": status.fills }))?;
+                    } else {
+                        output.line(&format!("played to the end: {} fills; still serving", status.fills))?;
+                    }
+                    output.flush()?;
+                }
+            }
+        }
+    })?;
+    venue.stop().map_err(|error| Failure::world("simulated venue", error))?;
+    Ok(Exit::Clean)
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

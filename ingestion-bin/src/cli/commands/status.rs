@@ -1,0 +1,118 @@
+//! `status`: what the running service says of itself.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::super::args::Cli;
+use super::super::exit::{Exit, Failure};
+use super::super::output::Output;
+use super::super::setup;
+
+/// For connecting and for the answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// More than any status.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+
+pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
+    let config = setup::configuration(cli, &[])?;
+    let Some(address) = config.admin.listen else {
+        return Err(Failure::Usage(
+            "admin.listen is \"\": the service has no admin address to ask".to_owned(),
+        ));
+    };
+    let token = match &config.admin.token_from {
+        None => None,
+        Some(source) => {
+            Some(source.read().map_err(|error| Failure::Usage(format!("admin.token_from: {error}")))?)
+        }
+    };
+    let asked = |error| Failure::world(&format!("no service answers at {address}"), error);
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(asked)?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(asked)?;
+    let credentials = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let request =
+        format!("GET /status HTTP/1.1\r\nHost: {address}\r\n{credentials}Connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).map_err(asked)?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).map_err(asked)?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    if !head.starts_with("HTTP/1.1 200") {
+        let line = head.lines().next().unwrap_or_default();
+        return Err(Failure::World(format!("the service at {address} answers {line}")));
+    }
+    let status: Value = serde_json::from_str(body)
+        .map_err(|error| Failure::world(&format!("the answer of {address} is no status"), error))?;
+    if output.json() {
+        output.document(&status)?;
+    } else {
+        show(&status, output)?;
+    }
+    let ready = status.get("ready").and_then(Value::as_bool).unwrap_or(false);
+    Ok(if ready { Exit::Clean } else { Exit::Failed })
+}
+
+fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
+    let text = |pointer: &str| status.pointer(pointer).map(plain).unwrap_or_default();
+    output.line(&format!("version    {}, since {}", text("/version"), text("/startedAt")))?;
+    output.line(&format!("ready      {} {}", text("/ready"), list(status, "/reasons")))?;
+    output.line(&format!(
+        "listeners  {} of {}",
+        text("/listeners/connected"),
+        text("/listeners/configured")
+    ))?;
+    output.line(&format!(
+        "journal    {} bytes, appended {}, synced {}, blocked {}",
+        text("/journal/diskBytes"),
+        text("/journal/appended"),
+        text("/journal/synced"),
+        text("/journal/blocked"),
+    ))?;
+    for sink in array(status, "/sinks") {
+        let part = |key: &str| sink.get(key).map(plain).unwrap_or_default();
+        let failing = sink.get("failing").filter(|failing| !failing.is_null()).map(plain).unwrap_or_default();
+        output.line(&format!(
+            "sink       {:<13} lag {}, lines {} {failing}",
+            part("stream"),
+            part("lag"),
+            part("lines")
+        ))?;
+    }
+    for account in array(status, "/accounts") {
+        let part = |key: &str| account.get(key).map(plain).unwrap_or_default();
+        output.line(&format!(
+            "account    {:<20} {:<6} held {}, gaps {} open {} unfillable, certified to {}",
+            part("influencerId"),
+            part("coverage"),
+            part("held"),
+            part("openGaps"),
+            part("unfillableGaps"),
+            part("certifiedTo"),
+        ))?;
+    }
+    for count in array(status, "/counts") {
+        let part = |key: &str| count.get(key).map(plain).unwrap_or_default();
+        output.line(&format!("count      {} {} {}", part("what"), part("label"), part("total")))?;
+    }
+    Ok(())
+}
+
+fn array<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn list(value: &Value, pointer: &str) -> String {
+    array(value, pointer).map(plain).collect::<Vec<_>>().join("; ")
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}

@@ -1,0 +1,159 @@
+//! `verify`: whether a log of signals, or a file of fills, keeps its promises.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use messaging::sink::lines::{Begin, Lines};
+use messaging::storage::{DiskStorage, Storage};
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use signal_domain::wire::v1::{GapV1, SignalV1};
+use signal_domain::{Market, PositionSide, normalise_position};
+
+use super::super::args::{Cli, Verify};
+use super::super::exit::{Exit, Failure};
+use super::super::output::Output;
+use super::super::setup;
+use crate::audit::{Audit, Chain, Entry, Finding, Link, Report};
+use crate::record::RowKind;
+use crate::render::EventReader;
+
+pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit, Failure> {
+    let report = match &args.fills {
+        Some(path) => fills(path)?,
+        None => {
+            let config = setup::configuration(cli, &[])?;
+            signals(&config.data_dir)?
+        }
+    };
+    if output.json() {
+        output.document(&report)?;
+    } else {
+        for finding in &report.findings {
+            output.line(&format!(
+                "{} {} {} {}: {}",
+                finding.timestamp,
+                finding.influencer_id,
+                finding.market,
+                finding.source_event_id,
+                finding.finding
+            ))?;
+        }
+        output.line(&format!(
+            "signals {}, duplicates {}, order breaks {}, chain breaks {}, declared gaps {}, undeclared {}",
+            report.signals,
+            report.duplicates,
+            report.order_breaks,
+            report.chain_breaks,
+            report.declared_gaps,
+            report.undeclared
+        ))?;
+    }
+    Ok(if report.clean(args.strict) { Exit::Clean } else { Exit::Failed })
+}
+
+fn signals(directory: &Path) -> Result<Report, Failure> {
+    let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(directory));
+    let failed = |error| Failure::world("verify", error);
+    let mut audit = Audit::default();
+    let mut gaps = Lines::open(Arc::clone(&storage), "gaps", Begin::Oldest).map_err(failed)?;
+    while let Some(line) = gaps.next_line().map_err(failed)? {
+        match GapV1::decode(line.bytes) {
+            Ok(gap) => audit.gap(&gap.gap_id.to_string(), gap.state.as_str()),
+            Err(error) => return Err(Failure::world(&format!("gap line at {:?}", line.place), error)),
+        }
+    }
+    let mut lines = Lines::open(storage, "signals", Begin::Oldest).map_err(failed)?;
+    while let Some(line) = lines.next_line().map_err(failed)? {
+        let entry =
+            SignalV1::decode(line.bytes).map_err(|error| error.to_string()).and_then(|signal| entry(&signal));
+        let entry =
+            entry.map_err(|error| Failure::world(&format!("signal line at {:?}", line.place), error))?;
+        audit.signal(entry);
+    }
+    Ok(audit.finish())
+}
+
+fn entry(signal: &SignalV1<'_>) -> Result<Entry, String> {
+    let market = Market::from_name(&signal.market).map_err(|error| error.to_string())?;
+    let before = match &signal.metadata.start_position {
+        Some(text) if market.kind().has_strict_chain() => {
+            let start = signal_domain::Decimal::parse(text).map_err(|error| error.to_string())?;
+            Some(exact(normalise_position(start, market.kind())))
+        }
+        _ => None,
+    };
+    let size = exact(signal.size);
+    Ok(Entry {
+        signal_id: signal.signal_id.to_string(),
+        key: (signal.influencer_id.to_string(), signal.market.to_string()),
+        epoch: signal.epoch,
+        seq: signal.seq,
+        time: i64::try_from(signal.timestamp).unwrap_or(i64::MAX),
+        before,
+        after: if signal.side == PositionSide::Short { -size } else { size },
+        late: signal.late,
+        gap_id: signal.gap_id.map(|id| id.to_string()),
+        source_event_id: signal.source_event_id.to_string(),
+    })
+}
+
+fn exact(value: signal_domain::Decimal) -> Decimal {
+    let (digits, scale) = value.parts();
+    Decimal::from_i128_with_scale(digits, scale).normalize()
+}
+
+/// One line of a file of fills.
+#[derive(Deserialize)]
+struct FillLine<'a> {
+    #[serde(default)]
+    segment: Option<String>,
+    user: String,
+    #[serde(borrow)]
+    fill: &'a RawValue,
+}
+
+/// A file of fills: only its chains can be audited. Pairs are counted as signals.
+fn fills(path: &Path) -> Result<Report, Failure> {
+    let name = path.display().to_string();
+    let file = std::fs::File::open(path).map_err(|error| Failure::world(&name, error))?;
+    let reader: Box<dyn Read> = if path.extension().is_some_and(|extension| extension == "gz") {
+        Box::new(flate2::read::GzDecoder::new(file))
+    } else {
+        Box::new(file)
+    };
+    let mut chains: BTreeMap<(Option<String>, String, String), Chain> = BTreeMap::new();
+    let (mut events, mut report) = (EventReader::default(), Report::default());
+    for (number, line) in BufReader::new(reader).lines().enumerate() {
+        let at =
+            |error: &dyn std::fmt::Display| Failure::World(format!("{name} line {}: {error}", number + 1));
+        let line = line.map_err(|error| at(&error))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let row: FillLine<'_> = serde_json::from_str(&line).map_err(|error| at(&error))?;
+        let fill = events.fill(RowKind::Fill, row.fill.get().as_bytes()).map_err(|error| at(&error))?;
+        report.signals += 1;
+        if !fill.market.kind().has_strict_chain() {
+            continue;
+        }
+        let transition = fill.transition().map_err(|error| at(&error))?;
+        let key = (row.segment, row.user, fill.market.name().to_owned());
+        let (before, after) = (exact(transition.before()), exact(transition.after()));
+        if let Link::Broken { expected } = chains.entry(key.clone()).or_default().follow(before, after) {
+            report.chain_breaks += 1;
+            report.undeclared += 1;
+            report.findings.push(Finding {
+                influencer_id: key.1,
+                market: key.2,
+                timestamp: i64::try_from(fill.time).unwrap_or(i64::MAX),
+                source_event_id: fill.source_event_id().map_err(|error| at(&error))?,
+                finding: format!("position {before}, but {expected} was left"),
+            });
+        }
+    }
+    Ok(report)
+}

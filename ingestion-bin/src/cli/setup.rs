@@ -1,0 +1,36 @@
+//! From arguments, file and environment to a configuration. The one place where the binary reads the environment.
+
+use super::args::Cli;
+use super::exit::Failure;
+use super::moment::Moment;
+use crate::config::{Config, Sources};
+use crate::runtime::clock;
+
+/// Reads the file, if one is named, and everything that overrides it.
+pub(super) fn configuration(cli: &Cli, overrides: &[(String, String)]) -> Result<Config, Failure> {
+    let file = match &cli.config {
+        None => None,
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Failure::world(&format!("configuration {}", path.display()), error))?;
+            Some((path.clone(), text))
+        }
+    };
+    let mut sets = cli.sets.clone();
+    if let Some(directory) = &cli.data_dir {
+        sets.push(("data_dir".to_owned(), directory.display().to_string()));
+    }
+    sets.extend_from_slice(overrides);
+    Ok(Config::load(&Sources { file, environment: std::env::vars().collect(), sets })?)
+}
+
+/// The wall clock.
+pub(super) fn now() -> Moment {
+    Moment(i64::try_from(clock::wall_ms()).unwrap_or(i64::MAX))
+}
+
+/// A time given on the command line.
+pub(super) fn moment(text: Option<&str>) -> Result<Option<Moment>, Failure> {
+    let parse = |text| Moment::parse(text, now()).map_err(|error| Failure::Usage(error.to_string()));
+    text.map(parse).transpose()
+}

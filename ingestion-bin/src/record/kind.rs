@@ -1,0 +1,44 @@
+//! The kinds of records. Numbers are on disk for ever.
+
+/// What a record is. Below 128 a reader must understand it; from 128 on it may pass it by.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(u8)]
+pub enum Kind {
+    /// A row the account machine accepted.
+    Event = 1,
+    /// Something refused, with its bytes.
+    Refusal = 2,
+    /// A gap's newest state.
+    Gap = 3,
+    /// Where an account's stream begins.
+    Baseline = 5,
+    /// Up to where it is complete.
+    Certified = 6,
+    /// A new run of an account's numbers, or its end.
+    Epoch = 7,
+    /// Something of the venue that is kept and is no fill.
+    Raw = 8,
+    /// A run of the process: its configuration as far as it changes how signals are made.
+    Run = 9,
+    /// Info weight spent.
+    Spent = 10,
+}
+
+impl Kind {
+    /// The kind of this number.
+    #[must_use]
+    pub const fn of(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Event,
+            2 => Self::Refusal,
+            3 => Self::Gap,
+            5 => Self::Baseline,
+            6 => Self::Certified,
+            7 => Self::Epoch,
+            8 => Self::Raw,
+            9 => Self::Run,
+            10 => Self::Spent,
+            _ => return None,
+        })
+    }
+}

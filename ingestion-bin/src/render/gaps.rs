@@ -1,0 +1,69 @@
+//! `gap.v1`.
+
+use messaging::journal::Record;
+use messaging::sink::{LineKey, Render};
+use signal_domain::wire::v1::GapV1;
+use signal_domain::{GapState, InfluencerId};
+use tracing::error;
+
+use super::events::{decimal, gap_id, gap_kind, venue_ms};
+use super::line_key::of_line;
+use crate::account::{self, Gap};
+use crate::record::{self, AccountBody, Body, Change, Stamp};
+
+/// One line for every change of a gap, and a `reset` at the beginning of every epoch of an account.
+#[derive(Debug, Default)]
+pub struct GapLines;
+
+impl Render for GapLines {
+    fn render(&mut self, record: &Record<'_>, line: &mut Vec<u8>) -> Option<LineKey> {
+        if ![record::Kind::Gap as u8, record::Kind::Epoch as u8].contains(&record.kind) {
+            return None;
+        }
+        let Ok(Some(Body::Account(AccountBody { stamp, change }))) = record::decode(record) else {
+            error!(position = record.position, "a gap record does not decode");
+            return None;
+        };
+        let influencer = InfluencerId::parse(stamp.influencer).ok()?;
+        match change {
+            Change::Epoch { .. } => GapV1::reset(&influencer, stamp.epoch, stamp.at_ms).encode(line),
+            Change::Gap { gap, opened_at_ms } => wire(&stamp, &influencer, &gap, opened_at_ms).encode(line),
+            Change::Baseline { .. }
+            | Change::Event(_)
+            | Change::Absorbed { .. }
+            | Change::Certified { .. }
+            | Change::Removed => return None,
+        }
+        Some(of_line(line))
+    }
+
+    fn key_of_line(&self, line: &[u8]) -> Option<LineKey> {
+        GapV1::decode(line).ok().map(|_| of_line(line))
+    }
+}
+
+fn wire<'a>(stamp: &Stamp<'a>, influencer: &InfluencerId, gap: &'a Gap, opened_at_ms: u64) -> GapV1<'a> {
+    let state = match gap.state {
+        account::GapState::Opened => GapState::Opened,
+        account::GapState::Repaired => GapState::Repaired,
+        account::GapState::Unfillable => GapState::Unfillable,
+    };
+    let missing =
+        gap.id.expected.zip(gap.found).map(|(expected, found)| found.minus(expected.plus(gap.filled)));
+    GapV1 {
+        gap_id: gap_id(influencer, &gap.id),
+        epoch: stamp.epoch,
+        influencer_id: stamp.influencer.into(),
+        market: gap.id.market.as_ref().map(|market| market.as_str().into()),
+        kind: gap_kind(gap.id.kind).into(),
+        state: state.into(),
+        from_time: venue_ms(gap.id.from),
+        to_time: venue_ms(gap.to),
+        start_expected: gap.id.expected.and_then(decimal),
+        start_found: gap.found.and_then(decimal),
+        missing: missing.and_then(decimal),
+        contents: None,
+        opened_at: opened_at_ms,
+        closed_at: (state != GapState::Opened).then_some(stamp.at_ms),
+    }
+}

@@ -1,0 +1,137 @@
+//! Who is followed: accounts added, changed and removed while others run.
+
+use std::time::Instant;
+
+use hyperliquid_client::io::Control;
+
+use super::{Core, Followed, Known, Slot};
+use crate::account::{Cause, Ledger, Machine};
+use crate::runtime::events::{InfluencerAdded, InfluencerRemoved};
+
+impl Core {
+    /// Follows an account from now on. At a start `cause` says so; later it was added.
+    pub(in crate::runtime) fn follow(&mut self, followed: Followed, cause: Cause, now: Instant) {
+        let account = *followed.account.as_bytes();
+        self.config.epoch += u64::from(cause == Cause::Added);
+        let known = match self.slots.remove(&account) {
+            Some(slot) => Some(Known { ledger: slot.machine.ledger().clone(), opened: slot.opened }),
+            None => self.known.remove(&account),
+        };
+        let Known { ledger, opened } =
+            known.unwrap_or_else(|| Known { ledger: Ledger::new(&self.config.settings), opened: Vec::new() });
+        let epoch = self.config.epoch.max(ledger.epoch() + 1);
+        self.telemetry.emit(&InfluencerAdded { followed: &followed });
+        let machine = Machine::new(self.config.settings.clone(), ledger, cause, epoch, now);
+        let slot = Slot::new(followed, machine, opened);
+        let subscriptions = slot.subscriptions(self.config.twap, self.config.state_interval.is_some());
+        self.slots.insert(account, slot);
+        let connected: Vec<usize> = self.connected.keys().copied().collect();
+        for (number, control) in self.controls.iter().enumerate() {
+            for subscription in &subscriptions {
+                if cause == Cause::Added {
+                    // A fresh snapshot comes only with a fresh subscription.
+                    control.unsubscribe(subscription);
+                }
+                control.subscribe(subscription.clone());
+            }
+            if connected.contains(&number)
+                && let Some(slot) = self.slots.get_mut(&account)
+            {
+                slot.machine.handle_listener_up(number, now);
+            }
+        }
+        self.drain(account);
+        self.flush();
+    }
+
+    /// Changes what of an account makes signals, or its name or priority; its numbers go on.
+    pub(in crate::runtime) fn change(&mut self, followed: Followed) {
+        if let Some(slot) = self.slots.get_mut(followed.account.as_bytes()) {
+            slot.refollow(followed);
+        }
+    }
+
+    /// Makes no more signals of an account; it stays subscribed for the grace.
+    pub(in crate::runtime) fn unfollow(&mut self, account: [u8; 20], now: Instant) {
+        let grace = self.config.removal_grace;
+        let until = self.venue_time.unwrap_or(i64::MIN);
+        let removed = self.with_slot(account, |slot| {
+            slot.machine.handle_removed(slot.newest.unwrap_or(until).max(until), now);
+            slot.leaving = Some(now + grace);
+            slot.followed.clone()
+        });
+        if let Some(followed) = removed {
+            self.telemetry.emit(&InfluencerRemoved { influencer: &followed.influencer });
+        }
+        self.timer.notify_one();
+        self.flush();
+    }
+
+    pub(super) fn end_graces(&mut self, now: Instant) {
+        let over = |slot: &Slot| slot.leaving.is_some_and(|until| until <= now);
+        let gone: Vec<[u8; 20]> =
+            self.slots.iter().filter(|(_, slot)| over(slot)).map(|(account, _)| *account).collect();
+        for account in gone {
+            if let Some(slot) = self.slots.remove(&account) {
+                for subscription in slot.subscriptions(self.config.twap, self.config.state_interval.is_some())
+                {
+                    self.controls.iter().for_each(|control| control.unsubscribe(&subscription));
+                }
+                let known = Known { ledger: slot.machine.ledger().clone(), opened: slot.opened };
+                self.known.insert(account, known);
+            }
+        }
+    }
+
+    /// A listener's socket is open: it carries every account.
+    pub(in crate::runtime) fn listener_up(&mut self, listener: usize, now: Instant) -> u64 {
+        let connection = self.next_connection.get() + 1;
+        self.next_connection.set(connection);
+        self.connected.insert(listener, connection);
+        self.for_all(|slot| slot.machine.handle_listener_up(listener, now));
+        connection
+    }
+
+    /// A listener's socket is gone.
+    pub(in crate::runtime) fn listener_down(&mut self, listener: usize, now: Instant) {
+        if self.connected.remove(&listener).is_some() {
+            self.for_all(|slot| slot.machine.handle_listener_down(listener, now));
+        }
+    }
+
+    /// How many listeners are connected.
+    pub(in crate::runtime) fn connected(&self) -> usize {
+        self.connected.len()
+    }
+
+    /// The venue refuses an account.
+    pub(in crate::runtime) fn refuse_account(&mut self, account: [u8; 20], text: &str) {
+        if let Some(slot) = self.slots.get_mut(&account) {
+            slot.refused = Some(text.to_owned());
+        }
+    }
+
+    /// The venue serves an account.
+    pub(in crate::runtime) fn serve_account(&mut self, account: [u8; 20]) {
+        if let Some(slot) = self.slots.get_mut(&account) {
+            slot.refused = None;
+        }
+    }
+
+    /// Everything every account wants, for a new listener.
+    pub(in crate::runtime) fn subscribe_all(&self, control: &Control) {
+        for slot in self.slots.values() {
+            for subscription in slot.subscriptions(self.config.twap, self.config.state_interval.is_some()) {
+                control.subscribe(subscription);
+            }
+        }
+    }
+
+    fn for_all(&mut self, mut run: impl FnMut(&mut Slot)) {
+        let accounts: Vec<[u8; 20]> = self.slots.keys().copied().collect();
+        for account in accounts {
+            self.with_slot(account, &mut run);
+        }
+        self.flush();
+    }
+}

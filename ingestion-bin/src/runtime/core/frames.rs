@@ -1,0 +1,329 @@
+//! Frames into the account machines, and what is refused or merely kept on the way.
+
+use std::time::{Duration, Instant};
+
+use hyperliquid_client::decode::{Decoded, Frame, Row as VenueRow, RowRefusal};
+use hyperliquid_client::io::{Received, Refused as RefusedFrame};
+use hyperliquid_client::wire::{Address, DexState, Fill, TwapFill};
+
+use super::Core;
+use crate::account::{Intake, Stream};
+use crate::record::{Arrival, Body, RawBody, RefusalBody, RowKind};
+use crate::runtime::events::{Drifted, FrameRefused, Refused, Unfollowed, UnknownChannel};
+
+/// Refused bytes above this are not kept, only their length.
+const REFUSED_BYTES_KEPT: usize = 8 << 20;
+
+/// Where something came from.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::runtime) struct From {
+    pub(in crate::runtime) listener: usize,
+    pub(in crate::runtime) connection: u64,
+}
+
+impl From {
+    pub(super) fn label(self) -> u8 {
+        u8::try_from(self.listener).unwrap_or(u8::MAX - 1)
+    }
+}
+
+/// The rows of one frame, whichever stream they came on.
+trait AsFill<'a> {
+    fn fill(&self) -> &Fill<'a>;
+}
+
+impl<'a> AsFill<'a> for Fill<'a> {
+    fn fill(&self) -> &Fill<'a> {
+        self
+    }
+}
+
+impl<'a> AsFill<'a> for TwapFill<'a> {
+    fn fill(&self) -> &Fill<'a> {
+        &self.fill
+    }
+}
+
+impl Core {
+    pub(in crate::runtime) fn handle_frame(
+        &mut self,
+        from: From,
+        message: &Decoded<'_>,
+        raw: &[u8],
+        at: Received,
+    ) {
+        if message.drift.any() {
+            self.telemetry.emit(&Drifted { drift: message.drift });
+        }
+        match &message.frame {
+            Frame::Fills(frame) => {
+                self.rows(from, frame.user, Stream::Fills, frame.is_snapshot, &frame.rows, at);
+            }
+            Frame::TwapFills(frame) => {
+                self.rows(from, frame.user, Stream::Twap, frame.is_snapshot, &frame.rows, at);
+            }
+            Frame::AllStates { user, states } => self.states(from, *user, states, at),
+            Frame::State { user, state } => {
+                self.states(from, *user, std::slice::from_ref(&Ok((**state).clone())), at)
+            }
+            Frame::Unknown { channel } => {
+                self.telemetry.emit(&UnknownChannel { channel });
+                self.keep(from, "UNKNOWN", "stored", None, None, raw, at);
+            }
+            Frame::UserEvents(_) | Frame::OrderUpdates(_) | Frame::Trades(_) => {
+                self.telemetry.emit(&UnknownChannel { channel: "not subscribed" });
+                self.keep(from, "UNKNOWN", "stored", None, None, raw, at);
+            }
+            Frame::Ack { .. }
+            | Frame::VenueError(_)
+            | Frame::Pong
+            | Frame::Post { .. }
+            | Frame::Greeting(_) => {}
+        }
+        self.flush();
+    }
+
+    fn rows<'a, T: AsFill<'a>>(
+        &mut self,
+        from: From,
+        user: Address,
+        stream: Stream,
+        snapshot: bool,
+        rows: &[VenueRow<'a, T>],
+        at: Received,
+    ) {
+        let account = *user.as_bytes();
+        if self.slots.get(&account).is_none_or(|slot| slot.leaving.is_some()) {
+            self.unfollowed(from, account, rows, at);
+            return;
+        }
+        if self.outbox.is_blocked() {
+            self.telemetry.emit(&FrameRefused { rows: rows.len() });
+            self.with_slot(account, |slot| slot.machine.handle_refused(at.at));
+            return;
+        }
+        let kind = match stream {
+            Stream::Fills => RowKind::Fill,
+            Stream::Twap => RowKind::Slice,
+        };
+        let mut identified = std::mem::take(&mut self.scratch);
+        identified.clear();
+        let mut bytes: Vec<&[u8]> = Vec::with_capacity(rows.len());
+        for row in rows {
+            match row {
+                Ok(row) => {
+                    let Some(slot) = self.slots.get_mut(&account) else { break };
+                    match slot.identifier.row(row.fill()) {
+                        Ok(row_of_ours) => {
+                            identified.push(row_of_ours);
+                            bytes.push(row.fill().raw);
+                        }
+                        Err(error) => {
+                            let (reason, detail) = (error.reason().as_str(), error.to_string());
+                            self.refuse(
+                                from,
+                                Some(account),
+                                "normalize",
+                                reason,
+                                &detail,
+                                row.fill().raw,
+                                at,
+                            );
+                        }
+                    }
+                }
+                Err(refusal) => self.refuse_row(from, Some(account), refusal, at),
+            }
+        }
+        self.meters.rows(snapshot, identified.len());
+        let newest = identified.iter().map(|row| row.time).max();
+        let make = |index: usize| Arrival {
+            row: kind,
+            raw: bytes.get(index).copied().unwrap_or_default().into(),
+            received_at_ns: at.unix_ns,
+            listener: from.label(),
+            connection: from.connection,
+        };
+        let taken = self.with_slot(account, |slot| {
+            slot.machine.handle_frame(from.listener, stream, snapshot, &identified, make, at.at)
+        });
+        if taken == Some(Intake::Refused) {
+            self.telemetry.emit(&FrameRefused { rows: identified.len() });
+        }
+        self.scratch = identified;
+        if let Some(time) = newest.filter(|_| !snapshot) {
+            self.handle_venue_time(time, at.at);
+        }
+    }
+
+    fn unfollowed<'a, T: AsFill<'a>>(
+        &mut self,
+        from: From,
+        account: [u8; 20],
+        rows: &[VenueRow<'a, T>],
+        at: Received,
+    ) {
+        self.telemetry.emit(&Unfollowed { rows: rows.len() });
+        for row in rows {
+            match row {
+                Ok(row) => {
+                    let time = i64::try_from(row.fill().time).ok();
+                    self.keep(from, "FILL", "unfollowed", Some(account), time, row.fill().raw, at);
+                }
+                Err(refusal) => self.refuse_row(from, Some(account), refusal, at),
+            }
+        }
+    }
+
+    fn states(&mut self, from: From, user: Address, states: &[VenueRow<'_, DexState<'_>>], at: Received) {
+        let account = *user.as_bytes();
+        let interval = self.config.state_interval.unwrap_or(Duration::MAX);
+        let keep = self.slots.get_mut(&account).is_some_and(|slot| {
+            let due = slot.state_kept.is_none_or(|kept| at.at.saturating_duration_since(kept) >= interval);
+            if due {
+                slot.state_kept = Some(at.at);
+            }
+            due
+        });
+        let mut newest = None;
+        for state in states {
+            match state {
+                Ok(state) => {
+                    let time = i64::try_from(state.state.time).ok();
+                    newest = newest.max(time);
+                    if keep && !state.state.asset_positions.is_empty() && !self.outbox.is_blocked() {
+                        self.keep(from, "POSITION_SNAPSHOT", "stored", Some(account), time, state.raw, at);
+                    }
+                }
+                Err(refusal) => self.refuse_row(from, Some(account), refusal, at),
+            }
+        }
+        if let Some(time) = newest {
+            self.handle_venue_time(time, at.at);
+        }
+    }
+
+    /// A message of which nothing could be used.
+    pub(in crate::runtime) fn handle_refused_frame(
+        &mut self,
+        from: From,
+        refused: &RefusedFrame<'_>,
+        at: Received,
+    ) {
+        match refused {
+            RefusedFrame::TooLarge { bytes } => {
+                let detail = format!("a message of {bytes} bytes is over the limit");
+                self.refuse_unkept(from, refused.code(), &detail, *bytes, at);
+            }
+            RefusedFrame::Undecodable { error, raw } => {
+                self.refuse(from, None, "decode", refused.code(), &error.to_string(), raw, at);
+            }
+            RefusedFrame::InvalidText { raw } => {
+                self.refuse(from, None, "decode", refused.code(), "the frame is not utf-8", raw, at);
+            }
+            RefusedFrame::Binary { raw } => {
+                self.refuse(from, None, "decode", refused.code(), "a binary frame", raw, at);
+            }
+            RefusedFrame::DecodePanic { raw } => {
+                self.refuse(from, None, "decode", refused.code(), "our decoder panicked", raw, at);
+            }
+        }
+        self.flush();
+    }
+
+    pub(super) fn refuse_row(
+        &mut self,
+        from: From,
+        account: Option<[u8; 20]>,
+        refusal: &RowRefusal<'_>,
+        at: Received,
+    ) {
+        let (code, detail) = (refusal.reason.code(), refusal.to_string());
+        self.refuse(from, account, "validate", code, &detail, refusal.raw, at);
+    }
+
+    /// Keeps what was refused, with its bytes; beyond the cap a minute it is only counted.
+    #[expect(clippy::too_many_arguments, reason = "each is a field of the record")]
+    pub(super) fn refuse(
+        &mut self,
+        from: From,
+        account: Option<[u8; 20]>,
+        stage: &'static str,
+        reason: &'static str,
+        detail: &str,
+        raw: &[u8],
+        at: Received,
+    ) {
+        self.telemetry.emit(&Refused { reason, detail, raw });
+        if !self.may_keep_refusal(at.at) {
+            return;
+        }
+        self.outbox.put(&Body::Refusal(RefusalBody {
+            stage,
+            reason,
+            detail: detail.into(),
+            account,
+            source_event_id: None,
+            received_at_ns: at.unix_ns,
+            listener: from.label(),
+            connection: from.connection,
+            length: raw.len() as u64,
+            payload: (raw.len() <= REFUSED_BYTES_KEPT).then_some(raw),
+        }));
+    }
+
+    fn refuse_unkept(&mut self, from: From, reason: &'static str, detail: &str, length: u64, at: Received) {
+        self.telemetry.emit(&Refused { reason, detail, raw: &[] });
+        if self.may_keep_refusal(at.at) {
+            self.outbox.put(&Body::Refusal(RefusalBody {
+                stage: "decode",
+                reason,
+                detail: detail.into(),
+                account: None,
+                source_event_id: None,
+                received_at_ns: at.unix_ns,
+                listener: from.label(),
+                connection: from.connection,
+                length,
+                payload: None,
+            }));
+        }
+    }
+
+    fn may_keep_refusal(&mut self, now: Instant) -> bool {
+        let (since, count) = &mut self.refusals;
+        if since.is_none_or(|since| now.saturating_duration_since(since) >= Duration::from_secs(60)) {
+            (*since, *count) = (Some(now), 0);
+        }
+        *count = count.saturating_add(1);
+        *count <= self.config.refusals_per_minute
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is a field of the record")]
+    fn keep(
+        &mut self,
+        from: From,
+        event_type: &'static str,
+        disposition: &'static str,
+        account: Option<[u8; 20]>,
+        time: Option<i64>,
+        raw: &[u8],
+        at: Received,
+    ) {
+        let slot = account.and_then(|account| self.slots.get(&account));
+        self.outbox.put(&Body::Raw(RawBody {
+            account,
+            influencer: slot.map(|slot| slot.followed.influencer.as_str()),
+            event_type,
+            disposition,
+            market: None,
+            source_event_id: None,
+            time,
+            at_ms: at.unix_ns / 1_000_000,
+            received_at_ns: at.unix_ns,
+            listener: from.label(),
+            connection: from.connection,
+            raw,
+        }));
+    }
+}

@@ -1,0 +1,130 @@
+//! Answers of the info API into the account machines.
+
+use std::time::Instant;
+
+use hyperliquid_client::decode::{Decoder, FrameError, Row as VenueRow};
+use hyperliquid_client::io::Received;
+use hyperliquid_client::wire::Fill;
+
+use super::Core;
+use super::frames::From;
+use crate::account::{Row, Stream};
+use crate::record::{Arrival, Body, RowKind};
+
+/// A question of an account machine.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::runtime) struct Asked {
+    pub(in crate::runtime) account: [u8; 20],
+    pub(in crate::runtime) stream: Stream,
+    /// From this venue time on, ms.
+    pub(in crate::runtime) start: i64,
+    pub(in crate::runtime) id: u64,
+    pub(super) priority: i32,
+}
+
+/// The info API in records.
+const INFO: From = From { listener: u8::MAX as usize, connection: 0 };
+
+impl Core {
+    /// The next question, the most important account's first.
+    pub(in crate::runtime) fn next_ask(&mut self) -> Option<Asked> {
+        let best =
+            self.asks.iter().enumerate().max_by_key(|(index, ask)| (ask.priority, std::cmp::Reverse(*index)));
+        let index = best.map(|(index, _)| index)?;
+        self.asks.remove(index)
+    }
+
+    /// Records weight before it is spent; the answer is the batch it is in.
+    pub(in crate::runtime) fn record_spent(&mut self, endpoint: &str, weight: u32) {
+        let at_ms = Self::now_ms();
+        self.outbox.put(&Body::Spent { endpoint: endpoint.into(), weight, at_ms });
+        self.flush();
+    }
+
+    /// A page came: its rows, or why it is none. Answers the number of rows.
+    pub(in crate::runtime) fn handle_page(
+        &mut self,
+        asked: Asked,
+        body: &[u8],
+        decoder: &mut Decoder,
+        at: Received,
+    ) -> Result<usize, FrameError> {
+        if self.outbox.is_blocked() {
+            // The rows cannot be kept now; they are asked for again when there is room.
+            self.with_slot(asked.account, |slot| slot.machine.handle_page_failed(asked.id, at.at));
+            return Ok(0);
+        }
+        let mut rows = Vec::new();
+        let mut bytes: Vec<Box<[u8]>> = Vec::new();
+        match asked.stream {
+            Stream::Fills => {
+                let page = decoder.fills_page(body).inspect_err(|_| self.page_failed(asked, at.at))?;
+                for row in &page.rows {
+                    self.page_row(asked, row, |fill| fill, &mut rows, &mut bytes, at);
+                }
+            }
+            Stream::Twap => {
+                let page = decoder.twap_fills_page(body).inspect_err(|_| self.page_failed(asked, at.at))?;
+                for row in &page.rows {
+                    self.page_row(asked, row, |slice| &slice.fill, &mut rows, &mut bytes, at);
+                }
+            }
+        }
+        let count = rows.len();
+        self.meters.history_rows.add(count as u64);
+        let kind = match asked.stream {
+            Stream::Fills => RowKind::Fill,
+            Stream::Twap => RowKind::Slice,
+        };
+        let make = |index: usize| Arrival {
+            row: kind,
+            raw: bytes.get(index).cloned().unwrap_or_default(),
+            received_at_ns: at.unix_ns,
+            listener: u8::MAX,
+            connection: 0,
+        };
+        self.with_slot(asked.account, |slot| slot.machine.handle_page(asked.id, &rows, make, at.at));
+        self.flush();
+        Ok(count)
+    }
+
+    fn page_row<T>(
+        &mut self,
+        asked: Asked,
+        row: &VenueRow<'_, T>,
+        fill: impl FnOnce(&T) -> &Fill<'_>,
+        rows: &mut Vec<Row>,
+        bytes: &mut Vec<Box<[u8]>>,
+        at: Received,
+    ) {
+        match row {
+            Ok(row) => {
+                let fill = fill(row);
+                let Some(slot) = self.slots.get_mut(&asked.account) else { return };
+                match slot.identifier.row(fill) {
+                    Ok(identified) => {
+                        rows.push(identified);
+                        bytes.push(fill.raw.into());
+                    }
+                    Err(error) => {
+                        let (reason, detail) = (error.reason().as_str(), error.to_string());
+                        self.refuse(INFO, Some(asked.account), "normalize", reason, &detail, fill.raw, at);
+                    }
+                }
+            }
+            Err(refusal) => self.refuse_row(INFO, Some(asked.account), refusal, at),
+        }
+    }
+
+    /// No page came.
+    pub(in crate::runtime) fn page_failed(&mut self, asked: Asked, now: Instant) {
+        self.with_slot(asked.account, |slot| slot.machine.handle_page_failed(asked.id, now));
+        self.flush();
+    }
+
+    /// The budget has no room before `until`.
+    pub(in crate::runtime) fn page_deferred(&mut self, asked: Asked, until: Instant, now: Instant) {
+        self.with_slot(asked.account, |slot| slot.machine.handle_page_deferred(asked.id, until, now));
+        self.flush();
+    }
+}

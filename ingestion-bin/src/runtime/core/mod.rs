@@ -1,0 +1,184 @@
+//! The state of one worker: its accounts and the way to the journal. One thread, one owner, no lock.
+//!
+//! Everything that comes in (a frame, a page, a timer, a command) is handled to its end here: the account machine is told, what it
+//! puts out becomes records of one batch, the batch is handed to the journal. Nothing in this folder waits or does I/O.
+
+mod drain;
+mod followed;
+mod frames;
+mod history;
+mod outbox;
+mod slot;
+mod status;
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use dedup::FillKey;
+use hyperliquid_client::io::Control;
+use observability::Telemetry;
+use tokio::sync::Notify;
+
+use super::events::Meters;
+use crate::account::Settings;
+pub(super) use frames::From;
+pub(super) use history::Asked;
+pub(super) use outbox::Outbox;
+pub use slot::Followed;
+pub(super) use slot::{Known, Slot};
+pub use status::{AccountStatus, WorkerStatus};
+
+/// Finds the id of the newest signal made of a key, for corrections: account, key, venue time.
+pub(super) type FindSignal = Rc<dyn Fn([u8; 20], FillKey, i64) -> Option<[u8; 16]>>;
+
+/// What a worker is told when it is made.
+pub(super) struct CoreConfig {
+    pub(super) settings: Settings,
+    pub(super) network: String,
+    pub(super) epoch: u64,
+    pub(super) twap: bool,
+    /// Keep at most one account state per account in this time; `None`: do not listen to states.
+    pub(super) state_interval: Option<Duration>,
+    pub(super) removal_grace: Duration,
+    /// Refusals kept with their bytes a minute; beyond it they are only counted.
+    pub(super) refusals_per_minute: u32,
+}
+
+pub(super) struct Core {
+    config: CoreConfig,
+    slots: HashMap<[u8; 20], Slot>,
+    outbox: Outbox,
+    asks: VecDeque<Asked>,
+    controls: Vec<Control>,
+    /// Listeners that are connected, by number, with the number of their connection.
+    connected: BTreeMap<usize, u64>,
+    telemetry: Telemetry,
+    meters: Meters,
+    find_signal: FindSignal,
+    /// What the journal knows of accounts that are not followed now.
+    known: BTreeMap<[u8; 20], Known>,
+    venue_time: Option<i64>,
+    armed: Option<Instant>,
+    refusals: (Option<Instant>, u32),
+    scratch: Vec<crate::account::Row>,
+    next_connection: Cell<u64>,
+    /// Told when a deadline moved forward.
+    pub(super) timer: Rc<Notify>,
+    /// Told when there is something to ask.
+    pub(super) asking: Rc<Notify>,
+}
+
+impl Core {
+    pub(super) fn new(
+        config: CoreConfig,
+        outbox: Outbox,
+        telemetry: Telemetry,
+        find_signal: FindSignal,
+        known: BTreeMap<[u8; 20], Known>,
+    ) -> Self {
+        let meters = Meters::new(&telemetry);
+        Self {
+            config,
+            slots: HashMap::new(),
+            outbox,
+            asks: VecDeque::new(),
+            controls: Vec::new(),
+            connected: BTreeMap::new(),
+            telemetry,
+            meters,
+            find_signal,
+            known,
+            venue_time: None,
+            armed: None,
+            refusals: (None, 0),
+            scratch: Vec::new(),
+            next_connection: Cell::new(0),
+            timer: Rc::new(Notify::new()),
+            asking: Rc::new(Notify::new()),
+        }
+    }
+
+    /// The next instant at which [`Core::handle_timeout`] has something to do.
+    pub(super) fn deadline(&mut self) -> Option<Instant> {
+        let machines = self.slots.values().filter_map(|slot| slot.machine.poll_timeout());
+        let leaving = self.slots.values().filter_map(|slot| slot.leaving);
+        self.armed = machines.chain(leaving).min();
+        self.armed
+    }
+
+    /// Time has passed.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        let due: Vec<[u8; 20]> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| slot.machine.poll_timeout().is_some_and(|at| at <= now))
+            .map(|(account, _)| *account)
+            .collect();
+        for account in due {
+            self.with_slot(account, |slot| slot.machine.handle_timeout(now));
+        }
+        self.end_graces(now);
+        self.flush();
+    }
+
+    /// The journal moved: what waits may fit now.
+    pub(super) fn handle_journal_moved(&mut self) {
+        if self.outbox.is_blocked() {
+            self.flush();
+        }
+    }
+
+    /// The venue's clock is at least there; every account learns it, a second at a time.
+    pub(super) fn handle_venue_time(&mut self, time: i64, now: Instant) {
+        if self.venue_time.is_some_and(|known| time < known + 1_000) {
+            return;
+        }
+        self.venue_time = Some(time);
+        let accounts: Vec<[u8; 20]> = self.slots.keys().copied().collect();
+        for account in accounts {
+            self.with_slot(account, |slot| slot.machine.handle_venue_time(time, now));
+        }
+    }
+
+    /// Whether frames must be refused because the journal has no room.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.outbox.is_blocked()
+    }
+
+    pub(super) const fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// A listener's controls, by its number.
+    pub(super) fn add_listener(&mut self, control: Control) {
+        self.controls.push(control);
+    }
+
+    /// Writes what waits, and asks for the timer where a deadline came closer.
+    fn flush(&mut self) {
+        if !self.outbox.flush() {
+            self.meters.blocked.set(1.0);
+        } else {
+            self.meters.blocked.set(0.0);
+        }
+    }
+
+    /// Runs something on an account's slot and carries out what its machine puts out.
+    fn with_slot<R>(&mut self, account: [u8; 20], run: impl FnOnce(&mut Slot) -> R) -> Option<R> {
+        let slot = self.slots.get_mut(&account)?;
+        let result = run(slot);
+        self.drain(account);
+        Some(result)
+    }
+
+    /// The process' telemetry.
+    pub(super) fn telemetry(&self) -> Telemetry {
+        self.telemetry.clone()
+    }
+
+    pub(super) fn now_ms() -> u64 {
+        super::clock::wall_ms()
+    }
+}

@@ -1,0 +1,116 @@
+//! The way to the journal: records become batches, batches go in order, none is dropped.
+//!
+//! When the journal has no room, batches wait here and the owner refuses frames before they are looked at. What waits is bounded
+//! by that refusal: only what timers and answers in flight still produce is added.
+
+use std::collections::VecDeque;
+
+use messaging::journal::{Appender, BatchBuilder, BatchError, Class, Ticket};
+use tracing::error;
+
+use crate::record::{self, Body};
+
+#[derive(Debug)]
+pub(in crate::runtime) struct Outbox {
+    appender: Appender,
+    batch: BatchBuilder,
+    class: Option<Class>,
+    waiting: VecDeque<(BatchBuilder, Class)>,
+    scratch: Vec<u8>,
+    last: Ticket,
+}
+
+impl Outbox {
+    pub(in crate::runtime) fn new(appender: Appender) -> Self {
+        Self {
+            appender,
+            batch: BatchBuilder::new(),
+            class: None,
+            waiting: VecDeque::new(),
+            scratch: Vec::new(),
+            last: Ticket(0),
+        }
+    }
+
+    /// Adds a record to the batch in the making.
+    pub(in crate::runtime) fn put(&mut self, body: &Body<'_>) {
+        let class = class_of(body);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        record::encode(body, &mut scratch, |new| {
+            let pushed = match self.batch.push(new) {
+                Err(BatchError::Full { .. }) => {
+                    self.close_batch();
+                    self.batch.push(new)
+                }
+                other => other,
+            };
+            match pushed {
+                // The batch is as urgent as its least urgent record.
+                Ok(()) => {
+                    self.class = Some(if self.class == Some(Class::Event) { Class::Event } else { class })
+                }
+                Err(error) => error!(%error, kind = new.kind, "a record is too large for the journal"),
+            }
+        });
+        self.scratch = scratch;
+    }
+
+    /// Hands over what there is. True when nothing waits.
+    pub(in crate::runtime) fn flush(&mut self) -> bool {
+        if !self.batch.is_empty() {
+            if self.waiting.is_empty() {
+                let class = self.class.unwrap_or(Class::Event);
+                match self.appender.try_append(&mut self.batch, class) {
+                    Ok(ticket) => {
+                        self.last = ticket;
+                        self.class = None;
+                    }
+                    Err(_) => self.close_batch(),
+                }
+            } else {
+                self.close_batch();
+            }
+        }
+        while let Some((batch, class)) = self.waiting.front_mut() {
+            match self.appender.try_append(batch, *class) {
+                Ok(ticket) => {
+                    self.last = ticket;
+                    self.waiting.pop_front();
+                }
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    /// Whether batches wait for room.
+    pub(in crate::runtime) fn is_blocked(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// The newest batch the journal took.
+    pub(in crate::runtime) const fn last(&self) -> Ticket {
+        self.last
+    }
+
+    fn close_batch(&mut self) {
+        let batch = std::mem::replace(&mut self.batch, BatchBuilder::new());
+        if !batch.is_empty() {
+            self.waiting.push_back((batch, self.class.unwrap_or(Class::Event)));
+        }
+        self.class = None;
+    }
+}
+
+const fn class_of(body: &Body<'_>) -> Class {
+    match body.kind() {
+        record::Kind::Event | record::Kind::Raw => Class::Event,
+        record::Kind::Refusal => Class::Unblock,
+        record::Kind::Gap
+        | record::Kind::Baseline
+        | record::Kind::Certified
+        | record::Kind::Epoch
+        | record::Kind::Run
+        | record::Kind::Spent => Class::Control,
+    }
+}

@@ -1,0 +1,78 @@
+//! The configured endpoints as ones that can be dialled: secrets read, URLs and certificates checked, all problems at once.
+
+use hyperliquid_client::auth::{Auth, SecretRef};
+use hyperliquid_client::io::{Dns, Endpoint, EndpointConfig};
+use hyperliquid_client::limits::VenueLimits;
+
+use super::handler::chain;
+use super::worker::Dialled;
+use crate::config::{self, AuthPlace, Origin, Problem, Problems};
+
+/// Checks every endpoint without contacting any.
+///
+/// # Errors
+///
+/// All problems: secrets that cannot be read, URLs, headers, certificate files.
+pub fn endpoints(venue: &config::Venue) -> Result<Vec<Endpoint>, Problems> {
+    Ok(dialled(venue)?.into_iter().map(|dialled| dialled.endpoint).collect())
+}
+
+pub(super) fn dialled(venue: &config::Venue) -> Result<Vec<Dialled>, Problems> {
+    let mut problems = Problems::default();
+    let mut ready = Vec::new();
+    for (index, endpoint) in venue.endpoints.iter().enumerate() {
+        let mut problem = |key: &str, problem: String| {
+            let key = format!("venue.endpoint.{index}.{key}");
+            problems.0.push(Problem { key, value: String::new(), origin: Origin::Default, problem });
+        };
+        let auth = match auth(endpoint) {
+            Ok(auth) => auth,
+            Err(why) => {
+                problem("auth.value_from", why);
+                continue;
+            }
+        };
+        for local in &endpoint.egress {
+            let config = EndpointConfig {
+                info_url: endpoint.info_url.clone(),
+                auth: auth.clone(),
+                local: *local,
+                ca_file: endpoint.ca_file.clone(),
+                max_message_bytes: endpoint.max_message_bytes,
+                ..EndpointConfig::new(&endpoint.name, &endpoint.ws_url)
+            };
+            let checked =
+                Endpoint::new(config).map_err(|error| ("ws_url", chain(&error))).and_then(|endpoint| {
+                    let dialer = endpoint.dialer(Dns::default()).map_err(|error| ("ca_file", chain(&error)));
+                    dialer.map(|_| endpoint)
+                });
+            match checked {
+                Ok(dialled) => ready.push(Dialled { endpoint: dialled, limits: limits(endpoint) }),
+                Err((key, why)) => problem(key, why),
+            }
+        }
+    }
+    if problems.0.is_empty() { Ok(ready) } else { Err(problems) }
+}
+
+fn auth(endpoint: &config::Endpoint) -> Result<Auth, String> {
+    let Some(auth) = &endpoint.auth else { return Ok(Auth::None) };
+    let value = auth.value_from.read().map_err(|error| error.to_string())?;
+    let secret = SecretRef::new(auth.value_from.to_string(), &value).map_err(|error| error.to_string())?;
+    Ok(match &auth.place {
+        AuthPlace::Header(name) => Auth::Header { name: name.clone(), secret },
+        AuthPlace::Query(name) => Auth::Query { name: name.clone(), secret },
+    })
+}
+
+fn limits(endpoint: &config::Endpoint) -> VenueLimits {
+    VenueLimits {
+        users: endpoint.users,
+        connections: endpoint.connections,
+        new_connections_per_minute: endpoint.new_connections_per_minute,
+        subscriptions: endpoint.subscriptions,
+        messages_per_minute: endpoint.messages_per_minute,
+        info_weight_per_minute: endpoint.info_weight_per_minute,
+        ..VenueLimits::default()
+    }
+}

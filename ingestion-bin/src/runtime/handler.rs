@@ -1,0 +1,128 @@
+//! One listener's ears: everything a connection says goes to the worker's state, on the same thread, at once.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use hyperliquid_client::decode::Decoded;
+use hyperliquid_client::io::{ConnectError, Handler, ListenerEvent, Received, Refused};
+use hyperliquid_client::session::{Refusal, SessionEvent};
+use tracing::{debug, warn};
+
+use super::clock;
+use super::core::Core;
+use super::events::{ConnectFailed, Connected, ConnectionEnded, SubscriptionRefused, Unauthorised};
+
+pub(super) struct Ear {
+    core: Rc<RefCell<Core>>,
+    listener: usize,
+    name: String,
+    connection: u64,
+}
+
+impl Ear {
+    pub(super) fn new(core: Rc<RefCell<Core>>, listener: usize, name: String) -> Self {
+        Self { core, listener, name, connection: 0 }
+    }
+
+    fn from(&self) -> super::core::From {
+        super::core::From { listener: self.listener, connection: self.connection }
+    }
+
+    fn session_event(&self, event: &SessionEvent) {
+        match event {
+            SessionEvent::Subscribed { subscription, already, took } => {
+                debug!(
+                    listener = self.name,
+                    subscription = subscription.to_json(),
+                    already,
+                    ?took,
+                    "subscribed"
+                );
+                if let Some(user) = subscription.user() {
+                    self.core.borrow_mut().serve_account(*user.as_bytes());
+                }
+            }
+            SessionEvent::SubscriptionRefused { subscription, refusal, text } => {
+                let telemetry = self.core.borrow().telemetry();
+                telemetry.emit(&SubscriptionRefused { subscription: subscription.to_json(), text });
+                if let (Some(user), Refusal::TooManyUsers { .. }) = (subscription.user(), refusal) {
+                    self.core.borrow_mut().refuse_account(*user.as_bytes(), text);
+                }
+            }
+            SessionEvent::VenueErrorUnmatched { text, .. } => {
+                warn!(listener = self.name, venue = text, "venue error")
+            }
+            SessionEvent::ReplaceDue { age } => {
+                // The listener beside this one carries on while this one reconnects.
+                debug!(listener = self.name, ?age, "connection is old");
+            }
+            SessionEvent::Unsubscribed { .. }
+            | SessionEvent::SubscriptionSilent { .. }
+            | SessionEvent::SubscriptionStale { .. }
+            | SessionEvent::MessagesRefused { .. }
+            | SessionEvent::PongLate { .. }
+            | SessionEvent::ConnectionStale { .. }
+            | SessionEvent::MessageBudgetWaiting { .. }
+            | SessionEvent::Closed { .. } => debug!(listener = self.name, ?event, "session"),
+        }
+    }
+}
+
+impl Handler for Ear {
+    fn on_frame(&mut self, message: &Decoded<'_>, raw: &[u8], received: Received) {
+        self.core.borrow_mut().handle_frame(self.from(), message, raw, received);
+    }
+
+    fn on_refused(&mut self, refused: &Refused<'_>, received: Received) {
+        self.core.borrow_mut().handle_refused_frame(self.from(), refused, received);
+    }
+
+    fn on_event(&mut self, event: &ListenerEvent<'_>) {
+        let telemetry = self.core.borrow().telemetry();
+        match event {
+            ListenerEvent::Connected { took } => {
+                telemetry.emit(&Connected { listener: &self.name, took: *took });
+                self.connection = self.core.borrow_mut().listener_up(self.listener, clock::now());
+            }
+            ListenerEvent::Ended { ended, retry_in, .. } => {
+                self.core.borrow_mut().listener_down(self.listener, clock::now());
+                let (cause, detail) = (ended.cause(), format!("{ended:?}"));
+                telemetry.emit(&ConnectionEnded { listener: &self.name, cause, detail, retry_in: *retry_in });
+            }
+            ListenerEvent::ConnectFailed { error, retry_in } => {
+                let (listener, retry_in) = (self.name.as_str(), *retry_in);
+                let text = chain(error);
+                match error {
+                    ConnectError::Unauthorised { .. } => {
+                        telemetry.emit(&Unauthorised { listener, error: text, retry_in });
+                    }
+                    ConnectError::Dial(_) => {
+                        telemetry.emit(&ConnectFailed { listener, reason: "dial", error: text, retry_in });
+                    }
+                    ConnectError::Refused { .. } => {
+                        telemetry.emit(&ConnectFailed { listener, reason: "refused", error: text, retry_in });
+                    }
+                    ConnectError::Handshake { .. } | ConnectError::Broken { .. } => {
+                        telemetry.emit(&ConnectFailed {
+                            listener,
+                            reason: "handshake",
+                            error: text,
+                            retry_in,
+                        });
+                    }
+                }
+            }
+            ListenerEvent::Session(event) => self.session_event(event),
+            ListenerEvent::WaitingForPlace { wait } => {
+                debug!(listener = self.name, ?wait, "waits for a place among this minute's new connections");
+            }
+            other => debug!(listener = self.name, ?other, "listener"),
+        }
+    }
+}
+
+/// An error with its causes: the outermost rarely holds the reason.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

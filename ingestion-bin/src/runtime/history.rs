@@ -1,0 +1,179 @@
+//! The info API of one worker: one question at a time, inside the weight budget, which survives a restart.
+//!
+//! Weight is charged and its record is in the journal before the question is sent: a death in between can only make us ask less.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyperliquid_client::decode::Decoder;
+use hyperliquid_client::info::InfoRequest;
+use hyperliquid_client::io::{InfoClient, InfoError};
+use hyperliquid_client::limits::{InfoCost, VenueLimits};
+use hyperliquid_client::weight::{Lane, SpentWeight, WeightBudget};
+use hyperliquid_client::wire::Address;
+use messaging::journal::Progress;
+use tokio::sync::Notify;
+
+use super::clock;
+use super::core::{Asked, Core};
+use super::events::{InfoAsked, InfoCharged};
+use super::handler::chain;
+use crate::account::Stream;
+use crate::state::Spent;
+
+pub(super) struct History {
+    core: Rc<RefCell<Core>>,
+    client: InfoClient,
+    budget: WeightBudget,
+    progress: Arc<Progress>,
+    moved: Arc<Notify>,
+    decoder: Decoder,
+}
+
+impl History {
+    pub(super) fn new(
+        core: Rc<RefCell<Core>>,
+        client: InfoClient,
+        limits: &VenueLimits,
+        spent: &[Spent],
+        progress: Arc<Progress>,
+    ) -> Self {
+        let smallest = InfoCost::PAGE.most();
+        let per_minute = limits.info_weight_per_minute.max(smallest);
+        // The reserve is for repairs that signals wait for; a very small budget has none.
+        let mut budget = WeightBudget::new(per_minute, (per_minute - smallest).min(per_minute / 4))
+            .unwrap_or_else(|_| unreachable!("the reserve leaves room for a page"));
+        let (name, now_ms) = (client.endpoint().name().to_owned(), clock::wall_ms());
+        let ours = spent.iter().filter(|spent| spent.endpoint == name);
+        // A clock that went back makes the age nothing: the weight counts for a whole minute again.
+        let ages = ours
+            .map(|spent| SpentWeight { weight: spent.weight, age_ms: now_ms.saturating_sub(spent.at_ms) });
+        budget.restore(&ages.collect::<Vec<_>>(), clock::now());
+        let moved = Arc::new(Notify::new());
+        let for_journal = Arc::clone(&moved);
+        progress.on_move(move || for_journal.notify_one());
+        Self { core, client, budget, progress, moved, decoder: Decoder::new() }
+    }
+
+    /// Answers questions until it is dropped.
+    pub(super) async fn run(mut self) {
+        let asking = Rc::clone(&self.core.borrow().asking);
+        loop {
+            let next = self.core.borrow_mut().next_ask();
+            match next {
+                Some(asked) => self.answer(asked).await,
+                None => asking.notified().await,
+            }
+        }
+    }
+
+    async fn answer(&mut self, asked: Asked) {
+        let request = request(asked);
+        let cost = request.cost();
+        let now = clock::now();
+        let ticket = match self.budget.try_charge(cost, Lane::Priority, now) {
+            Ok(ticket) => ticket,
+            Err(free_at) => {
+                self.core.borrow_mut().page_deferred(
+                    asked,
+                    free_at.max(now + Duration::from_millis(100)),
+                    now,
+                );
+                return;
+            }
+        };
+        let telemetry = self.core.borrow().telemetry();
+        telemetry.emit(&InfoCharged { weight: cost.most() });
+        let endpoint = self.client.endpoint().name().to_owned();
+        self.core.borrow_mut().record_spent(&endpoint, cost.most());
+        self.written().await;
+        let kind = request.kind();
+        match self.client.ask(&request).await {
+            Ok(answer) => {
+                let taken = self.core.borrow_mut().handle_page(
+                    asked,
+                    &answer.body,
+                    &mut self.decoder,
+                    answer.received,
+                );
+                match taken {
+                    Ok(rows) => {
+                        let rows_charged = u32::try_from(rows).unwrap_or(u32::MAX);
+                        self.budget.settle(ticket, cost, rows_charged, clock::now());
+                        telemetry.emit(&InfoAsked { outcome: "answered", kind, detail: &rows.to_string() });
+                    }
+                    Err(error) => {
+                        self.budget.settle_failed(ticket, clock::now());
+                        telemetry.emit(&InfoAsked {
+                            outcome: "unreadable",
+                            kind,
+                            detail: &error.to_string(),
+                        });
+                    }
+                }
+            }
+            Err(error) => {
+                let now = clock::now();
+                self.budget.settle_failed(ticket, now);
+                telemetry.emit(&InfoAsked { outcome: outcome(&error), kind, detail: &chain(&error) });
+                self.failed(asked, &error, now);
+            }
+        }
+    }
+
+    fn failed(&mut self, asked: Asked, error: &InfoError, now: Instant) {
+        let mut core = self.core.borrow_mut();
+        match error {
+            InfoError::Status { status: 429, retry_after, .. } => {
+                self.budget.on_too_many_requests(*retry_after, now);
+                core.page_failed(asked, now);
+            }
+            InfoError::Unauthorised { retry_after, .. } => {
+                let wait = retry_after.unwrap_or(Duration::from_secs(60));
+                core.page_deferred(asked, now + wait.min(Duration::from_secs(3_600)), now);
+            }
+            InfoError::Status { .. }
+            | InfoError::Dial(_)
+            | InfoError::Timeout { .. }
+            | InfoError::TooLarge { .. }
+            | InfoError::Broken { .. } => core.page_failed(asked, now),
+        }
+    }
+
+    /// Waits until everything handed to the journal so far is written.
+    async fn written(&self) {
+        loop {
+            let (last, blocked) = {
+                let core = self.core.borrow();
+                (core.outbox().last(), core.is_blocked())
+            };
+            if (!blocked && self.progress.tickets_appended() >= last) || self.progress.ended() {
+                return;
+            }
+            self.moved.notified().await;
+        }
+    }
+}
+
+fn request(asked: Asked) -> InfoRequest {
+    let user = Address::from_bytes(asked.account);
+    let start_ms = u64::try_from(asked.start).unwrap_or(0);
+    match asked.stream {
+        Stream::Fills => InfoRequest::UserFillsByTime { user, start_ms, end_ms: None },
+        Stream::Twap => InfoRequest::UserTwapSliceFillsByTime { user, start_ms, end_ms: None },
+    }
+}
+
+const fn outcome(error: &InfoError) -> &'static str {
+    match error {
+        InfoError::Dial(_) => "no_connection",
+        InfoError::Timeout { .. } => "timeout",
+        InfoError::Unauthorised { .. } => "unauthorised",
+        InfoError::Status { status: 429, .. } => "too_many_requests",
+        InfoError::Status { .. } => "status",
+        InfoError::TooLarge { .. } => "too_large",
+        InfoError::Broken { .. } => "broken",
+    }
+}

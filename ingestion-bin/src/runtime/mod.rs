@@ -1,0 +1,23 @@
+//! Threads, sockets and timers around the account machines: the service as one value that is started and stopped.
+//!
+//! Start: everything that can be refused is tried first (endpoints, admin port, data directory, journal, sinks), the venue is
+//! contacted last. Stop: upstream first; exit is clean when everything accepted is in the journal.
+//!
+//! **Invariant:** nothing here asks whether the venue is simulated.
+
+pub mod clock;
+mod core;
+mod echo;
+mod endpoints;
+pub mod events;
+mod handler;
+mod history;
+mod service;
+mod sinks;
+mod superseded;
+mod worker;
+
+pub use self::core::{AccountStatus, Followed, WorkerStatus};
+pub use echo::{Echo, Lines, human};
+pub use endpoints::endpoints;
+pub use service::{Service, ServiceStatus, StartError, Stopped};

@@ -1,0 +1,170 @@
+//! The configured sinks: each a thread and a cursor over the journal.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use messaging::journal::{Cursor, From, Journal};
+use messaging::sink::{
+    Ended, FileSink, FileSinkConfig, Hole, Owner, PausedSink, Pump, PumpConfig, Render, Sink, SinkStatus,
+    SinkThread, SinkWatch, StdoutSink, Verdict,
+};
+use messaging::storage::Storage;
+use observability::Telemetry;
+use signal_domain::Uuid;
+
+use super::events::{JournalDamaged, show_sink};
+use super::service::StartError;
+use crate::config::{self, SinkKind, SinkSettings, StartFrom};
+use crate::render::{DeadLetterLines, GapLines, RawFilter, RawLines, SignalLines};
+
+pub(super) struct Sinks {
+    threads: Vec<(&'static str, SinkThread)>,
+    /// Switched off for now; they hold their place.
+    _paused: Vec<PausedSink>,
+}
+
+/// Tells of what a sink will never get.
+struct Declare {
+    telemetry: Telemetry,
+}
+
+impl Owner for Declare {
+    fn on_hole(&mut self, hole: &Hole) -> Verdict {
+        let (from, to) = hole.span();
+        let segment = match hole {
+            Hole::Damage(damage) => damage.segment,
+            Hole::Gone { .. } => 0,
+        };
+        self.telemetry.emit(&JournalDamaged { from, to, segment });
+        Verdict::Pass
+    }
+}
+
+impl Sinks {
+    /// Opens all sinks and starts their threads; then old segments may go.
+    pub(super) fn start(
+        settings: &config::Storage,
+        journal: &Journal,
+        data: &Arc<dyn Storage>,
+        telemetry: &Telemetry,
+    ) -> Result<Self, StartError> {
+        let mut opening = Opening { journal, data, telemetry, threads: Vec::new(), paused: Vec::new() };
+        opening.open("signals", &settings.signals, SignalLines::default)?;
+        opening.open("gaps", &settings.gaps, || GapLines)?;
+        opening.open("dead_letters", &settings.dead_letters, DeadLetterLines::default)?;
+        let identity = journal.id().to_string().parse().unwrap_or(Uuid::nil());
+        opening.open("raw", &settings.raw, || RawLines::new(identity, RawFilter::default()))?;
+        let Opening { threads, paused, .. } = opening;
+        journal.allow_deletion();
+        Ok(Self { threads, _paused: paused })
+    }
+
+    /// Views of all sinks.
+    pub(super) fn watches(&self) -> Vec<(&'static str, SinkWatch)> {
+        self.threads.iter().map(|(name, thread)| (*name, thread.watch().clone())).collect()
+    }
+
+    /// Delivers what is durable within `grace`; names the sinks that did not get there.
+    pub(super) fn stop(self, grace: Duration) -> Vec<&'static str> {
+        let until = super::clock::monotonic() + grace;
+        let mut late = Vec::new();
+        for (name, thread) in self.threads {
+            let left =
+                until.saturating_duration_since(super::clock::monotonic()).max(Duration::from_millis(100));
+            if thread.stop(left) != Ended::Drained {
+                late.push(name);
+            }
+        }
+        late
+    }
+}
+
+struct Opening<'a> {
+    journal: &'a Journal,
+    data: &'a Arc<dyn Storage>,
+    telemetry: &'a Telemetry,
+    threads: Vec<(&'static str, SinkThread)>,
+    paused: Vec<PausedSink>,
+}
+
+impl Opening<'_> {
+    fn open<R: Render + 'static>(
+        &mut self,
+        stream: &'static str,
+        settings: &SinkSettings,
+        render: impl FnOnce() -> R,
+    ) -> Result<(), StartError> {
+        match settings.kind {
+            SinkKind::File => {
+                let config = FileSinkConfig {
+                    dir: stream.to_owned(),
+                    rotate_bytes: settings.rotate_bytes,
+                    max_bytes: settings.max_bytes,
+                };
+                let sink = FileSink::open(Arc::clone(self.data), config, render())
+                    .map_err(|error| StartError::sink(stream, &error))?;
+                self.start(stream, "file", settings, sink)
+            }
+            SinkKind::Stdout => {
+                self.start(stream, "stdout", settings, StdoutSink::new(std::io::stdout(), render()))
+            }
+            SinkKind::Paused => {
+                let cursor = self.cursor(stream, "file", settings)?;
+                self.paused.push(PausedSink::new(cursor));
+                Ok(())
+            }
+            SinkKind::Journal | SinkKind::None => Ok(()),
+        }
+    }
+
+    fn start<K: Sink + 'static>(
+        &mut self,
+        stream: &'static str,
+        target: &str,
+        settings: &SinkSettings,
+        sink: K,
+    ) -> Result<(), StartError> {
+        let cursor = self.cursor(stream, target, settings)?;
+        let owner = Box::new(Declare { telemetry: self.telemetry.clone() });
+        let pump = Pump::new(sink, self.journal, cursor, owner, PumpConfig::default());
+        let thread = SinkThread::spawn(stream, pump).map_err(|error| StartError::sink(stream, &error))?;
+        self.threads.push((stream, thread));
+        Ok(())
+    }
+
+    fn cursor(&self, stream: &str, target: &str, settings: &SinkSettings) -> Result<Cursor, StartError> {
+        let from = match settings.from {
+            StartFrom::End => From::End,
+            StartFrom::Oldest => From::Oldest,
+        };
+        let name = format!("{stream}.{target}");
+        self.journal.register_cursor(&name, from).map_err(|error| StartError::sink(stream, &error))
+    }
+}
+
+/// One sink in `/status`.
+pub(super) fn shown(
+    name: &str,
+    status: &SinkStatus,
+    now: Instant,
+    telemetry: &Telemetry,
+) -> serde_json::Value {
+    show_sink(telemetry, name, status.lag, status.tally.lines);
+    let failing = status.failing.as_ref().map(|failing| {
+        serde_json::json!({
+            "forSeconds": now.saturating_duration_since(failing.since).as_secs(),
+            "attempts": failing.attempts,
+            "error": failing.error,
+        })
+    });
+    serde_json::json!({
+        "stream": name,
+        "delivered": status.delivered,
+        "lag": status.lag,
+        "lines": status.tally.lines,
+        "files": status.tally.files,
+        "storedBytes": status.tally.stored_bytes,
+        "lostPositions": status.lost_positions,
+        "failing": failing,
+    })
+}

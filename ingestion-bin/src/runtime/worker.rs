@@ -1,0 +1,199 @@
+//! One worker: a thread with a current-thread runtime that owns connections and the accounts they carry.
+//!
+//! Frames are decoded and handled where they arrive. What crosses to other threads crosses in batches (the journal) or as a
+//! snapshot (status). A panic here is a bug of ours in state code: the thread ends, the process follows, the journal restores.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hyperliquid_client::backoff::BackoffConfig;
+use hyperliquid_client::io::{
+    Control, Dns, Egress, Endpoint, InfoClient, Listener, ListenerConfig, VenueConnector, WallClock,
+};
+use hyperliquid_client::limits::VenueLimits;
+use hyperliquid_client::session::SessionConfig;
+use messaging::journal::{Appender, Progress};
+use observability::Telemetry;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{JoinSet, LocalSet};
+use tokio::time::{Instant as TokioInstant, interval, sleep_until};
+
+use super::clock;
+use super::core::{Core, CoreConfig, Followed, Known, Outbox, WorkerStatus};
+use super::handler::Ear;
+use super::history::History;
+use super::superseded::Superseded;
+use crate::account::{Cause, Settings};
+use crate::state::Spent;
+
+/// Commands that may wait for a worker.
+pub(super) const COMMANDS_MAX: usize = 1_024;
+
+/// What a worker can be told.
+#[derive(Debug)]
+pub(super) enum Command {
+    Follow(Followed),
+    Change(Followed),
+    Unfollow([u8; 20]),
+    Stop,
+}
+
+/// An endpoint with its limits, ready to be dialled.
+#[derive(Clone)]
+pub(super) struct Dialled {
+    pub(super) endpoint: Endpoint,
+    pub(super) limits: VenueLimits,
+}
+
+/// Everything a worker needs; made before the thread starts, so that nothing can fail in it.
+pub(super) struct WorkerPlan {
+    pub(super) endpoints: Vec<Dialled>,
+    pub(super) listeners: usize,
+    pub(super) session: SessionConfig,
+    pub(super) backoff: BackoffConfig,
+    pub(super) settings: Settings,
+    pub(super) network: String,
+    pub(super) epoch: u64,
+    pub(super) twap: bool,
+    pub(super) state_interval: Option<Duration>,
+    pub(super) removal_grace: Duration,
+    pub(super) follow: Vec<Followed>,
+    pub(super) known: BTreeMap<[u8; 20], Known>,
+    pub(super) spent: Vec<Spent>,
+    pub(super) appender: Appender,
+    pub(super) progress: Arc<Progress>,
+    pub(super) superseded: Superseded,
+    pub(super) telemetry: Telemetry,
+    pub(super) status: Arc<Mutex<WorkerStatus>>,
+    pub(super) seed: u64,
+}
+
+/// Refusals kept with their bytes a minute.
+const REFUSALS_PER_MINUTE: u32 = 6_000;
+
+/// Between two snapshots of the status.
+const STATUS_EVERY: Duration = Duration::from_millis(500);
+
+/// Runs a worker until it is told to stop.
+pub(super) fn run(plan: WorkerPlan, commands: mpsc::Receiver<Command>) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let local = LocalSet::new();
+    local.block_on(&runtime, work(plan, commands));
+    Ok(())
+}
+
+async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) {
+    let moved = Arc::new(Notify::new());
+    let for_journal = Arc::clone(&moved);
+    plan.progress.on_move(move || for_journal.notify_one());
+    let superseded = plan.superseded;
+    let core = Core::new(
+        CoreConfig {
+            settings: plan.settings,
+            network: plan.network,
+            epoch: plan.epoch,
+            twap: plan.twap,
+            state_interval: plan.state_interval,
+            removal_grace: plan.removal_grace,
+            refusals_per_minute: REFUSALS_PER_MINUTE,
+        },
+        Outbox::new(plan.appender),
+        plan.telemetry.clone(),
+        Rc::new(move |account, key, time| superseded.find(account, key, time)),
+        plan.known,
+    );
+    let core = Rc::new(RefCell::new(core));
+    let wall = WallClock::new(clock::wall_ns);
+    let mut controls = Vec::new();
+    let mut tasks = JoinSet::new();
+    for followed in plan.follow {
+        core.borrow_mut().follow(followed, Cause::Start, clock::now());
+    }
+    let mut infos = Vec::new();
+    for dialled in &plan.endpoints {
+        match dialled.endpoint.dialer(Dns::default()) {
+            Ok(dialer) => infos.push((dialled, dialer, Egress::new(&dialled.limits))),
+            // Checked before the thread started; a file can have gone since.
+            Err(error) => tracing::error!(endpoint = dialled.endpoint.name(), %error, "endpoint unusable"),
+        }
+    }
+    for number in 0..plan.listeners {
+        let Some((dialled, dialer, egress)) = infos.get(number % infos.len().max(1)) else { break };
+        let control = Control::new(plan.session);
+        core.borrow().subscribe_all(&control);
+        core.borrow_mut().add_listener(control.clone());
+        controls.push(control.clone());
+        let connector = VenueConnector::new(dialled.endpoint.clone(), dialer.clone(), wall.clone());
+        let ear = Ear::new(Rc::clone(&core), number, listener_name(number));
+        let config = ListenerConfig {
+            backoff: plan.backoff,
+            seed: plan.seed.wrapping_add(number as u64),
+            ..ListenerConfig::default()
+        };
+        let listener = Listener::new(connector, control, egress.clone(), ear, config);
+        tasks.spawn_local(async move {
+            listener.run().await;
+        });
+    }
+    if let Some((dialled, dialer, _)) = infos.first() {
+        let client = InfoClient::new(dialled.endpoint.clone(), dialer.clone(), wall.clone());
+        let history =
+            History::new(Rc::clone(&core), client, &dialled.limits, &plan.spent, Arc::clone(&plan.progress));
+        tasks.spawn_local(history.run());
+    }
+    let timer = Rc::clone(&core.borrow().timer);
+    let mut status = interval(STATUS_EVERY);
+    loop {
+        let deadline = core.borrow_mut().deadline();
+        tokio::select! {
+            biased;
+            command = commands.recv() => match command {
+                None | Some(Command::Stop) => break,
+                Some(command) => obey(&mut core.borrow_mut(), command, clock::now()),
+            },
+            () = moved.notified() => core.borrow_mut().handle_journal_moved(),
+            () = until(deadline) => core.borrow_mut().handle_timeout(clock::now()),
+            () = timer.notified() => {}
+            _ = status.tick() => show(&core, &plan.status),
+        }
+    }
+    // Upstream first: no more frames, then what waits goes to the journal.
+    controls.iter().for_each(Control::stop);
+    let ended = async { while tasks.join_next().await.is_some() && core.borrow().connected() > 0 {} };
+    let _late = tokio::time::timeout(Duration::from_secs(2), ended).await;
+    tasks.abort_all();
+    core.borrow_mut().handle_journal_moved();
+    show(&core, &plan.status);
+}
+
+fn obey(core: &mut Core, command: Command, now: Instant) {
+    match command {
+        Command::Follow(followed) => core.follow(followed, Cause::Added, now),
+        Command::Change(followed) => core.change(followed),
+        Command::Unfollow(account) => core.unfollow(account, now),
+        Command::Stop => {}
+    }
+}
+
+fn show(core: &Rc<RefCell<Core>>, status: &Arc<Mutex<WorkerStatus>>) {
+    let now = core.borrow().status();
+    *status.lock().unwrap_or_else(PoisonError::into_inner) = now;
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => sleep_until(TokioInstant::from_std(at)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// `a`, `b`, ...
+pub(super) fn listener_name(number: usize) -> String {
+    u8::try_from(number)
+        .ok()
+        .filter(|n| *n < 26)
+        .map_or_else(|| number.to_string(), |number| char::from(b'a' + number).to_string())
+}

@@ -1,0 +1,134 @@
+//! What the journal's records add up to: the ledgers of all accounts, the weight spent, the epochs. The journal's fold.
+//!
+//! **Invariant:** changes only by [`Fold::apply`]; the same records give the same state, live and after a restart.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use messaging::journal::{Fold, Record};
+use serde::{Deserialize, Serialize};
+
+use crate::account::{GapId, GapState, Ledger, Settings};
+use crate::record::{self, AccountBody, Body, Change, RecordError};
+
+/// One account as the journal knows it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct AccountState {
+    /// The influencer's id, as last recorded.
+    pub influencer: String,
+    /// The machine's durable half.
+    pub ledger: Ledger,
+    /// When each gap that is kept was first opened, wall clock, ms.
+    pub opened: Vec<(GapId, u64)>,
+}
+
+/// Weight spent at an endpoint.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Spent {
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// Weight.
+    pub weight: u32,
+    /// Wall clock, ms.
+    pub at_ms: u64,
+}
+
+/// The state at one position of the journal.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct State {
+    /// Accounts by their 20 bytes; removed ones stay until their numbers cannot matter any more.
+    pub accounts: BTreeMap<[u8; 20], AccountState>,
+    /// Newest last; older than two minutes before the newest are forgotten.
+    pub spent: Vec<Spent>,
+    /// Runs of the process so far.
+    pub runs: u64,
+    /// Positions that could not be read since the last run began.
+    pub damaged: Vec<(u64, u64)>,
+    /// A record that must be understood and is not: nothing may be built on this state.
+    pub refused: Option<String>,
+}
+
+/// Weight older than this does not count any more: the venue's minute, and as much again for clocks.
+const SPENT_KEPT_MS: u64 = 120_000;
+
+impl State {
+    /// The state of a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no state of this version.
+    pub fn restore(bytes: &[u8]) -> Result<Self, postcard::Error> {
+        if bytes.is_empty() { Ok(Self::default()) } else { postcard::from_bytes(bytes) }
+    }
+
+    /// The highest epoch on record; 0 when there is none.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.accounts.values().map(|account| account.ledger.epoch()).max().unwrap_or(0)
+    }
+
+    fn take(&mut self, record: &Record<'_>) -> Result<(), RecordError> {
+        match record::decode(record)? {
+            Some(Body::Account(body)) => self.account(&body),
+            Some(Body::Spent { endpoint, weight, at_ms }) => {
+                let since = at_ms.saturating_sub(SPENT_KEPT_MS);
+                self.spent.retain(|spent| spent.at_ms >= since);
+                self.spent.push(Spent { endpoint: endpoint.into_owned(), weight, at_ms });
+            }
+            Some(Body::Run(_)) => {
+                self.runs += 1;
+                self.damaged.clear();
+            }
+            Some(Body::Refusal(_) | Body::Raw(_)) | None => {}
+        }
+        Ok(())
+    }
+
+    fn account(&mut self, body: &AccountBody<'_>) {
+        let state = self.accounts.entry(body.stamp.account).or_insert_with(|| AccountState {
+            influencer: String::new(),
+            ledger: Ledger::new(&Settings::default()),
+            opened: Vec::new(),
+        });
+        if state.influencer != body.stamp.influencer {
+            body.stamp.influencer.clone_into(&mut state.influencer);
+        }
+        state.ledger.apply(&record::fold_record(body));
+        match &body.change {
+            Change::Gap { gap, opened_at_ms } => {
+                state.opened.retain(|(id, _)| *id != gap.id);
+                if gap.state != GapState::Repaired {
+                    state.opened.push((gap.id.clone(), *opened_at_ms));
+                }
+            }
+            Change::Absorbed { gap } => state.opened.retain(|(id, _)| id != gap),
+            Change::Epoch { .. }
+            | Change::Baseline { .. }
+            | Change::Event(_)
+            | Change::Certified { .. }
+            | Change::Removed => {}
+        }
+    }
+}
+
+impl Fold for State {
+    fn apply(&mut self, record: &Record<'_>) {
+        if let Err(error) = self.take(record) {
+            self.refused.get_or_insert_with(|| error.to_string());
+        }
+    }
+
+    fn damage(&mut self, from: u64, to: u64) {
+        self.damaged.push((from, to));
+    }
+
+    fn save(&self, out: &mut Vec<u8>) {
+        match postcard::to_extend(self, std::mem::take(out)) {
+            Ok(written) => *out = written,
+            // A vector takes every byte, and every length is known.
+            Err(error) => unreachable!("the state always encodes: {error}"),
+        }
+    }
+}
