@@ -23,9 +23,9 @@
 //!         out.extend_from_slice(&self.0.to_le_bytes());
 //!     }
 //! }
-//! let restore = |saved: Option<&[u8]>| -> Result<Count, std::array::TryFromSliceError> {
+//! fn restore(saved: Option<&[u8]>) -> Result<Count, std::array::TryFromSliceError> {
 //!     Ok(Count(saved.map_or(Ok(0), |bytes| bytes.try_into().map(u64::from_le_bytes))?))
-//! };
+//! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let disk = Arc::new(FaultyStorage::new(1)); // `DiskStorage` in earnest
