@@ -27,6 +27,7 @@ mod record;
 mod scan;
 mod segment;
 mod start;
+mod tail;
 mod thread;
 mod window;
 mod writer;

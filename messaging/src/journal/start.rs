@@ -13,9 +13,10 @@ use super::format::{HeaderRead, JournalId, Salt, SegmentHeader};
 use super::identity;
 use super::index::{self, IndexBuilder};
 use super::record::Fold;
-use super::scan::{Scan, Step};
+use super::scan::Step;
 use super::segment::{self, Segment, TEMPORARY};
-use super::window::{Bytes, Window};
+use super::tail;
+use super::window::Bytes;
 use super::writer::{Active, Begin, Listed, Writer};
 use crate::storage::{Storage, StoredFile};
 
@@ -186,13 +187,13 @@ impl Start {
         let segment = self.open(newest)?;
         let size = segment.size().map_err(io_error(format!("measure {name}")))?;
         let headless = segment.header == HeaderRead::Bad;
-        let tail = find_tail(segment.scan(self.salt), newest, headless);
+        let tail = tail::find(segment.scan(self.salt), newest, headless);
         let (tail_at, tail_from) = tail.map_err(io_error(format!("read {name}")))?;
         let file = self.storage.open(&name).map_err(io_error(format!("open {name}")))?;
         let mut tail = vec![0; usize::try_from(size.saturating_sub(tail_at)).unwrap_or(0)];
         let there = file.read_full_at(&mut tail, tail_at).map_err(io_error(format!("read {name}")))?;
         tail.truncate(there);
-        let (good, position) = whole_batches(&tail, tail_at, tail_from, self.salt);
+        let (good, position) = tail::whole_batches(&tail, tail_at, tail_from, self.salt);
         let cut_at = tail_at + good as u64;
         let cut = size.saturating_sub(cut_at);
         if cut > 0 {
@@ -361,42 +362,6 @@ impl Start {
         let end = file.size().map_err(io_error(format!("measure {name}")))?;
         Ok(Some(Active { file, batches_at: header.batches_at().min(end), header, end, index }))
     }
-}
-
-/// Where the part begins that no mark covers: its offset, and the position in front of it.
-fn find_tail(mut scan: Scan, first: u64, headless: bool) -> io::Result<(u64, u64)> {
-    if headless {
-        // Its checkpoint lies in the way, of unknown size.
-        scan.resync()?;
-    }
-    let begin = scan.place();
-    let durable = segment::largest_mark(&mut scan)?.unwrap_or(first).max(first);
-    scan.restore(begin);
-    loop {
-        if scan.end() >= durable {
-            return Ok((scan.offset(), scan.end()));
-        }
-        if !scan.pass_batch()? {
-            // Nothing good is left, and what is missing lies below a mark.
-            return Ok((scan.offset(), scan.end()));
-        }
-    }
-}
-
-/// How many of these bytes are whole batches, one behind the other, and the position behind them.
-fn whole_batches(tail: &[u8], base: u64, end: u64, salt: Salt) -> (usize, u64) {
-    let mut scan = Scan::new(Window::new(Box::new(Bytes { bytes: tail.to_vec(), base })), salt, base, end);
-    let mut good = (base, end);
-    loop {
-        if scan.between_batches() {
-            good = (scan.offset(), scan.end());
-        }
-        match scan.next() {
-            Ok(Step::Record(_)) => {}
-            Ok(Step::Bad(_) | Step::Broken | Step::End) | Err(_) => break,
-        }
-    }
-    (usize::try_from(good.0 - base).unwrap_or(0), good.1)
 }
 
 /// Reads any bytes as a segment. For fuzzing: it must say something about everything and never panic.

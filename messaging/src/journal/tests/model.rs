@@ -447,6 +447,12 @@ impl World {
             }
         }
         judge!(read.peek().is_none(), "invented or out of order: {:?} of {records:?}", read.peek());
+        if !report.passed_over.is_empty() {
+            self.cover("passed over");
+        }
+        if report.torn_tail.is_some() {
+            self.cover("torn tail");
+        }
         let torn = report.torn_tail.map_or(u64::MAX, |torn| torn.position);
         for (number, record) in &missing {
             judge!(
@@ -608,12 +614,16 @@ fn a_process_that_is_killed_loses_nothing_it_appended() {
 
 #[test]
 fn nothing_synced_is_lost_to_power_and_failing_disks() {
-    assert_all_hold(6_000, ALL, &["kill", "power loss", "fault", "recover", "delete"]);
+    assert_all_hold(6_000, ALL, &["kill", "power loss", "fault", "recover", "delete", "torn tail"]);
 }
 
 #[test]
 fn a_flipped_bit_is_named_and_the_rest_is_readable() {
-    assert_all_hold(2_000, Faults { flips: true, ..Faults::default() }, &["flip", "damaged record"]);
+    assert_all_hold(
+        2_000,
+        Faults { flips: true, ..Faults::default() },
+        &["flip", "damaged record", "passed over", "torn tail"],
+    );
 }
 
 #[test]
