@@ -238,6 +238,7 @@ fn tokens_are_required_everywhere_and_accepted_in_header_and_query() {
     }
     assert_eq!(info(addr, r#"{"type":"meta"}"#).unwrap().0, 401);
     assert!(Client::with_header(addr, "/ws?a=b&token=s3cret", "").is_ok());
+    assert!(Client::with_header(addr, "/ws?token=s%33cre%74", "").is_ok(), "escaped");
     assert!(Client::with_header(addr, "/ws", "Authorization: Bearer s3cret\r\n").is_ok());
     let request = post("/info", "Authorization: Bearer s3cret\r\n", r#"{"type":"meta"}"#);
     assert_eq!(http(raw(addr), &request).unwrap().0, 200);
@@ -283,6 +284,29 @@ fn bad_configurations_do_not_start() {
     let mut config = SimConfig::manual();
     config.tls = Some(SimTls { ca_pem_path: Some("/nowhere/at/all/ca.pem".into()), names: Vec::new() });
     assert!(matches!(SimVenue::start(config), Err(SimError::CaPem { .. })));
+}
+
+#[test]
+fn a_greeting_comes_first() {
+    let mut config = SimConfig::manual();
+    config.venue.greeting = Some("Websocket connection established.".to_owned());
+    let venue = start(config);
+    let mut client = Client::connect(venue.addr());
+    assert_eq!(client.next(), Got::Text(b"Websocket connection established.".to_vec(), 1));
+    client.send(r#"{"method":"ping"}"#);
+    assert_eq!(client.json(), json!({"channel":"pong"}));
+}
+
+#[test]
+fn a_broken_handshake_leaves_nothing_behind() {
+    let venue = manual(&[]);
+    let request = "GET /ws HTTP/1.1\r\nHost: venue\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+    let mut stream = raw(venue.addr());
+    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    std::io::Read::read_exact(&mut stream, &mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 400");
+    assert_eq!(venue.status().connections, 0);
 }
 
 #[test]

@@ -55,34 +55,37 @@ impl Service {
         let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let query = request.uri().query().unwrap_or_default();
         header.and_then(|value| value.strip_prefix("Bearer ")) == Some(token)
-            || query.split('&').any(|pair| pair.strip_prefix("token=") == Some(token))
+            || query
+                .split('&')
+                .filter_map(|pair| pair.strip_prefix("token="))
+                .any(|given| unescape(given) == token.as_bytes())
     }
 
     async fn upgrade(self, mut request: Request<Incoming>) -> Result<Response<Answer>, Cut> {
         if !fastwebsockets::upgrade::is_upgrade_request(&request) {
             return Ok(plain(StatusCode::UPGRADE_REQUIRED, "a websocket is expected here"));
         }
-        let id = match self.shared.with(|venue, now| venue.connect(self.peer, now)) {
-            Admission::Accept(id) => id,
-            Admission::Refuse(status) => {
+        let line = match self.shared.connect(self.peer) {
+            Ok(line) => line,
+            Err(Admission::Refuse(status)) => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
                 return Ok(plain(status, "refused"));
             }
-            Admission::Hang => {
+            Err(Admission::Hang) => {
                 tokio::time::sleep(HANG).await;
                 return Err(Cut);
             }
-            Admission::Cut => return Err(Cut),
+            Err(Admission::Cut | Admission::Accept(_)) => return Err(Cut),
         };
         let Ok((response, upgraded)) = fastwebsockets::upgrade::upgrade(&mut request) else {
-            self.shared.with(|venue, now| venue.disconnected(id, now));
+            self.shared.close_line(line.id);
             return Ok(plain(StatusCode::BAD_REQUEST, "not a websocket handshake"));
         };
         let shared = self.shared;
         tokio::spawn(async move {
             match upgraded.await {
-                Ok(ws) => socket::serve(shared, id, ws).await,
-                Err(_) => shared.with(|venue, now| venue.disconnected(id, now)),
+                Ok(ws) => socket::serve(shared, line, ws).await,
+                Err(_) => shared.close_line(line.id),
             }
         });
         Ok(response.map(|_| Answer::Whole(Bytes::new())))
@@ -115,6 +118,26 @@ impl Service {
         }
         Ok(if answer.half { response.map(Answer::half) } else { response })
     }
+}
+
+/// Undoes `%XX`; anything else stays as it is.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let escaped = tail.get(..2).filter(|_| first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        match escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+    }
+    bytes
 }
 
 fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Answer> {

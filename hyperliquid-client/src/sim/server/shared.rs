@@ -2,12 +2,13 @@
 //! The lock is held for one step of the venue and never across an await.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::super::venue::{ConnId, Out, Venue};
+use super::super::venue::{Admission, ConnId, Out, Venue};
 
 /// How far the play has come.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -24,6 +25,15 @@ pub enum SimPhase {
 struct Line {
     queue: mpsc::Sender<Out>,
     kill: Arc<Notify>,
+}
+
+/// What the task of a new socket needs.
+pub(super) struct NewLine {
+    pub(super) id: ConnId,
+    /// Frames to be written.
+    pub(super) frames: mpsc::Receiver<Out>,
+    /// The socket is to end at once.
+    pub(super) kill: Arc<Notify>,
 }
 
 struct Inner {
@@ -90,13 +100,21 @@ impl Shared {
         self.lock().venue.poll_timeout(self.now())
     }
 
-    /// The queue of a new socket, and what kills it.
-    pub(super) fn open_line(&self, id: ConnId) -> (mpsc::Receiver<Out>, Arc<Notify>) {
+    /// An upgrade request of `ip`; with an accepted one comes its line, in place before anything is sent.
+    pub(super) fn connect(&self, ip: IpAddr) -> Result<NewLine, Admission> {
+        let mut inner = self.lock();
+        let now = self.now();
+        let id = match inner.venue.connect(ip, now) {
+            Admission::Accept(id) => id,
+            refused @ (Admission::Refuse(_) | Admission::Hang | Admission::Cut) => return Err(refused),
+        };
         let (queue, frames) = mpsc::channel(self.queue_frames);
         let kill = Arc::new(Notify::new());
-        self.lock().lines.insert(id, Line { queue, kill: kill.clone() });
-        self.with(|_, _| ()); // a greeting may be waiting
-        (frames, kill)
+        inner.lines.insert(id, Line { queue, kill: kill.clone() });
+        inner.flush(now);
+        drop(inner);
+        self.wake.notify_one();
+        Ok(NewLine { id, frames, kill })
     }
 
     /// A socket ended.

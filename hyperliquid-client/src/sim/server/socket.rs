@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::super::venue::{ConnId, Out};
-use super::shared::Shared;
+use super::shared::{NewLine, Shared};
 
 /// The longest message a client may send.
 const MESSAGE_MAX: usize = 1 << 20;
@@ -22,8 +22,8 @@ const MESSAGE_MAX: usize = 1 << 20;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves one socket until it ends.
-pub(super) async fn serve(shared: Arc<Shared>, id: ConnId, mut socket: WebSocket<TokioIo<Upgraded>>) {
-    let (mut frames, kill) = shared.open_line(id);
+pub(super) async fn serve(shared: Arc<Shared>, line: NewLine, mut socket: WebSocket<TokioIo<Upgraded>>) {
+    let NewLine { id, mut frames, kill } = line;
     socket.set_auto_close(false);
     socket.set_auto_pong(false);
     socket.set_max_message_size(MESSAGE_MAX);
