@@ -37,14 +37,12 @@ pub struct EndpointConfig {
     pub max_answer_bytes: usize,
     /// For resolving, connecting, TLS and upgrade together; at most 10 s.
     pub connect_timeout: Duration,
-    /// How long the peer may take no byte while some wait.
-    pub write_timeout: Duration,
     /// For one info request, connecting included.
     pub info_timeout: Duration,
 }
 
 impl EndpointConfig {
-    /// The defaults for a WebSocket URL: no token, system's routing, 32 MiB, 10 s to connect, 10 s to write, 15 s for an info request.
+    /// The defaults for a WebSocket URL: no token, system's routing, 32 MiB, 10 s to connect, 15 s for an info request.
     #[must_use]
     pub fn new(name: impl Into<String>, ws_url: impl Into<String>) -> Self {
         Self {
@@ -57,7 +55,6 @@ impl EndpointConfig {
             max_message_bytes: 32 * 1024 * 1024,
             max_answer_bytes: 32 * 1024 * 1024,
             connect_timeout: CONNECT_TIMEOUT_MAX,
-            write_timeout: Duration::from_secs(10),
             info_timeout: Duration::from_secs(15),
         }
     }
@@ -122,7 +119,6 @@ struct Limits {
     max_message_bytes: usize,
     max_answer_bytes: usize,
     connect_timeout: Duration,
-    write_timeout: Duration,
     info_timeout: Duration,
 }
 
@@ -147,7 +143,6 @@ impl Endpoint {
             max_message_bytes: config.max_message_bytes,
             max_answer_bytes: config.max_answer_bytes,
             connect_timeout: config.connect_timeout,
-            write_timeout: config.write_timeout,
             info_timeout: config.info_timeout,
         };
         for (key, sound) in [
@@ -157,7 +152,6 @@ impl Endpoint {
                 "connect_timeout",
                 !limits.connect_timeout.is_zero() && limits.connect_timeout <= CONNECT_TIMEOUT_MAX,
             ),
-            ("write_timeout", !limits.write_timeout.is_zero()),
             ("info_timeout", !limits.info_timeout.is_zero()),
         ] {
             if !sound {
@@ -216,12 +210,6 @@ impl Endpoint {
     #[must_use]
     pub const fn connect_timeout(&self) -> Duration {
         self.config.connect_timeout
-    }
-
-    /// How long the peer may take no byte while some wait.
-    #[must_use]
-    pub const fn write_timeout(&self) -> Duration {
-        self.config.write_timeout
     }
 
     /// For one info request, connecting included.

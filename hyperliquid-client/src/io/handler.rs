@@ -164,7 +164,7 @@ pub enum Ended {
         /// What we closed with: 1007 or 1009.
         code: u16,
     },
-    /// The venue took no byte for the endpoint's write timeout although some waited.
+    /// The venue took no byte for the listener's write timeout although some waited.
     WriteStalled,
     /// The transport failed or the protocol was broken.
     Failed(SocketError),

@@ -1,6 +1,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use tokio::io::AsyncWriteExt;
+
 use super::*;
 use crate::decode::{Decoded, Decoder, FrameError};
 use crate::io::testing::{Recorder, USER, Venue, fills};
@@ -150,6 +152,23 @@ async fn what_ends_a_connection_is_handed_over_first() {
         assert_eq!(lines[0], line);
         assert!(refused.iter().all(|raw| raw.is_empty() || raw == b"\xff\xfe"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_trickles_in_does_not_keep_a_connection_alive() {
+    let start = clock::now();
+    let (driven, lines, refused, ()) = run::<Decoder, _>(&control(), async |venue| {
+        let mut stream = venue.0.into_inner();
+        stream.write_all(&[0x81, 126, 0x20, 0x00]).await.expect("a header of 8 KiB");
+        while stream.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    })
+    .await;
+    assert!(matches!(driven.ended, Ended::Useless(_)), "{driven:?}");
+    assert!(clock::now() - start < Duration::from_secs(16));
+    assert!(refused.is_empty());
+    assert!(lines.iter().all(|line| line.starts_with("PongLate") || line == "closed"), "{lines:?}");
 }
 
 /// Panics over one message, and shows whether it was made anew after that.
