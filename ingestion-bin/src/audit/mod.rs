@@ -67,25 +67,25 @@ impl Audit {
     }
 
     /// Takes the next signal of the log.
-    pub fn signal(&mut self, entry: Entry) {
+    pub fn signal(&mut self, entry: &Entry) {
         self.report.signals += 1;
         if !self.ids.insert(entry.signal_id.clone()) {
             self.report.duplicates += 1;
-            self.report.find(&entry, "the same signalId again".to_owned());
+            self.report.find(entry, "the same signalId again".to_owned());
             return;
         }
         let market = self.markets.entry(entry.key.clone()).or_default();
         if !market.seen || entry.epoch > market.epoch {
             if entry.seq != 1 {
                 self.report.order_breaks += 1;
-                self.report.find(&entry, format!("epoch {} begins with seq {}", entry.epoch, entry.seq));
+                self.report.find(entry, format!("epoch {} begins with seq {}", entry.epoch, entry.seq));
             }
         } else if entry.epoch < market.epoch {
             self.report.order_breaks += 1;
-            self.report.find(&entry, format!("epoch {} after epoch {}", entry.epoch, market.epoch));
+            self.report.find(entry, format!("epoch {} after epoch {}", entry.epoch, market.epoch));
         } else if entry.seq != market.seq + 1 {
             self.report.order_breaks += 1;
-            self.report.find(&entry, format!("seq {} after seq {}", entry.seq, market.seq));
+            self.report.find(entry, format!("seq {} after seq {}", entry.seq, market.seq));
         }
         (market.epoch, market.seq, market.seen) = (entry.epoch, entry.seq, true);
         if entry.late {
@@ -93,7 +93,7 @@ impl Audit {
         }
         if entry.time < market.time {
             self.report.order_breaks += 1;
-            self.report.find(&entry, format!("time {} after {} and not late", entry.time, market.time));
+            self.report.find(entry, format!("time {} after {} and not late", entry.time, market.time));
         }
         market.time = entry.time;
         let Some(before) = entry.before else { return };
@@ -103,7 +103,7 @@ impl Audit {
             if !declared {
                 self.report.undeclared += 1;
                 self.report
-                    .find(&entry, format!("position {before}, but {expected} was left; no gap says why"));
+                    .find(entry, format!("position {before}, but {expected} was left; no gap says why"));
             }
         }
     }

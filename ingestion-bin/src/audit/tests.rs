@@ -22,7 +22,7 @@ fn entry(seq: u64, before: i64, after: i64) -> Entry {
 fn audit(entries: Vec<Entry>, gaps: &[(&str, &str)]) -> Report {
     let mut audit = Audit::default();
     gaps.iter().for_each(|(id, state)| audit.gap(id, state));
-    entries.into_iter().for_each(|entry| audit.signal(entry));
+    entries.into_iter().for_each(|entry| audit.signal(&entry));
     audit.finish()
 }
 

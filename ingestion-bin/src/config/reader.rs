@@ -43,24 +43,21 @@ impl<'a> Section<'a> {
 
     /// The tables of the array `name`; `None` when the key is absent.
     pub(super) fn sections(&self, name: &str) -> Option<Vec<Self>> {
-        match self.value(name)? {
-            Value::Array(items) => {
-                let tables = items.iter().enumerate().filter_map(|(index, item)| {
-                    let key = format!("{name}.{index}");
-                    if let Value::Table(table) = item {
-                        Some(self.child(&key, Some(table)))
-                    } else {
-                        self.complain(&key, &shown(item), "wants a table");
-                        None
-                    }
-                });
-                Some(tables.collect())
+        let value = self.value(name)?;
+        let Value::Array(items) = value else {
+            self.complain(name, &shown(value), "wants an array of tables");
+            return Some(Vec::new());
+        };
+        let tables = items.iter().enumerate().filter_map(|(index, item)| {
+            let key = format!("{name}.{index}");
+            if let Value::Table(table) = item {
+                Some(self.child(&key, Some(table)))
+            } else {
+                self.complain(&key, &shown(item), "wants a table");
+                None
             }
-            other => {
-                self.complain(name, &shown(other), "wants an array of tables");
-                Some(Vec::new())
-            }
-        }
+        });
+        Some(tables.collect())
     }
 
     pub(super) fn text(&self, name: &str, default: &str) -> String {
@@ -240,14 +237,14 @@ impl<'a> Section<'a> {
     fn typed(&self, name: &str) -> Option<Value> {
         let value = self.value(name)?;
         let overridden = self.tree.overrides.contains_key(&self.key(name));
-        match value {
-            Value::String(text) if overridden => {
-                let document = format!("value = {text}");
-                let parsed = document.parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-                Some(parsed.unwrap_or_else(|| value.clone()))
-            }
-            _ => Some(value.clone()),
+        if let Value::String(text) = value
+            && overridden
+        {
+            let parsed =
+                format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+            return Some(parsed.unwrap_or_else(|| value.clone()));
         }
+        Some(value.clone())
     }
 }
 

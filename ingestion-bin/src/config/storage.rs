@@ -146,7 +146,7 @@ fn journal(root: &Section<'_>) -> Journal {
         segment_bytes: section.number("segment_bytes", 67_108_864, 1 << 16..=1 << 32),
         max_bytes: section.number("max_bytes", 8_589_934_592, 1 << 18..=1 << 50),
     };
-    let _for_kafka = section.choice("publish_after", (), &[("append", ()), ("fsync", ())]);
+    section.choice("publish_after", (), &[("append", ()), ("fsync", ())]);
     if section.choice("when_full", false, &[("stop", false), ("shed", true)]) {
         section.complain("when_full", "\"shed\"", "this build cannot shed yet");
     }

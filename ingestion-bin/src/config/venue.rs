@@ -207,7 +207,8 @@ fn url(table: &Section<'_>, name: &str, default: &str, schemes: &[&str]) -> Stri
     let good = host.is_some_and(|rest| {
         !rest.is_empty() && !rest.starts_with(['/', ':']) && !rest.contains(char::is_whitespace)
     });
-    if !good && !(url.is_empty() && default.is_empty()) {
+    let absent = url.is_empty() && default.is_empty();
+    if !good && !absent {
         table.complain(
             name,
             &format!("{url:?}"),

@@ -50,7 +50,7 @@ impl Ear {
                 }
             }
             SessionEvent::VenueErrorUnmatched { text, .. } => {
-                warn!(listener = self.name, venue = text, "venue error")
+                warn!(listener = self.name, venue = text, "venue error");
             }
             SessionEvent::ReplaceDue { age } => {
                 // The listener beside this one carries on while this one reconnects.

@@ -108,9 +108,12 @@ impl Service {
         let opened = Journal::open(journal_config(config), Arc::clone(&files), clock::wall_ns(), |saved| {
             State::restore(saved.unwrap_or_default())
         })
-        .map_err(|error| match error {
-            OpenError::InUse => StartError::InUse(config.data_dir.clone()),
-            other => at("journal in", &other),
+        .map_err(|error| {
+            if matches!(error, OpenError::InUse) {
+                StartError::InUse(config.data_dir.clone())
+            } else {
+                at("journal in", &error)
+            }
         })?;
         let (journal, state) = (opened.journal, opened.state);
         report(&opened.report, telemetry);

@@ -21,17 +21,17 @@ pub(super) fn run(cli: &Cli, args: &Influencers, output: &mut Output) -> Result<
     let said = match args {
         Influencers::List => String::new(),
         Influencers::Add { id, address } => {
-            editor.add(id, address, clock::wall_ms()).map_err(refused)?;
+            editor.add(id, address, clock::wall_ms()).map_err(|error| refused(&error))?;
             format!("{id} is followed: {address}")
         }
         Influencers::Set { id, settings } => {
             let settings: Vec<String> =
                 settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            editor.set(id, settings.iter().map(String::as_str)).map_err(refused)?;
+            editor.set(id, settings.iter().map(String::as_str)).map_err(|error| refused(&error))?;
             format!("{id}: {}", settings.join(", "))
         }
         Influencers::Remove { id } => {
-            let left = editor.remove(id).map_err(refused)?;
+            let left = editor.remove(id).map_err(|error| refused(&error))?;
             if left == 0 {
                 format!(
                     "{id} is removed; the list is empty now and is not taken before `influencers confirm-empty`"
@@ -41,26 +41,26 @@ pub(super) fn run(cli: &Cli, args: &Influencers, output: &mut Output) -> Result<
             }
         }
         Influencers::ConfirmEmpty => {
-            editor.confirm_empty().map_err(refused)?;
+            editor.confirm_empty().map_err(|error| refused(&error))?;
             "the empty list is confirmed".to_owned()
         }
     };
-    editor.save().map_err(refused)?;
+    editor.save().map_err(|error| refused(&error))?;
     output.line(&said)?;
     Ok(Exit::Clean)
 }
 
 fn editor(config: &Config) -> Result<FileEditor, Failure> {
     match &config.influencers.source {
-        InfluencerSource::File(path) => FileEditor::open(path).map_err(refused),
+        InfluencerSource::File(path) => FileEditor::open(path).map_err(|error| refused(&error)),
         InfluencerSource::Static(_) => Err(Failure::Usage(
             "the list is in the configuration (influencers.source = \"static\"): edit it there, or use a file".to_owned(),
         )),
     }
 }
 
-fn refused(error: EditError) -> Failure {
-    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+fn refused(error: &EditError) -> Failure {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
     Failure::World(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
 }
 

@@ -129,7 +129,7 @@ async fn serve(config: Config, mut list: List, output: &mut Output) -> Result<Ex
     let follow = list.followed(&config);
     let service = Service::start(&config, follow, &telemetry, echo).map_err(|error| match error {
         StartError::Configuration(problems) => Failure::Configuration(problems),
-        other => Failure::World(other.to_string()),
+        world @ (StartError::InUse(_) | StartError::World(_)) => Failure::World(world.to_string()),
     })?;
     let _first = status.set(service.status());
     let stop_admin = Arc::new(Notify::new());
@@ -137,7 +137,7 @@ async fn serve(config: Config, mut list: List, output: &mut Output) -> Result<Ex
         info!(address = %server.local_addr(), "admin server");
         let stop = Arc::clone(&stop_admin);
         tokio::spawn(async move {
-            server.serve(async move { stop.notified().await }, Duration::from_secs(1)).await
+            server.serve(async move { stop.notified().await }, Duration::from_secs(1)).await;
         })
     });
     table(&list, &config, people, output)?;

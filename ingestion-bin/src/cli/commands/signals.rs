@@ -30,8 +30,7 @@ pub(super) fn run(cli: &Cli, args: &Signals, output: &mut Output) -> Result<Exit
     let failed = |error| Failure::world("signals", error);
     let mut lines = Lines::open(storage, "signals", Begin::Oldest).map_err(failed)?;
     loop {
-        loop {
-            let Some(line) = lines.poll_new().map_err(failed)? else { break };
+        while let Some(line) = lines.poll_new().map_err(failed)? {
             if !wanted.takes(line.bytes) {
                 continue;
             }

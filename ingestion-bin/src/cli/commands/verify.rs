@@ -72,7 +72,7 @@ fn signals(directory: &Path) -> Result<Report, Failure> {
             SignalV1::decode(line.bytes).map_err(|error| error.to_string()).and_then(|signal| entry(&signal));
         let entry =
             entry.map_err(|error| Failure::world(&format!("signal line at {:?}", line.place), error))?;
-        audit.signal(entry);
+        audit.signal(&entry);
     }
     Ok(audit.finish())
 }

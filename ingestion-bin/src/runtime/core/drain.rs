@@ -47,7 +47,7 @@ impl Core {
                 }
             }
             Record::Gap(gap) => {
-                self.telemetry.emit(&GapChanged { influencer: &slot.followed.influencer, gap })
+                self.telemetry.emit(&GapChanged { influencer: &slot.followed.influencer, gap });
             }
             Record::Refused { reason, payload, .. } => {
                 let reason = match reason {

@@ -33,7 +33,7 @@ trait AsFill<'a> {
 }
 
 impl<'a> AsFill<'a> for Fill<'a> {
-    fn fill(&self) -> &Fill<'a> {
+    fn fill(&self) -> &Self {
         self
     }
 }
@@ -64,7 +64,7 @@ impl Core {
             }
             Frame::AllStates { user, states } => self.states(from, *user, states, at),
             Frame::State { user, state } => {
-                self.states(from, *user, std::slice::from_ref(&Ok((**state).clone())), at)
+                self.states(from, *user, std::slice::from_ref(&Ok((**state).clone())), at);
             }
             Frame::Unknown { channel } => {
                 self.telemetry.emit(&UnknownChannel { channel });

@@ -47,7 +47,7 @@ impl Outbox {
             match pushed {
                 // The batch is as urgent as its least urgent record.
                 Ok(()) => {
-                    self.class = Some(if self.class == Some(Class::Event) { Class::Event } else { class })
+                    self.class = Some(if self.class == Some(Class::Event) { Class::Event } else { class });
                 }
                 Err(error) => error!(%error, kind = new.kind, "a record is too large for the journal"),
             }
