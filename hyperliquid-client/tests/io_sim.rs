@@ -28,9 +28,6 @@ use hyperliquid_client::wire::{Address, Subscription};
 use io_support::*;
 use tokio::sync::Notify;
 
-/// Nothing in it needs encoding: the simulated venue compares the query as it stands.
-const VENUE_TOKEN: &str = "hunter2-secret";
-
 /// The rows of each account and stream, as the venue wrote them.
 type Rows = BTreeMap<(String, bool), Vec<String>>;
 
@@ -43,6 +40,7 @@ struct Collector {
 }
 
 impl Handler for Collector {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "rows are what this test is about")]
     fn on_frame(&mut self, message: &Decoded<'_>, _: &[u8], received: Received) {
         assert_eq!(received.unix_ns, 7, "stamped by the clock given in");
         let (key, rows): (_, Vec<&[u8]>) = match &message.frame {
@@ -79,7 +77,7 @@ fn venue() -> (SimHandle, tempfile::NamedTempFile) {
     config.speed = Speed::Max;
     config.venue.index_lag = (Duration::ZERO, Duration::ZERO);
     config.tls = Some(SimTls::default());
-    config.require_token = Some(VENUE_TOKEN.to_owned());
+    config.require_token = Some(TOKEN.to_owned());
     config.wait_subscriptions = 6;
     let venue = SimVenue::start(config).expect("started");
     let mut ca_file = tempfile::NamedTempFile::new().expect("a temporary file");
@@ -99,7 +97,7 @@ fn endpoint_of(venue: &SimHandle, ca_file: Option<&tempfile::NamedTempFile>, tok
 #[tokio::test]
 async fn every_row_arrives_once_as_it_was_written_and_history_holds_the_same() {
     let (venue, ca_file) = venue();
-    let endpoint = endpoint_of(&venue, Some(&ca_file), VENUE_TOKEN);
+    let endpoint = endpoint_of(&venue, Some(&ca_file), TOKEN);
     let users: Vec<Address> =
         venue.accounts().iter().map(|user| Address::parse(user).expect("an account")).collect();
     let control = Control::new(SessionConfig::default());
@@ -184,7 +182,7 @@ async fn a_wrong_token_and_an_unknown_authority_are_told_apart_and_show_nothing(
     assert!(matches!(error, InfoError::Unauthorised { .. }), "{error:?}");
     assert_no_token(&everything_shown(&error));
 
-    let untrusting = endpoint_of(&venue, None, VENUE_TOKEN);
+    let untrusting = endpoint_of(&venue, None, TOKEN);
     let dialer = untrusting.dialer(Dns::system()).expect("roots");
     let error = connect(&untrusting, &dialer, &clock()).await.map(drop).expect_err("refused");
     assert!(matches!(error, ConnectError::Dial(DialError::Tls { .. })), "{error:?}");
