@@ -384,7 +384,7 @@ fn a_closed_pipe_and_a_panic_are_ends_that_can_be_told_apart() {
             .unwrap();
     let watch = thread.watch().clone();
     assert_eq!(thread.stop(LONG), Ended::Panicked);
-    assert!(watch.status().ended);
+    assert!(watch.status().ended && watch.status().last_error.unwrap().contains("panic"));
 }
 
 #[test]

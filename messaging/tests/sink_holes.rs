@@ -94,7 +94,7 @@ fn damage_is_the_owners_and_is_passed_when_it_says_so() {
     assert!(holes.iter().all(|other| *other == holes[0]));
 
     let status = pump.watch().status();
-    assert_eq!(status.lost_positions, damage.to - damage.from);
+    assert_eq!((status.holes, status.lost_positions), (1, damage.to - damage.from));
     assert!(status.last_error.unwrap().contains("nobody has declared it"));
     let lost = |position: &u64| (damage.from..damage.to).contains(position);
     let left: Vec<u64> = all.iter().filter(|(at, _)| !lost(at)).map(|(_, number)| *number).collect();

@@ -136,7 +136,14 @@ impl<K: Sink> Pump<K> {
             Origin::Resumed | Origin::Clamped(_) => cursor.position(),
             Origin::New | Origin::OtherJournal(..) | Origin::Damaged => from,
         };
-        let config = PumpConfig { batch_records: config.batch_records.clamp(1, REMEMBERED / 2), ..config };
+        // Nothing of a batch would be no progress, no pause a spin.
+        let config = PumpConfig {
+            batch_records: config.batch_records.clamp(1, REMEMBERED / 2),
+            batch_bytes: config.batch_bytes.max(1),
+            pause_min: config.pause_min.max(Duration::from_millis(1)),
+            pause_max: config.pause_max.max(Duration::from_millis(1)),
+            ..config
+        };
         let status = SinkStatus {
             delivered: from,
             stored: cursor.position(),

@@ -55,7 +55,9 @@ pub struct SinkStatus {
     pub catching_up: bool,
     /// Records read, those without a line included.
     pub records: u64,
-    /// Positions the journal could not give, damaged or deleted.
+    /// Holes in the journal, damaged or deleted, that were passed.
+    pub holes: u64,
+    /// The positions in them; where one spans the time between two runs, most were never used.
     pub lost_positions: u64,
     /// Set while nothing gets on.
     pub failing: Option<SinkFailing>,
@@ -92,8 +94,12 @@ impl SinkWatch {
     }
 
     /// The thread around the pump is gone, whatever the pump said last.
-    pub(super) fn mark_ended(&self) {
-        self.board.lock().ended = true;
+    pub(super) fn mark_ended(&self, panicked: bool) {
+        let mut status = self.board.lock();
+        status.ended = true;
+        if panicked {
+            status.last_error = Some("a panic in the sink or its owner".to_owned());
+        }
     }
 
     /// The status now.
@@ -117,7 +123,9 @@ impl Board {
     }
 
     pub(super) fn lost(&self, positions: u64) {
-        self.lock().lost_positions += positions;
+        let mut status = self.lock();
+        status.holes += 1;
+        status.lost_positions = status.lost_positions.saturating_add(positions);
     }
 
     pub(super) fn standing(&self, delivered: u64, stored: u64, tally: Tally, ended: bool) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{Next, Pump, Sink, SinkWatch};
 
 /// How a sink's thread ended.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ended {
     /// Everything durable is delivered and the cursor stored.
     Drained,
@@ -59,7 +59,7 @@ impl SinkThread {
         thread::Builder::new().name(format!("sink-{name}")).spawn(move || {
             // The pump is dropped inside: whoever hears the end may open the same files.
             let end = catch_unwind(AssertUnwindSafe(move || run(pump, &ear))).unwrap_or(Ended::Panicked);
-            seen.mark_ended();
+            seen.mark_ended(end == Ended::Panicked);
             // Nobody listens any more: then nobody wanted to know.
             let _ = tell.send(end);
         })?;
