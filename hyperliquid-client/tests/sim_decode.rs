@@ -102,9 +102,9 @@ fn everything_the_venue_says_is_understood() {
         seen.insert(name);
         if matches!(name, "fills" | "slices") {
             if raw.windows(12).any(|part| part == b"\"isSnapshot\"") {
-                history += found
+                history += found;
             } else {
-                live += found
+                live += found;
             }
         }
         if expected == usize::MAX && venue.wait_finished(Duration::ZERO) {

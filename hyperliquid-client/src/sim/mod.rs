@@ -22,8 +22,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Not simulated: order books, candles, `aggregateByTime: true`, funding, transfers, orders that rest. A second socket
-//! address limit is by peer IP, so on loopback `127.0.0.2` is another client.
+//! Not simulated: order books, candles, `aggregateByTime: true`, funding, transfers, orders that rest.
+//! Limits count per peer IP: on loopback, a client bound to `127.0.0.2` has its own.
 
 mod book;
 mod config;
