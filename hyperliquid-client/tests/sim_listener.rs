@@ -106,9 +106,11 @@ async fn a_listener_survives_being_cut_off_and_history_has_the_rest() {
         .filter(|row| row.stream == Stream::Fills && venue.accounts().iter().any(|user| **user == *row.user))
         .map(|row| (row.user.to_string(), row.tid))
         .collect();
-    let ears = ears.borrow();
-    assert!(ears.refused == 0 && ears.heard.len() > 200, "{}", ears.heard.len());
-    assert!(ears.heard.is_subset(&truth), "nothing was heard that did not happen");
+    {
+        let ears = ears.borrow();
+        assert!(ears.refused == 0 && ears.heard.len() > 200, "{}", ears.heard.len());
+        assert!(ears.heard.is_subset(&truth), "nothing was heard that did not happen");
+    }
 
     let mut info = InfoClient::new(endpoint, dialer, clock);
     let mut decoder = Decoder::new();
