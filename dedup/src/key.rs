@@ -60,6 +60,11 @@ impl FillKey {
     /// Hashes the parts; about 45 bytes, no allocation below 128.
     #[must_use]
     pub fn of(parts: &KeyParts<'_>) -> Self {
+        if let Identity::Trade { tid } = parts.identity
+            && let Some(key) = Self::of_short_trade(parts, tid)
+        {
+            return key;
+        }
         let mut text = Encoder::default();
         match parts.identity {
             Identity::Trade { tid } => {
@@ -74,6 +79,23 @@ impl FillKey {
             }
         }
         Self(xxh3_128(text.bytes()))
+    }
+
+    /// The same bytes as the general way, laid out at fixed places: nearly every fill there is.
+    #[inline]
+    #[expect(clippy::indexing_slicing, reason = "constant places inside an array of known length")]
+    fn of_short_trade(parts: &KeyParts<'_>, tid: u64) -> Option<Self> {
+        const HEAD: usize = 38;
+        let mut bytes = [0; HEAD + 26];
+        let (head, tail) = bytes.split_first_chunk_mut::<HEAD>()?;
+        let coin = parts.coin.as_bytes();
+        tail.get_mut(..coin.len())?.copy_from_slice(coin);
+        head[0] = 1;
+        head[1..21].copy_from_slice(parts.account);
+        head[21..29].copy_from_slice(&parts.time_ms.to_le_bytes());
+        head[29..37].copy_from_slice(&tid.to_le_bytes());
+        head[37] = parts.side;
+        Some(Self(xxh3_128(bytes.get(..HEAD + coin.len())?)))
     }
 
     /// The two halves, low first: what a table needs.
