@@ -20,4 +20,4 @@ mod worker;
 pub use self::core::{AccountStatus, Followed, WorkerStatus};
 pub use echo::{Echo, Lines, human};
 pub use endpoints::endpoints;
-pub use service::{Service, ServiceStatus, StartError, Stopped};
+pub use service::{Service, ServiceStatus, StartError, Stopped, Storages};

@@ -1,7 +1,7 @@
 //! The service: journal, sinks and worker, started in the order in which they may fail and stopped upstream first.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -31,6 +31,26 @@ use crate::cli::Moment;
 use crate::config::{self, Config, Problems};
 use crate::record::{Body, RunBody};
 use crate::state::State;
+
+/// Where the service keeps its files: the disk, or in a drill one that fails on demand.
+#[derive(Clone, Debug)]
+pub struct Storages {
+    /// The files of the sinks, below the data directory.
+    pub data: Arc<dyn Storage>,
+    /// The journal's files.
+    pub journal: Arc<dyn Storage>,
+}
+
+impl Storages {
+    /// The data directory `data_dir`, with the journal in its folder `journal`.
+    #[must_use]
+    pub fn on_disk(data_dir: &Path) -> Self {
+        Self {
+            data: Arc::new(DiskStorage::new(data_dir)),
+            journal: Arc::new(DiskStorage::new(data_dir.join("journal"))),
+        }
+    }
+}
 
 /// Why the service did not start. Nothing is left running.
 #[derive(Debug, thiserror::Error)]
@@ -93,18 +113,18 @@ impl Service {
     /// [`StartError`]; nothing is left running then.
     pub fn start(
         config: &Config,
+        storages: Storages,
         follow: Vec<Followed>,
         telemetry: &Telemetry,
         echo: Option<(Lines, Box<dyn Write + Send>)>,
     ) -> Result<Self, StartError> {
         let settings = settings(config)?;
         let endpoints = dialled(&config.venue)?;
-        let data: Arc<dyn Storage> = Arc::new(DiskStorage::new(&config.data_dir));
+        let Storages { data, journal: files } = storages;
         let at = |what: &str, error: &dyn std::error::Error| {
             StartError::World(format!("{what} {}: {}", config.data_dir.display(), chain(error)))
         };
         data.create_dir("").map_err(|error| at("data directory", &error))?;
-        let files: Arc<dyn Storage> = Arc::new(DiskStorage::new(config.data_dir.join("journal")));
         let opened = Journal::open(journal_config(config), Arc::clone(&files), clock::wall_ns(), |saved| {
             State::restore(saved.unwrap_or_default())
         })

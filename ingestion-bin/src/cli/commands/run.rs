@@ -21,7 +21,7 @@ use super::super::followed::{List, followed};
 use super::super::output::Output;
 use super::super::setup;
 use crate::config::{Config, LogFormat, SinkKind};
-use crate::runtime::{Lines, Service, StartError, Stopped, clock, events};
+use crate::runtime::{Lines, Service, StartError, Stopped, Storages, clock, events};
 
 /// Between two looks at the list of influencers and at readiness.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -127,7 +127,7 @@ async fn serve(config: Config, mut list: List, output: &mut Output) -> Result<Ex
         ),
     };
     let follow = list.followed(&config);
-    let service = Service::start(&config, follow, &telemetry, echo).map_err(|error| match error {
+    let service = Service::start(&config, Storages::on_disk(&config.data_dir), follow, &telemetry, echo).map_err(|error| match error {
         StartError::Configuration(problems) => Failure::Configuration(problems),
         world @ (StartError::InUse(_) | StartError::World(_)) => Failure::World(world.to_string()),
     })?;
