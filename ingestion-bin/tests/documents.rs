@@ -1,0 +1,22 @@
+//! What the documents say is what the program does: the metric catalogue.
+
+use std::path::Path;
+
+use ingestion_bin::runtime::events;
+use observability::Telemetry;
+use observability::metrics::markdown;
+
+/// `INGESTION_WRITE_DOCS=1 cargo test -p ingestion-bin --test documents` writes the page anew.
+#[test]
+fn the_metric_catalogue_is_the_documented_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
+    let table = markdown(&Telemetry::catalogue(&events::catalogue()));
+    let page = format!(
+        "# Metrics\n\nAt `/metrics`, in Prometheus' text format. Made of the declarations in the code; a test compares.\n\n{table}"
+    );
+    if std::env::vars().any(|(name, _)| name == "INGESTION_WRITE_DOCS") {
+        std::fs::write(&path, &page).expect("the page is written");
+    }
+    let documented = std::fs::read_to_string(&path).expect("docs/metrics.md is there");
+    assert!(documented == page, "docs/metrics.md is not what the code says; write it anew as described above");
+}
