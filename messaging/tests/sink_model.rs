@@ -23,7 +23,7 @@ use messaging::journal::{From, Journal, Origin, Record};
 use messaging::sink::{
     FileSink, FileSinkConfig, LineKey, Next, Pump, PumpConfig, Render, Sink, SinkError, Tally,
 };
-use messaging::storage::{FaultRates, FaultyStorage, IoFault, Seed};
+use messaging::storage::{FaultRates, FaultyStorage, IoFault, Seed, Storage};
 
 use rig::{Lie, Rig};
 use sink_support::{LINE, Numbers, SILENT, append, append_synced, numbers, open_journal, read_stored, truth};
@@ -65,7 +65,7 @@ struct Acked {
 }
 
 impl Sink for Acked {
-    fn resume(&self, origin: Origin, position: u64, end: u64) -> u64 {
+    fn resume(&mut self, origin: Origin, position: u64, end: u64) -> u64 {
         self.sink.resume(origin, position, end)
     }
     fn accept(&mut self, record: &Record<'_>) -> Result<(), SinkError> {
@@ -97,6 +97,8 @@ struct Day {
     /// Where the sink began.
     start: Option<u64>,
     deleted: bool,
+    /// The stored cursor when it was last looked at.
+    stored: u64,
     coverage: BTreeMap<&'static str, u64>,
 }
 
@@ -125,6 +127,7 @@ impl Day {
             pump: None,
             start: None,
             deleted: false,
+            stored: 0,
             coverage: BTreeMap::new(),
         }
     }
@@ -183,6 +186,7 @@ impl Day {
             cursor_interval: Duration::from_millis(1 + self.seed.below(200)),
             ..PumpConfig::default()
         };
+        self.stored = cursor.position();
         let sink = Acked { sink, early: self.bug == Bug::EarlyAck, calls: 0 };
         self.pump = Some(Pump::new(sink, self.journal(), cursor, Box::new(()), pace));
         self.no_line_without_record()
@@ -196,9 +200,8 @@ impl Day {
         if next == Next::Ended {
             return Err(format!("the sink gave up: {status:?}"));
         }
-        if status.stored > self.journal().progress().synced()
-            || status.stored > status.delivered && status.tally.cut_bytes == 0
-        {
+        let moved = std::mem::replace(&mut self.stored, status.stored) != status.stored;
+        if status.stored > self.journal().progress().synced() || moved && status.stored > status.delivered {
             return Err(format!("the cursor is ahead: {status:?}"));
         }
         self.deleted |= status.tally.deleted_files > 0;
@@ -231,10 +234,34 @@ impl Day {
             self.rig.disk.evict();
         }
         self.pump = None;
+        if self.bug == Bug::None && self.seed.chance(200) {
+            self.damage_newest_file();
+        }
         self.clock_ns += 1 + self.seed.below(1_000_000);
         // Its handles are dead: ending it writes nothing.
         drop(self.journal.take());
         self.journal = Some(open_journal(Arc::new(self.journal_disk.clone()), self.clock_ns, 1 << 20));
+    }
+
+    /// The disk loses what it had promised: the end of the newest file is torn or zeros, below the cursor too.
+    fn damage_newest_file(&mut self) {
+        let files = self.rig.disk.list("lines").unwrap_or_default();
+        let Some(newest) = files.into_iter().filter(|name| name.ends_with(".ndjson")).max() else { return };
+        let file = self.rig.disk.open(&format!("lines/{newest}")).unwrap();
+        let size = file.size().unwrap();
+        let at = self.seed.below(size);
+        let mut last = [0];
+        file.read_full_at(&mut last, at.saturating_sub(1)).unwrap();
+        if at == 0 || last == *b"\n" {
+            return; // A cut between two lines cannot be seen.
+        }
+        self.saw("newest file damaged");
+        // Damage is on the disk itself: no error of ours may keep it from getting there.
+        self.rig.disk.heal();
+        self.rig.disk.set_capacity(None);
+        let zeros = self.seed.chance(500);
+        let attempt = if zeros { file.write_all_at(&[0], at) } else { file.truncate(at) };
+        attempt.and_then(|()| file.sync_data()).unwrap();
     }
 
     fn fault(&mut self) {
@@ -382,9 +409,17 @@ fn on_any_bad_day_the_files_hold_exactly_the_lines_of_the_journal() {
         *coverage.entry(if day.deleted { "retention" } else { "nothing deleted" }).or_default() += 1;
     }
     println!("{coverage:?}");
-    for what in
-        ["cut", "failing", "kill", "open failed", "power loss", "repeat recognised", "resumed", "retention"]
-    {
+    for what in [
+        "cut",
+        "newest file damaged",
+        "failing",
+        "kill",
+        "open failed",
+        "power loss",
+        "repeat recognised",
+        "resumed",
+        "retention",
+    ] {
         assert!(coverage.contains_key(what), "no day met: {what}");
     }
 }

@@ -3,7 +3,8 @@
 //! The files are their own cursor. At the start a torn last line is cut, and from the stored cursor on (which is never
 //! in front of the lines) records are walked again; those whose line is there already are recognised by their keys, so
 //! writing goes on right behind the last line. When something had to be cut, or the cursor is lost, the walk begins at
-//! the newest file's first record instead. No key is in the files twice.
+//! the newest file's first record instead. No key is in the files twice (after the loss of a whole journal: none of the
+//! newest [`REMEMBERED`] comes again).
 //!
 //! Writing: a file is fsynced to its end before the next one is created, and a new one's name is fsynced before its
 //! first line counts. A failed write is cut off and the same bytes are written again at the same place. Around every
@@ -17,7 +18,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use super::names::file_name;
+use super::names::{file_name, mark_name};
 use super::recent::Recent;
 use super::recovery::{self, Stored};
 use super::{Render, Sink, SinkError, Tally};
@@ -56,6 +57,11 @@ pub struct FileSink<R> {
     current: Option<Current>,
     recent: Recent,
     walk_from: Option<u64>,
+    /// Marks of lines that were cut, and where the stored cursor was then: behind it they are all written again.
+    marks_of_cuts: Vec<u64>,
+    walk_until: u64,
+    /// Behind the last record accepted.
+    seen_to: u64,
     /// Lines accepted and not delivered, each with its line feed.
     waiting: Vec<u8>,
     /// One for each of them.
@@ -125,6 +131,9 @@ impl<R: Render> FileSink<R> {
             current,
             recent: found.recent,
             walk_from: found.walk_from,
+            marks_of_cuts: found.marks,
+            walk_until: u64::MAX,
+            seen_to: 0,
             waiting: Vec::new(),
             marks: VecDeque::new(),
             done: 0,
@@ -235,6 +244,19 @@ impl<R: Render> FileSink<R> {
         }
     }
 
+    /// Removes the marks of cuts once everything behind them is there again. One that stays, or comes back after a power
+    /// loss, costs a walk.
+    fn unmark(&mut self) {
+        if self.seen_to >= self.walk_until {
+            let (storage, dir) = (&self.storage, &self.config.dir);
+            self.marks_of_cuts.retain(|mark| {
+                storage
+                    .remove(&mark_name(dir, *mark))
+                    .is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
+            });
+        }
+    }
+
     fn measure(&mut self) {
         self.tally.files = self.files.len() as u64;
         self.tally.stored_bytes = self.files.iter().map(|file| file.bytes).sum();
@@ -242,14 +264,17 @@ impl<R: Render> FileSink<R> {
 }
 
 impl<R: Render> Sink for FileSink<R> {
-    fn resume(&self, origin: Origin, position: u64, end: u64) -> u64 {
+    fn resume(&mut self, origin: Origin, position: u64, end: u64) -> u64 {
         let known = match origin {
             Origin::Resumed | Origin::Clamped(_) => true,
             Origin::New | Origin::OtherJournal(..) | Origin::Damaged => false,
         };
+        self.walk_until = position;
         match self.files.back() {
             // The files say where they are. Positions past the end are of a journal that was lost.
-            Some(newest) if !known && newest.first < end => newest.first,
+            Some(newest) if !known && newest.first < end => {
+                self.walk_from.map_or(newest.first, |walk| newest.first.min(walk))
+            }
             // What was cut is written again, as far as the journal still has it.
             Some(_) | None => self.walk_from.map_or(position, |walk| position.min(walk)),
         }
@@ -257,6 +282,7 @@ impl<R: Render> Sink for FileSink<R> {
 
     fn accept(&mut self, record: &Record<'_>) -> Result<(), SinkError> {
         self.line.clear();
+        self.seen_to = record.position + 1;
         let Some(key) = self.render.render(record, &mut self.line) else { return Ok(()) };
         let bad = |what| Err(SinkError::BadLine { position: record.position, what });
         if self.line.is_empty() {
@@ -293,6 +319,7 @@ impl<R: Render> Sink for FileSink<R> {
         self.waiting.shrink_to(KEEP);
         self.line.shrink_to(KEEP);
         self.delete_oldest();
+        self.unmark();
         self.measure();
         Ok(())
     }

@@ -52,7 +52,7 @@ pub const REMEMBERED: usize = 10_000;
 pub trait Sink: Send {
     /// The position to go on at, given how its cursor got which `position`, and the durable `end` of the journal. What
     /// the target holds already may be offered again from there; it is not delivered twice if the target can tell.
-    fn resume(&self, origin: Origin, position: u64, end: u64) -> u64 {
+    fn resume(&mut self, origin: Origin, position: u64, end: u64) -> u64 {
         let _ = (origin, end);
         position
     }

@@ -4,27 +4,47 @@ use std::io;
 
 use crate::storage::Storage;
 
-const SUFFIX: &str = ".ndjson";
+const LINES: &str = ".ndjson";
+const MARK: &str = ".cut";
 const DIGITS: usize = 20;
 
 /// The name of the file whose first line came from `position`, below `dir`.
 pub(super) fn file_name(dir: &str, position: u64) -> String {
-    let separator = if dir.is_empty() { "" } else { "/" };
-    format!("{dir}{separator}{position:020}{SUFFIX}")
-}
-
-/// The position in a name; `None` when the file is none of ours.
-pub(super) fn position_of(name: &str) -> Option<u64> {
-    let digits = name.strip_suffix(SUFFIX)?;
-    let ours = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if ours { digits.parse().ok() } else { None }
+    name(dir, position, LINES)
 }
 
 /// The stream's files, oldest first. Other names in the directory are left alone.
 pub(super) fn list(storage: &dyn Storage, dir: &str) -> io::Result<Vec<u64>> {
-    let mut found: Vec<u64> = storage.list(dir)?.iter().filter_map(|name| position_of(name)).collect();
+    positions(storage, dir, LINES)
+}
+
+/// The name of a mark: lines from `position` on were cut and are not all written again yet.
+pub(super) fn mark_name(dir: &str, position: u64) -> String {
+    name(dir, position, MARK)
+}
+
+/// The marks there are.
+pub(super) fn marks(storage: &dyn Storage, dir: &str) -> io::Result<Vec<u64>> {
+    positions(storage, dir, MARK)
+}
+
+fn name(dir: &str, position: u64, suffix: &str) -> String {
+    let separator = if dir.is_empty() { "" } else { "/" };
+    format!("{dir}{separator}{position:020}{suffix}")
+}
+
+fn positions(storage: &dyn Storage, dir: &str, suffix: &str) -> io::Result<Vec<u64>> {
+    let mut found: Vec<u64> =
+        storage.list(dir)?.iter().filter_map(|name| position_of(name, suffix)).collect();
     found.sort_unstable();
     Ok(found)
+}
+
+/// The position in a name; `None` when the file is none of ours.
+fn position_of(name: &str, suffix: &str) -> Option<u64> {
+    let digits = name.strip_suffix(suffix)?;
+    let ours = digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if ours { digits.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -36,7 +56,7 @@ mod tests {
         let names: Vec<String> =
             [0, 9, 10, 1_800_000_000_000_000_000, u64::MAX].map(|at| file_name("", at)).to_vec();
         assert!(names.is_sorted());
-        assert_eq!(position_of(&names[4]), Some(u64::MAX));
+        assert_eq!(position_of(&names[4], LINES), Some(u64::MAX));
         for foreign in [
             "",
             ".ndjson",
@@ -47,7 +67,7 @@ mod tests {
             "0000000000000000000x.ndjson",
             "00000000000000000001",
         ] {
-            assert_eq!(position_of(foreign), None, "{foreign}");
+            assert_eq!(position_of(foreign, LINES), None, "{foreign}");
         }
     }
 }

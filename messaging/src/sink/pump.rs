@@ -124,7 +124,7 @@ enum Batch {
 impl<K: Sink> Pump<K> {
     /// Connects `sink` with the journal: it goes on where the sink and its cursor say.
     pub fn new(
-        sink: K,
+        mut sink: K,
         journal: &Journal,
         cursor: Cursor,
         owner: Box<dyn Owner>,

@@ -7,12 +7,15 @@
 //! What is good may be in the page cache alone: after a failed fsync its pages count as clean, and another fsync writes
 //! nothing. So the newest lines, as many as may lie past the stored cursor, are written again in place before they are
 //! believed.
+//!
+//! A cut can reach below the stored cursor when a disk lost what it had promised. Until those lines are written again a
+//! mark, an empty file `{position}.cut`, keeps another crash from forgetting them.
 
 use std::collections::VecDeque;
 use std::io;
 
 use super::line_file::LineFile;
-use super::names::{file_name, list};
+use super::names::{file_name, list, mark_name, marks};
 use super::recent::Recent;
 use super::{LineKey, REMEMBERED, SinkError};
 use crate::storage::{Storage, StoredFile};
@@ -34,6 +37,8 @@ pub(super) struct Recovered {
     /// The position from which the journal has to be walked again so that every line that was cut is written again:
     /// every line from there on that is left is in `recent`.
     pub(super) walk_from: Option<u64>,
+    /// To be removed when that is done.
+    pub(super) marks: Vec<u64>,
     /// Whole lines nobody recognises; they are left as they are.
     pub(super) unrecognised: u64,
 }
@@ -51,6 +56,7 @@ pub(super) fn recover(
         recent: Recent::new(REMEMBERED),
         cut_bytes: 0,
         walk_from: None,
+        marks: marks(storage, dir).map_err(|source| SinkError::io("list", dir, source))?,
         unrecognised: 0,
     };
     let mut older = names.into_iter().rev();
@@ -58,6 +64,11 @@ pub(super) fn recover(
         let name = file_name(dir, first);
         let scanned =
             scan(storage, &name, key_of_line).map_err(|source| SinkError::io("read", &name, source))?;
+        if scanned.size > scanned.good {
+            found
+                .mark(storage, dir, first)
+                .map_err(|source| SinkError::io("mark a cut in", &name, source))?;
+        }
         found.cut(storage, &name, &scanned).map_err(|source| SinkError::io("cut", &name, source))?;
         if scanned.size > scanned.good {
             found.walk_from = Some(first);
@@ -68,10 +79,11 @@ pub(super) fn recover(
             break;
         }
     }
+    found.walk_from = found.walk_from.into_iter().chain(found.marks.iter().copied()).min();
     for first in older {
         let name = file_name(dir, first);
         let read = |source| SinkError::io("read", &name, source);
-        if found.recent.len() < REMEMBERED {
+        if found.recent.len() < REMEMBERED || found.walk_from.is_some_and(|walk| first >= walk) {
             let scanned = scan(storage, &name, key_of_line).map_err(read)?;
             found.take(first, scanned);
         } else {
@@ -141,6 +153,15 @@ fn write_again(file: &dyn StoredFile, from: u64, to: u64) -> io::Result<()> {
 }
 
 impl Recovered {
+    /// Notes, durably, that lines from `first` on are about to be cut.
+    fn mark(&mut self, storage: &dyn Storage, dir: &str, first: u64) -> io::Result<()> {
+        if !self.marks.contains(&first) {
+            storage.create(&mark_name(dir, first))?;
+            self.marks.push(first);
+        }
+        storage.sync_dir(dir)
+    }
+
     fn cut(&mut self, storage: &dyn Storage, name: &str, scanned: &Scanned) -> io::Result<()> {
         self.cut_bytes += scanned.size - scanned.good;
         if scanned.good == 0 {
