@@ -83,7 +83,6 @@ impl FillKey {
 
     /// The same bytes as the general way, laid out at fixed places: nearly every fill there is.
     #[inline]
-    #[expect(clippy::indexing_slicing, reason = "constant places inside an array of known length")]
     fn of_short_trade(parts: &KeyParts<'_>, tid: u64) -> Option<Self> {
         const HEAD: usize = 38;
         let mut bytes = [0; HEAD + 26];

@@ -80,7 +80,8 @@ impl<P> Machine<P> {
         feed.next_sweep = Some(now + self.settings.first_sweep);
         let before = std::mem::take(&mut feed.before);
         if let Some(page) = page {
-            let came_live = |key: FillKey| before.iter().any(|kept| kept.rows.iter().any(|row| row.key == key));
+            let came_live =
+                |key: FillKey| before.iter().any(|kept| kept.rows.iter().any(|row| row.key == key));
             let listener = page.listener;
             for (row, payload) in page.rows.into_iter().zip(page.payloads) {
                 let Some(payload) = payload.filter(|_| !came_live(row.key)) else { continue };
@@ -106,7 +107,14 @@ impl<P> Machine<P> {
     }
 
     /// A row from before we followed: kept, no signal, may set its market's head.
-    pub(super) fn emit_baseline(&mut self, row: Row, stream: Stream, origin: Origin, payload: P, now: Instant) {
+    pub(super) fn emit_baseline(
+        &mut self,
+        row: Row,
+        stream: Stream,
+        origin: Origin,
+        payload: P,
+        now: Instant,
+    ) {
         let late = self.ledger.head(&row.market).is_some_and(|head| {
             let links = row.link.is_some_and(|link| head.position == Some(link.before));
             head.time > row.time || (head.time == row.time && !links)

@@ -5,7 +5,7 @@ use std::time::Instant;
 use dedup::{FillKey, Sequencer};
 
 use super::feed::{Previous, Read};
-use super::gap::{GapKind, GapState};
+use super::gap::{Gap, GapKind, GapState};
 use super::mark::State;
 use super::{GapId, Machine, PerStream, Record, Stream};
 
@@ -13,6 +13,8 @@ use super::{GapId, Machine, PerStream, Record, Stream};
 const WITNESSES: u8 = 3;
 /// Complete reads that must fail to fill a chain gap before `certified` passes it.
 const TRIES: u8 = 4;
+/// The same for a span in which nothing is known to be missing: one answer may have had a hole there.
+const LOOKS: u8 = 2;
 
 impl<P> Machine<P> {
     /// A read came to its end.
@@ -22,11 +24,13 @@ impl<P> Machine<P> {
         if gate.take_if(|gate| gate.since <= read.began).is_none() && gate.is_some() {
             self.feeds[stream].want = true;
         }
-        let passed_anchor = !read.looks_back || read.anchor.is_some_and(|(key, _)| read.keys.contains(&key));
+        let margin = self.settings.margin_ms;
+        let feed = &mut self.feeds[stream];
+        feed.read_from = Some(feed.read_from.map_or(read.start, |from| from.min(read.start)));
+        feed.read_to = feed.read_to.max(read.venue_time.map(|time| time.saturating_sub(margin)));
+        let passed_anchor = !read.looks_back || read.anchor.is_none_or(|(key, _)| read.keys.contains(&key));
         if !passed_anchor {
-            let feed = &mut self.feeds[stream];
-            feed.read_from = Some(feed.read_from.map_or(read.start, |from| from.min(read.start)));
-            feed.want = true;
+            self.feeds[stream].want = true;
         } else if let Some(target) = self.reach(stream, read, now) {
             self.certify(stream, read, target, now);
         }
@@ -36,12 +40,16 @@ impl<P> Machine<P> {
     /// S5: a long read is certified on its way and forgets what is compared, so it needs no more memory than the
     /// margin's rows, and goes on whatever holds the certificate back.
     pub(super) fn certify_on_the_way(&mut self, stream: Stream, now: Instant) {
-        let Some(mut read) = self.feeds[stream].read.take_if(|read| read.keys.len() >= self.settings.read_rows && !read.looks_back)
+        let Some(mut read) = self.feeds[stream]
+            .read
+            .take_if(|read| read.keys.len() >= self.settings.read_rows && !read.looks_back)
         else {
             return;
         };
         if let Some(newest) = read.newest() {
-            let looked = self.certify(stream, &read, newest.saturating_sub(self.settings.margin_ms), now);
+            let target = newest.saturating_sub(self.settings.margin_ms);
+            let (looked, limit) = self.certify(stream, &read, target, now);
+            read.limit = limit;
             read.rows.retain(|&(_, time)| time > looked);
             read.keys = read.rows.iter().map(|&(key, _)| key).collect();
             read.first = read.first.max(Some(looked));
@@ -50,34 +58,39 @@ impl<P> Machine<P> {
         self.feeds[stream].read = Some(read);
     }
 
-    /// C2, C3, C4: records what the answer proves up to `target`; returns up to where keys were compared.
-    pub(super) fn certify(&mut self, stream: Stream, read: &Read, target: i64, now: Instant) -> i64 {
+    /// C2, C3, C4: records what the answer proves up to `target`; returns up to where keys were compared,
+    /// and the limit that keys in doubt set.
+    pub(super) fn certify(&mut self, stream: Stream, read: &Read, target: i64, now: Instant) -> (i64, i64) {
         // H, R2: what it brought goes out before anything is claimed about it.
         self.resolve_twins(now);
         self.pump(now);
         let margin = self.settings.margin_ms;
-        let looked = target.min(read.venue_time.map_or(i64::MIN, |time| time.saturating_sub(margin)));
+        let venue_time = if planted!(self, NoMargin) { Some(i64::MAX) } else { read.venue_time };
+        let looked = target.min(venue_time.map_or(i64::MIN, |time| time.saturating_sub(margin)));
         let feed = &mut self.feeds[stream];
         feed.read_to = feed.read_to.max(Some(looked));
-        feed.read_from = Some(feed.read_from.map_or(read.start, |from| from.min(read.start)));
-        let doubt = self.before_doubtful_keys(stream, read, looked, now);
-        let held = self.before_held();
-        let chains = self.before_open_chains(stream, looked, now);
-        let target = looked.min(doubt).min(held).min(chains);
+        let doubt = read.limit.min(self.before_doubtful_keys(stream, read, looked, now));
+        let held = if planted!(self, PassesHeldRows) { i64::MAX } else { self.before_held() };
+        let gaps = self.before_open_gaps(stream, looked, now);
+        let gaps = if planted!(self, PassesOpenGaps) { i64::MAX } else { gaps };
+        let target = looked.min(doubt).min(held).min(gaps);
         if Some(target) > self.ledger.stream(stream).certified {
             let returned = read.rows.iter().filter(|&&(key, time)| {
                 time <= target && self.marks.get(key).is_none_or(|mark| mark.state != State::Excluded)
             });
-            let anchor = returned.max_by_key(|&&(_, time)| time).copied().or(self.ledger.stream(stream).anchor);
+            let anchor = returned
+                .max_by_key(|&&(_, time)| time)
+                .copied()
+                .or_else(|| self.ledger.stream(stream).anchor);
             self.record(Record::Certified { stream, to: target, anchor });
             self.forget();
         }
-        looked
+        (looked, doubt)
     }
 
     /// C1: up to where the answer is complete.
     fn reach(&mut self, stream: Stream, read: &Read, now: Instant) -> Option<i64> {
-        let margin = self.settings.margin_ms;
+        let margin = if planted!(self, NoMargin) { 0 } else { self.settings.margin_ms };
         let newest = read.newest();
         let mut target = newest.map(|time| time.saturating_sub(margin));
         // Everything returned up to here was received at least the margin before the read began.
@@ -117,6 +130,7 @@ impl<P> Machine<P> {
         // What is declared as unreadable (S2, S3) cannot be compared.
         let unreadable: Vec<(i64, i64)> = self.unreadable();
         let mut looks_back = i64::MAX;
+        let witnesses = if planted!(self, OneWitness) { 1 } else { WITNESSES };
         let (mut limit, mut asks_other, mut again, mut settled) = (i64::MAX, false, false, Vec::new());
         for (key, time, mark) in self.marks.iter_mut() {
             let compared = matches!(mark.state, State::Held | State::Out | State::Twin)
@@ -142,7 +156,7 @@ impl<P> Machine<P> {
                 mark.lacked += 1;
                 mark.lacked_at = now_ms;
             }
-            if mark.lacked >= WITNESSES && mark.state != State::Held {
+            if mark.lacked >= witnesses && mark.state != State::Held {
                 if mark.state == State::Out {
                     mark.state = State::Excluded;
                 }
@@ -185,22 +199,28 @@ impl<P> Machine<P> {
         rows.chain(twins).map(|row| row.time.saturating_sub(1)).min().unwrap_or(i64::MAX)
     }
 
-    /// C4: not past a chain that does not add up until history failed often enough to fill it: one answer may have
-    /// been stale or have had a hole.
-    fn before_open_chains(&mut self, stream: Stream, target: i64, now: Instant) -> i64 {
+    /// C4: not past a gap until history was read often enough there: one answer may have been stale or have had a
+    /// hole.
+    fn before_open_gaps(&mut self, stream: Stream, target: i64, now: Instant) -> i64 {
         let now_ms = self.millis(now);
         let mut limit = i64::MAX;
-        let open: Vec<(GapId, i64)> = self
+        // §5: with no room for more keys one read must do, or nothing ever moves.
+        let full = self.marks.len() >= self.settings.key_cap;
+        let needed = |gap: &Gap| match gap.id.kind {
+            GapKind::Chain | GapKind::Outage if full => 1,
+            GapKind::Chain if !gap.adds_up() => TRIES,
+            GapKind::Chain | GapKind::Outage => LOOKS,
+            GapKind::Conflict | GapKind::History => 0,
+        };
+        let open: Vec<(GapId, i64, u8)> = self
             .ledger
             .gaps()
             .iter()
-            .filter(|gap| gap.id.kind == GapKind::Chain && gap.state == GapState::Opened && !gap.adds_up())
-            .map(|gap| (gap.id.clone(), gap.to))
+            .filter(|gap| gap.state == GapState::Opened)
+            .map(|gap| (gap.id.clone(), gap.to, needed(gap)))
             .collect();
         let mut again = false;
-        // §5: with no room for more keys one failed read must do, or nothing ever moves.
-        let needed = if self.marks.len() >= self.settings.key_cap { 1 } else { TRIES };
-        for (id, to) in open {
+        for (id, to, needed) in open {
             let from = id.from;
             let tries = self.tries.entry(id).or_insert_with(|| PerStream::from_fn(|_| (0, 0)));
             let (count, last) = &mut tries[stream];
@@ -223,9 +243,8 @@ impl<P> Machine<P> {
     fn forget(&mut self) {
         let floor = self.ledger.floor();
         let kept = self.ledger.kept_keys();
-        self.marks.prune(floor, |key, mark| {
-            kept.contains(&key) || matches!(mark.state, State::Held | State::Twin)
-        });
+        self.marks
+            .prune(floor, |key, mark| kept.contains(&key) || matches!(mark.state, State::Held | State::Twin));
         self.contents.prune(floor, |_, _| false);
     }
 }

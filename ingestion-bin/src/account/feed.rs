@@ -60,6 +60,8 @@ pub(super) struct Read {
     pub(super) from: i64,
     /// Rows from its first on are all there.
     pub(super) first: Option<i64>,
+    /// Not certified past this, for what an earlier part of it showed.
+    pub(super) limit: i64,
     pub(super) anchor: Option<(FillKey, i64)>,
     /// Where the next page begins.
     pub(super) cursor: i64,

@@ -48,7 +48,9 @@ impl<P> Machine<P> {
         if snapshot {
             state.live_from[stream] = newest.max(venue_time).or(Some(i64::MIN));
         }
-        if self.ledger.stream(stream).baseline.is_none() {
+        if self.ledger.stream(stream).baseline.is_none()
+            || (snapshot && planted!(self, EverySnapshotIsBaseline))
+        {
             if snapshot {
                 self.first_snapshot(listener, stream, rows, make, now);
             } else {
@@ -73,7 +75,8 @@ impl<P> Machine<P> {
 
     /// §5: no room for more rows. History is not refused: it is what makes room.
     fn is_full(&self, rows: usize) -> bool {
-        let waiting: usize = self.feeds.iter().flat_map(|feed| feed.before.iter()).map(|kept| kept.rows.len()).sum();
+        let waiting: usize =
+            self.feeds.iter().flat_map(|feed| feed.before.iter()).map(|kept| kept.rows.len()).sum();
         self.held_rows() + waiting + rows > self.settings.held_cap
             || self.marks.len() + rows > self.settings.key_cap
     }

@@ -68,7 +68,7 @@ impl<P> Machine<P> {
             let mut make = || make(index);
             let slot = if self.marks.get(row.key).is_some() {
                 self.known_row(source, stream, row, &mut make, proven, now)
-            } else if matches!(source, Source::Snapshot(_)) && self.is_before_start(stream, row.time) {
+            } else if self.is_before_start(stream, row.time) {
                 None
             } else if row.time < floor {
                 self.counts.below_floor += 1;
@@ -98,7 +98,7 @@ impl<P> Machine<P> {
         refused
     }
 
-    /// B3: rows before a chosen start are nothing to us: a snapshot does not show all of them, so they set no heads.
+    /// B3: rows before a chosen start are nothing to us; a snapshot does not show all of them, so they set no heads.
     fn is_before_start(&self, stream: Stream, time: i64) -> bool {
         let baseline = self.ledger.stream(stream).baseline;
         self.settings.start.is_some_and(|start| time < start && baseline == Some(start.saturating_sub(1)))
@@ -120,6 +120,7 @@ impl<P> Machine<P> {
         let content = FillKey((u128::from(row.digest.0) << 64) | u128::from(row.time.cast_unsigned()));
         let alike = self.contents.get(content).copied();
         let twin = !is_baseline
+            && !planted!(self, NoTwins)
             && source.listener().is_some_and(|listener| self.has_stranger(alike, &row.market, bit(listener)));
         let state = match (is_baseline, twin) {
             (true, _) => State::Baseline,
@@ -257,7 +258,7 @@ impl<P> Machine<P> {
     /// K4: the copy that went out was wrong: history's content goes out as a correction of it.
     fn correct(&mut self, row: &Row, stream: Stream, payload: P, now: Instant) {
         let Some(known) = self.ledger.keys().get(row.key).copied() else { return };
-        if known.fate == Fate::Baseline {
+        if known.fate == Fate::Baseline || planted!(self, NoCorrections) {
             return;
         }
         self.counts.corrections += 1;

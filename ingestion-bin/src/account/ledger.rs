@@ -157,7 +157,7 @@ impl Ledger {
 
     /// Sizes that went out late in a market and belong to no gap.
     pub(super) fn unplaced(&self, market: &Market) -> Position {
-        self.books.get(market).map_or(Position::default(), |book| book.unplaced)
+        self.books.get(market).map_or_else(Position::default, |book| book.unplaced)
     }
 
     /// The only way in which a ledger changes.
@@ -241,8 +241,7 @@ impl Ledger {
         let at = at.or_else(|| self.gaps.iter().position(|gap| open(gap) && closes(gap)));
         if let Some(gap) = at.and_then(|at| self.gaps.get_mut(at)) {
             gap.filled = gap.filled.plus(size);
-        } else if let Some(book) =
-            self.books.get_mut(&event.market).filter(|_| event.fate != Fate::Baseline)
+        } else if let Some(book) = self.books.get_mut(&event.market).filter(|_| event.fate != Fate::Baseline)
         {
             book.unplaced = book.unplaced.plus(size);
         }

@@ -15,6 +15,17 @@ use std::time::{Duration, Instant};
 
 use dedup::{Entry, FillKey, Sequencer, Window};
 
+/// Whether a test planted this bug; always false outside tests.
+macro_rules! planted {
+    ($machine:expr, $bug:ident) => {{
+        #[cfg(test)]
+        let planted = $machine.bug == Some($crate::account::tests::Bug::$bug);
+        #[cfg(not(test))]
+        let planted = false;
+        planted
+    }};
+}
+
 mod baseline;
 mod certify;
 mod feed;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::feed::Gate;
-use super::{Machine, Row, Stream};
+use super::{Machine, Output, Row, Stream};
 
 impl<P> Machine<P> {
     /// R3: a frame of this account was refused before it came here (the journal has no room). To be called for every
@@ -25,6 +25,15 @@ impl<P> Machine<P> {
             return;
         }
         self.dirty = false;
+        // A refused snapshot does not come again by itself.
+        for (number, listener) in self.listeners.iter_mut().enumerate() {
+            let lacks = self.ledger.streams().any(|stream| listener.live_from[stream].is_none());
+            if listener.up && lacks && !listener.leaving {
+                listener.leaving = true;
+                self.counts.recycles += 1;
+                self.out.push_back(Output::Recycle { listener: number });
+            }
+        }
         let until = rows.first().map(|row| row.time).max(self.venue_time);
         for stream in self.based_streams() {
             self.open_outage(stream, until);
@@ -45,11 +54,11 @@ impl<P> Machine<P> {
         if rows.is_empty() {
             return state.newest.is_none();
         }
-        let floor = self.ledger.floor();
+        let floor = if planted!(self, HeldKeysProve) { i64::MAX } else { self.ledger.floor() };
         rows.iter().any(|row| {
             Some(row.time) <= state.baseline
                 || row.time < floor
-                || self.marks.get(row.key).is_some_and(|mark| mark.proven)
+                || self.marks.get(row.key).is_some_and(|mark| mark.proven || planted!(self, HeldKeysProve))
         })
     }
 
@@ -86,7 +95,8 @@ impl<P> Machine<P> {
 
     pub(super) fn expire_gates(&mut self, now: Instant) {
         for stream in Stream::ALL {
-            let Some(gate) = self.feeds[stream].gate.take_if(|gate| gate.deadline.is_some_and(|end| end <= now))
+            let Some(gate) =
+                self.feeds[stream].gate.take_if(|gate| gate.deadline.is_some_and(|end| end <= now))
             else {
                 continue;
             };

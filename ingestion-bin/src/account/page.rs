@@ -30,12 +30,16 @@ impl<P> Machine<P> {
     ) {
         if read.probing {
             read.probing = false;
-            self.probed(&read, rows);
+            self.probed(stream, &read, rows);
             self.go_on(stream, read, None);
             return;
         }
         let confirming = self.ledger.stream(stream).baseline.is_none();
-        if read.pages == 0 && !confirming && !read.looks_back && !self.reaches_anchor(stream, &mut read, rows, now) {
+        if read.pages == 0
+            && !confirming
+            && !read.looks_back
+            && !self.reaches_anchor(stream, &mut read, rows, now)
+        {
             let _ = self.intake(Source::Page, stream, rows, make, false, now);
             return;
         }
@@ -44,11 +48,11 @@ impl<P> Machine<P> {
         for row in rows {
             if read.keys.insert(row.key) {
                 read.rows.push((row.key, row.time));
-                fresh += 1;
+                fresh += usize::from(!planted!(self, KnownKeysEndARead) || self.marks.get(row.key).is_none());
             }
         }
         let last = rows.last().map(|row| row.time);
-        read.first = read.first.or(rows.first().map(|row| row.time));
+        read.first = read.first.or_else(|| rows.first().map(|row| row.time));
         if confirming {
             if !rows.is_empty() && fresh > 0 {
                 self.feeds[stream].confirming = Some(Kept::new(0, rows, make));
@@ -70,7 +74,8 @@ impl<P> Machine<P> {
         }
         // S2: the page may be cut inside its only millisecond.
         let single = rows.first().map(|row| row.time) == last;
-        if let Some(time) = last.filter(|_| single && rows.len() >= self.settings.dense_rows && !read.stepped) {
+        if let Some(time) = last.filter(|_| single && rows.len() >= self.settings.dense_rows && !read.stepped)
+        {
             read.stepped = true;
             read.dense.push(time);
             self.go_on(stream, read, Some(time.saturating_add(1)));
@@ -108,11 +113,18 @@ impl<P> Machine<P> {
     }
 
     /// B3: whether history reaches back before the start; what lies between is declared.
-    fn probed(&mut self, read: &Read, rows: &[Row]) {
+    fn probed(&mut self, stream: Stream, read: &Read, rows: &[Row]) {
         use dedup::Position as _;
         let Some(oldest) = rows.first() else { return };
-        let from_something = oldest.strict && oldest.link.is_some_and(|link| !link.before.is_flat());
-        if oldest.time > read.from.saturating_add(1) && from_something {
+        let from_something = stream == Stream::Fills
+            && oldest.strict
+            && oldest.link.is_some_and(|link| !link.before.is_flat());
+        // Newer rows may only be the first that history shows yet.
+        let settled = read.venue_time >= Some(oldest.time.saturating_add(self.settings.margin_ms));
+        let shown = 1 << stream.lane();
+        let forgotten =
+            self.marks.iter().any(|(_, time, mark)| mark.in_history & shown != 0 && time < oldest.time);
+        if oldest.time > read.from.saturating_add(1) && (forgotten || (settled && from_something)) {
             self.declare_history(read.from, oldest.time);
         }
     }
@@ -120,7 +132,7 @@ impl<P> Machine<P> {
     /// S3: an answer that does not hold the anchor proves nothing, until it was so three times.
     fn reaches_anchor(&mut self, stream: Stream, read: &mut Read, rows: &[Row], now: Instant) -> bool {
         let Some((key, time)) = read.anchor else { return true };
-        if rows.iter().any(|row| row.key == key) {
+        if rows.iter().any(|row| row.key == key) || planted!(self, NoAnchor) {
             self.feeds[stream].anchor_missed = 0;
             return true;
         }

@@ -28,7 +28,8 @@ impl<P> Machine<P> {
 
     /// The stream whose question this is; nothing when it was given up (its answer proves nothing any more).
     pub(super) fn answered(&mut self, id: u64) -> Option<Stream> {
-        let stream = Stream::ALL.into_iter().find(|&s| self.feeds[s].asked.is_some_and(|asked| asked.id == id))?;
+        let stream =
+            Stream::ALL.into_iter().find(|&s| self.feeds[s].asked.is_some_and(|asked| asked.id == id))?;
         self.feeds[stream].asked = None;
         Some(stream)
     }
@@ -69,18 +70,14 @@ impl<P> Machine<P> {
         if self.ledger.stream(stream).baseline.is_none() && feed.empty.is_none() {
             return None;
         }
-        let soon = feed.read.is_some()
-            || feed.want
-            || feed.new_rows >= self.settings.sweep_rows;
+        let soon = feed.read.is_some() || feed.want || feed.new_rows >= self.settings.sweep_rows;
         if soon { Some(feed.not_before.unwrap_or(self.born)) } else { feed.next_sweep.max(feed.not_before) }
     }
 
     fn begin_read(&mut self, stream: Stream, now: Instant) {
         let state = self.ledger.stream(stream);
         let probing = match (state.baseline, self.settings.start) {
-            (Some(at), Some(start)) => {
-                stream == Stream::Fills && state.newest.is_none() && self.still_from_start(stream, at, start)
-            }
+            (Some(at), Some(start)) => stream == Stream::Fills && self.still_from_start(stream, at, start),
             _ => false,
         };
         let state = self.ledger.stream(stream);
@@ -93,7 +90,7 @@ impl<P> Machine<P> {
         self.counts.reads += 1;
         let venue_time = self.venue_time;
         let feed = &mut self.feeds[stream];
-        let back = feed.look_back.take().filter(|&time| anchor.is_some() && time < from);
+        let back = feed.look_back.take().filter(|&time| time < from);
         let from = back.unwrap_or(from);
         feed.want = false;
         feed.new_rows = 0;
@@ -104,6 +101,7 @@ impl<P> Machine<P> {
             looks_back: back.is_some(),
             from,
             first: None,
+            limit: i64::MAX,
             anchor,
             cursor: from,
             keys: HashSet::new(),

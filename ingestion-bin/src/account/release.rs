@@ -86,8 +86,15 @@ impl<P> Machine<P> {
     }
 
     /// H1, O4, O5: how long the earliest row of a market waits for what should come before it.
-    fn unlinked(&self, market: &Market, row: &Held<P>, unlinked: Unlinked<Position>, now: Instant) -> Verdict {
-        let (hold, repair) = (row.item.since + self.settings.hold, row.item.since + self.settings.repair_hold);
+    fn unlinked(
+        &self,
+        market: &Market,
+        row: &Held<P>,
+        unlinked: Unlinked<Position>,
+        now: Instant,
+    ) -> Verdict {
+        let (hold, repair) =
+            (row.item.since + self.settings.hold, row.item.since + self.settings.repair_hold);
         let in_history = self.marks.get(row.key).is_some_and(|mark| mark.in_history != 0);
         if unlinked.same_ms {
             if self.fits_open_gap(market, row.time, unlinked.found) {
@@ -110,9 +117,14 @@ impl<P> Machine<P> {
     }
 
     /// H1: the gap that a row which does not link opens; none where nothing was known (O5).
-    fn declare_break(&mut self, market: &Market, row: &Held<P>, unlinked: Unlinked<Position>) -> Option<GapId> {
+    fn declare_break(
+        &mut self,
+        market: &Market,
+        row: &Held<P>,
+        unlinked: Unlinked<Position>,
+    ) -> Option<GapId> {
         Stream::ALL.iter().for_each(|&stream| self.feeds[stream].want = true);
-        let expected = unlinked.expected?;
+        let expected = unlinked.expected.filter(|_| !planted!(self, SilentBreak))?;
         let from = self.ledger.head(market)?.time;
         Some(self.open_chain(market, from, expected, row.time, unlinked.found))
     }
@@ -132,6 +144,8 @@ impl<P> Machine<P> {
             mark.proven = true;
         }
         let seq = (row.fate == Fate::Signal).then(|| self.ledger.seq(&row.market) + 1);
+        let seq = seq.map(|seq| seq + u64::from(late && planted!(self, SeqSkips)));
+        let late = late && !planted!(self, NeverLate);
         self.counts.late += u64::from(late && seq.is_some());
         self.record(Record::Event(Event {
             key: row.key,

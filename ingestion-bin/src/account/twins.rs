@@ -21,7 +21,7 @@ impl<P> Machine<P> {
                 }
                 continue;
             }
-            let patient = now < twin.item.since + self.settings.twin_hold;
+            let patient = now < self.patience(&twin);
             match self.doubtful(alike, &twin) {
                 Some(Doubt::Open) if !patient => self.release_twin(twin),
                 Some(Doubt::Open) => self.twins.push(twin),
@@ -71,12 +71,23 @@ impl<P> Machine<P> {
         }
         let market = twin.item.row.market;
         let payload = twin.item.payload;
-        self.record(Record::Refused { key: twin.key, market: market.clone(), reason: Refusal::Twin, payload });
+        self.record(Record::Refused {
+            key: twin.key,
+            market: market.clone(),
+            reason: Refusal::Twin,
+            payload,
+        });
         self.settled_without(Some(market), twin.time, twin.key);
     }
 
+    /// Until when a twin waits: for history to show it, then for history to lack the other often enough.
+    fn patience(&self, twin: &Held<P>) -> Instant {
+        let in_history = self.marks.get(twin.key).is_some_and(|mark| mark.in_history != 0);
+        twin.item.since + self.settings.twin_hold * if in_history { 2 } else { 1 }
+    }
+
     pub(super) fn twin_deadline(&self) -> Option<Instant> {
-        self.twins.iter().map(|twin| twin.item.since + self.settings.twin_hold).min()
+        self.twins.iter().map(|twin| self.patience(twin)).min()
     }
 }
 

@@ -148,8 +148,8 @@ impl Judge {
             self.count("event superseding".into());
             self.superseded.insert(other);
         }
-        let wrong = event.payload != PHANTOM
-            && world.venue.all[event.payload as usize].row.digest != event.digest;
+        let wrong =
+            event.payload != PHANTOM && world.venue.all[event.payload as usize].row.digest != event.digest;
         if event.payload == PHANTOM {
             self.phantoms.push(event.key);
             if !event.late
@@ -160,7 +160,12 @@ impl Judge {
             return;
         }
         let index = event.payload;
-        self.count(format!("event {:?} {:?}{}", event.fate, event.origin, if event.late { " late" } else { "" }));
+        self.count(format!(
+            "event {:?} {:?}{}",
+            event.fate,
+            event.origin,
+            if event.late { " late" } else { "" }
+        ));
         if event.fate == Fate::Baseline {
             self.baselines.insert(index);
             if !event.late {
@@ -235,7 +240,10 @@ impl Judge {
             let gone = !world.venue.kept(fill.stream).contains(&fill.index);
             if !self.covered(fill) {
                 let what = if gone { "lost-undeclared-forgotten-by-venue" } else { "lost-undeclared" };
-                self.violated(what, format!("#{} at {} {:?}", fill.index, fill.time() - world.began, fill.stream));
+                self.violated(
+                    what,
+                    format!("#{} at {} {:?}", fill.index, fill.time() - world.began, fill.stream),
+                );
             } else if !gone && !world.has(Fault::Dense) && world.removed_at.is_empty() {
                 self.violated("lost-declared-but-in-history", format!("#{}", fill.index));
             } else {
@@ -243,15 +251,17 @@ impl Judge {
             }
         }
         for &key in &self.phantoms.clone() {
-            let excused = self.in_conflict(key) || self.superseded.contains(&key) || !world.removed_at.is_empty();
+            let excused =
+                self.in_conflict(key) || self.superseded.contains(&key) || !world.removed_at.is_empty();
             let time = world.journal.iter().find_map(|record| match record {
                 Record::Event(event) if event.key == key => Some(event.time),
                 _ => None,
             });
             // What history has forgotten it cannot contradict: that span is declared.
-            let unreadable = self.gaps.values().any(|(_, gap)| {
-                gap.id.kind == GapKind::History && time.is_some_and(|time| gap.covers(time))
-            });
+            let unreadable = self
+                .gaps
+                .values()
+                .any(|(_, gap)| gap.id.kind == GapKind::History && time.is_some_and(|time| gap.covers(time)));
             let recent = unreadable || time > Some(world.settled_to);
             self.count("phantom signal".into());
             if !excused && !recent {
@@ -340,7 +350,11 @@ impl Judge {
                 }
                 (GapKind::Conflict, GapState::Opened | GapState::Unfillable) => {
                     let real = gap.keys.iter().any(|key| {
-                        world.venue.all.iter().any(|fill| fill.row.key == *key && fill.time() < world.settled_to)
+                        world
+                            .venue
+                            .all
+                            .iter()
+                            .any(|fill| fill.row.key == *key && fill.time() < world.settled_to)
                     });
                     if real && world.removed_at.is_empty() && !world.has(Fault::Retention) {
                         self.violated("false-conflict", format!("{gap:?}"));
@@ -349,20 +363,18 @@ impl Judge {
                 (_, GapState::Opened) if gap.to < world.settled_to && last.end.is_none() => {
                     self.violated("gap-open-for-ever", format!("{gap:?}"));
                 }
-                (_, GapState::Unfillable)
+                (_, GapState::Unfillable) => {
                     // A phantom breaks the chain by itself (limits, §6): its conflict stands beside the gap.
-                    if !missing
-                        && !self.gaps.values().any(|(_, other)| {
-                            other.id.kind == GapKind::Conflict
-                                && other.id.market == id.market
-                                && (gap.covers(other.id.from) || gap.covers(other.to))
-                        })
-                        && world.removed_at.is_empty()
-                        && !(world.has(Fault::Start) && id.kind == GapKind::Outage)
-                        && !world.has(Fault::Retention)
-                        && !world.has(Fault::Dense) =>
-                {
-                    self.violated("false-unfillable", format!("{gap:?}"));
+                    let phantom = self.gaps.values().any(|(_, other)| {
+                        other.id.kind == GapKind::Conflict
+                            && other.id.market == id.market
+                            && (gap.covers(other.id.from) || gap.covers(other.to))
+                    });
+                    let started = world.has(Fault::Start) && id.kind == GapKind::Outage;
+                    let forgotten = world.has(Fault::Retention) || world.has(Fault::Dense);
+                    if !(missing || phantom || started || forgotten) && world.removed_at.is_empty() {
+                        self.violated("false-unfillable", format!("{gap:?}"));
+                    }
                 }
                 (_, GapState::Repaired) => {
                     let unsaid: Vec<u32> = world

@@ -17,8 +17,8 @@ pub(in super::super) enum Bug {
     PassesHeldRows,
     /// C2: one answer without a key is enough.
     OneWitness,
-    /// C4: certified passes open chains.
-    PassesOpenChains,
+    /// C4: certified passes open gaps.
+    PassesOpenGaps,
     /// G1: an adding-up gap is closed before history was read.
     RepairedBySum,
     /// H1: a break goes out without its gap.
@@ -29,7 +29,7 @@ pub(in super::super) enum Bug {
     NoCorrections,
     /// O3: late rows do not say so.
     NeverLate,
-    /// Q: numbers go on over epochs' ends (the restart forgets to begin anew).
+    /// Q: late signals leave a hole in the numbers.
     SeqSkips,
     /// X: removal declares nothing.
     SilentRemoval,
@@ -44,7 +44,7 @@ impl Bug {
         Self::NoMargin,
         Self::PassesHeldRows,
         Self::OneWitness,
-        Self::PassesOpenChains,
+        Self::PassesOpenGaps,
         Self::RepairedBySum,
         Self::SilentBreak,
         Self::NoTwins,

@@ -1,1 +1,144 @@
-//! Rules shown one by one.
+//! A few rules shown by hand, where a seed would hide them.
+
+use std::time::{Duration, Instant};
+
+use dedup::FillKey;
+
+use super::super::{Cause, Event, GapKind, Intake, Ledger, Machine, Output, Record, Row, Settings, Stream};
+use super::super::{Fate, Market};
+use super::venue::{digest, link};
+
+struct Rig {
+    machine: Machine<u32>,
+    now: Instant,
+}
+
+impl Rig {
+    /// One listener, no TWAP stream, position 5 at venue time 1,000.
+    fn new() -> Self {
+        let now = Instant::now();
+        let settings = Settings { twap: false, ..Settings::default() };
+        let ledger = Ledger::new(&settings);
+        let mut rig = Self { machine: Machine::new(settings, ledger, Cause::Start, 1, now), now };
+        rig.machine.handle_listener_up(0, now);
+        rig.frame(true, &[row(1, 1_000, 0, 5)]);
+        rig
+    }
+
+    fn frame(&mut self, snapshot: bool, rows: &[Row]) -> Vec<Record<u32>> {
+        let taken = self.machine.handle_frame(0, Stream::Fills, snapshot, rows, |at| at as u32, self.now);
+        assert_eq!(taken, Intake::Taken);
+        self.records()
+    }
+
+    fn wait(&mut self, millis: u64) -> Vec<Record<u32>> {
+        self.now += Duration::from_millis(millis);
+        self.machine.handle_timeout(self.now);
+        self.records()
+    }
+
+    fn records(&mut self) -> Vec<Record<u32>> {
+        std::iter::from_fn(|| self.machine.poll_output())
+            .filter_map(|output| match output {
+                Output::Record(record) => Some(record),
+                Output::Ask { .. } | Output::Recycle { .. } => None,
+            })
+            .collect()
+    }
+}
+
+fn row(key: u128, time: i64, before: i64, after: i64) -> Row {
+    Row {
+        key: FillKey(key << 64 | key),
+        digest: digest(100, (after - before).abs(), before, (after - before).signum()),
+        market: Market::new("ETH-PERP"),
+        strict: true,
+        time,
+        link: Some(link(before, after)),
+        fate: Fate::Signal,
+    }
+}
+
+fn events(records: &[Record<u32>]) -> Vec<&Event<u32>> {
+    records
+        .iter()
+        .filter_map(|record| if let Record::Event(event) = record { Some(event) } else { None })
+        .collect()
+}
+
+#[test]
+fn a_linking_row_goes_out_at_once_and_once() {
+    let mut rig = Rig::new();
+    let out = rig.frame(false, &[row(2, 1_010, 5, 7), row(3, 1_010, 7, 6)]);
+    let seqs: Vec<_> = events(&out).iter().map(|event| (event.seq, event.more, event.late)).collect();
+    assert_eq!(seqs, [(Some(1), true, false), (Some(2), false, false)]);
+    assert!(events(&rig.frame(false, &[row(2, 1_010, 5, 7)])).is_empty());
+    assert_eq!(rig.machine.summary().counts.duplicates, 1);
+}
+
+#[test]
+fn a_break_waits_for_the_hold_and_goes_out_with_its_gap_before_it() {
+    let mut rig = Rig::new();
+    assert!(events(&rig.frame(false, &[row(3, 1_020, 7, 8)])).is_empty());
+    assert!(events(&rig.wait(400)).is_empty());
+    let out = rig.wait(101);
+    let Some(Record::Gap(gap)) = out.first() else { panic!("no gap first: {out:?}") };
+    assert_eq!((gap.id.kind, gap.id.from, gap.to), (GapKind::Chain, 1_000, 1_020));
+    assert_eq!(events(&out).first().and_then(|event| event.gap.as_ref()), Some(&gap.id));
+    // H2: what was missing comes late and closes the sum.
+    let out = rig.frame(false, &[row(2, 1_010, 5, 7)]);
+    assert!(events(&out).iter().all(|event| event.late));
+    assert!(rig.machine.ledger().gaps().iter().all(super::super::Gap::adds_up));
+}
+
+#[test]
+fn the_missing_row_inside_the_hold_puts_all_in_order() {
+    let mut rig = Rig::new();
+    rig.frame(false, &[row(3, 1_020, 7, 8)]);
+    rig.wait(300);
+    let out = rig.frame(false, &[row(2, 1_010, 5, 7)]);
+    let times: Vec<_> = events(&out).iter().map(|event| (event.time, event.late)).collect();
+    assert_eq!(times, [(1_010, false), (1_020, false)]);
+    assert!(rig.machine.ledger().gaps().is_empty());
+}
+
+#[test]
+fn a_later_snapshot_brings_events_not_baseline() {
+    let mut rig = Rig::new();
+    rig.machine.handle_listener_down(0, rig.now);
+    rig.machine.handle_listener_up(0, rig.now);
+    let out = rig.frame(true, &[row(1, 1_000, 0, 5), row(2, 1_010, 5, 7)]);
+    assert_eq!(events(&out).iter().map(|event| event.fate).collect::<Vec<_>>(), [Fate::Signal]);
+    assert!(rig.machine.ledger().gaps().is_empty(), "the snapshot overlaps what is known");
+}
+
+#[test]
+fn other_content_is_refused_and_declared() {
+    let mut rig = Rig::new();
+    rig.frame(false, &[row(2, 1_010, 5, 7)]);
+    let out = rig.frame(false, &[row(2, 1_010, 5, 9)]);
+    assert!(matches!(out.first(), Some(Record::Refused { .. })), "{out:?}");
+    assert!(rig.machine.ledger().gaps().iter().any(|gap| gap.id.kind == GapKind::Conflict));
+}
+
+#[test]
+fn the_gaps_of_an_account_are_bounded() {
+    let now = Instant::now();
+    let settings = Settings { twap: false, gap_cap: 4, ..Settings::default() };
+    let ledger = Ledger::new(&settings);
+    let mut machine: Machine<u32> = Machine::new(settings, ledger, Cause::Start, 1, now);
+    for n in 0..20 {
+        machine.declare_outage(n * 100, n * 100 + 10);
+    }
+    let gaps = machine.ledger().gaps();
+    assert!(gaps.len() <= 4);
+    assert!(
+        (0..20).all(|n| gaps.iter().any(|gap| gap.covers(n * 100))),
+        "every span is still declared: {gaps:?}"
+    );
+    let mut fold = Ledger::new(&Settings { twap: false, ..Settings::default() });
+    while let Some(Output::Record(record)) = machine.poll_output() {
+        fold.apply(&record);
+    }
+    assert_eq!(fold.gaps(), machine.ledger().gaps());
+}

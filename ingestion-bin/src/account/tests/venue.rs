@@ -81,7 +81,14 @@ impl Venue {
         self.positions[market]
     }
 
-    pub(super) fn trade(&mut self, market: usize, time: i64, delta: i64, stream: Stream, random: &mut Random) -> u32 {
+    pub(super) fn trade(
+        &mut self,
+        market: usize,
+        time: i64,
+        delta: i64,
+        stream: Stream,
+        random: &mut Random,
+    ) -> u32 {
         let index = self.all.len() as u32;
         let before = self.positions[market];
         self.positions[market] += delta;
@@ -99,7 +106,13 @@ impl Venue {
         let lag = match self.lag {
             Lag::Small => lag,
             Lag::Whole(most) => lag.max(most),
-            Lag::Some(most) => if random.chance(5.0) { random.within(2_000, most) } else { lag },
+            Lag::Some(most) => {
+                if random.chance(5.0) {
+                    random.within(2_000, most)
+                } else {
+                    lag
+                }
+            }
         };
         let before = self.streams[stream as usize].last().map(|&last| &self.all[last as usize]);
         let visible = match before {

@@ -29,8 +29,34 @@ macro_rules! faults {
 }
 
 faults!(
-    Drop, Delay, Close, Mute, Outage, Duplicate, Split, Phantom, Flip, LateSnapshot, Short, Holey, Empty, Stale,
-    Busy, LostAnswer, Lag, Disorder, Retention, Dense, Kill, Remove, Start, Twap, InlineTwap, SlowTwap, NoRoom, TightCaps,
+    Drop,
+    Delay,
+    Close,
+    Mute,
+    Outage,
+    Duplicate,
+    Split,
+    Phantom,
+    Flip,
+    LateSnapshot,
+    Short,
+    Holey,
+    Empty,
+    Stale,
+    Busy,
+    LostAnswer,
+    Lag,
+    Disorder,
+    Retention,
+    Dense,
+    Kill,
+    Remove,
+    Start,
+    Twap,
+    InlineTwap,
+    SlowTwap,
+    NoRoom,
+    TightCaps,
     OneListener
 );
 
@@ -146,7 +172,6 @@ impl World {
             ..Settings::default()
         };
         let mut world = Self {
-
             venue,
             journal: Vec::new(),
             appended: Vec::new(),
@@ -159,7 +184,7 @@ impl World {
             settled_to: 0,
             began: VENUE,
             fold: Ledger::new(&settings),
-            check_every_step: seed % 40 == 0,
+            check_every_step: seed.is_multiple_of(40),
             base: Instant::now() + Duration::from_secs(1_000),
             queue: BinaryHeap::new(),
             steps: BTreeMap::new(),
@@ -195,7 +220,8 @@ impl World {
             time += self.random.within(50, 2_000);
             let market = self.any_market();
             let delta = self.any_delta();
-            let stream = if self.has(Fault::Twap) && self.random.chance(10.0) { Stream::Twap } else { Stream::Fills };
+            let stream =
+                if self.has(Fault::Twap) && self.random.chance(10.0) { Stream::Twap } else { Stream::Fills };
             self.venue.trade(market, time, delta, stream, &mut self.random);
         }
         for listener in 0..self.connections.len() {
@@ -353,7 +379,8 @@ impl World {
         if self.twap_blocks < -30 && self.random.chance(5.0) {
             self.twap_blocks = self.random.within(5, 40);
         }
-        let slices = self.has(Fault::Twap) && self.settings.twap && self.twap_blocks > 0 && self.random.chance(50.0);
+        let slices =
+            self.has(Fault::Twap) && self.settings.twap && self.twap_blocks > 0 && self.random.chance(50.0);
         let mixed = slices && self.random.chance(if self.has(Fault::Split) { 10.0 } else { 1.0 });
         let mut frames: [Vec<u32>; 2] = [Vec::new(), Vec::new()];
         let mut done = 0;
@@ -376,7 +403,10 @@ impl World {
                 frames[stream as usize].push(index);
                 if self.print {
                     let fill = &self.venue.all[index as usize];
-                    println!("{:>8} FILL #{index} {:?} {:?} {:?} {:?}", self.now, fill.stream, fill.row.market, fill.row.link, fill.row.key);
+                    println!(
+                        "{:>8} FILL #{index} {:?} {:?} {:?} {:?}",
+                        self.now, fill.stream, fill.row.market, fill.row.link, fill.row.key
+                    );
                 }
             }
         }
@@ -385,12 +415,17 @@ impl World {
             frames[0].extend(slices);
             frames[0].sort_unstable();
         }
-        let nobody = self.faulty() && self.has(Fault::Drop) && (self.random.chance(1.0) || self.now < self.drop_until);
+        let nobody =
+            self.faulty() && self.has(Fault::Drop) && (self.random.chance(1.0) || self.now < self.drop_until);
         for listener in 0..self.connections.len() {
             for stream in Stream::ALL {
                 let rows = &frames[stream as usize];
                 let connection = &self.connections[listener];
-                if rows.is_empty() || !connection.up || !connection.subscribed || connection.muted[stream as usize] {
+                if rows.is_empty()
+                    || !connection.up
+                    || !connection.subscribed
+                    || connection.muted[stream as usize]
+                {
                     continue;
                 }
                 let rows: Vec<_> =
@@ -554,7 +589,8 @@ impl World {
         for stream in Stream::ALL {
             let inline = self.has(Fault::InlineTwap);
             let rows = self.venue.snapshot(stream, inline);
-            let rows = rows.iter().map(|&index| (self.venue.all[index as usize].row.clone(), index)).collect();
+            let rows =
+                rows.iter().map(|&index| (self.venue.all[index as usize].row.clone(), index)).collect();
             let delay = self.random.within(50, 300) + self.connections[listener].slow;
             let mut at = (self.now + delay).max(self.connections[listener].after[0]);
             if self.has(Fault::LateSnapshot) && self.random.chance(30.0) {
@@ -652,8 +688,11 @@ impl World {
             (connection.up, connection.subscribed) = (false, false);
             connection.life += 1;
         }
-        let pause =
-            if self.random.chance(80.0) { self.random.within(200, 10_000) } else { self.random.within(10_000, 120_000) };
+        let pause = if self.random.chance(80.0) {
+            self.random.within(200, 10_000)
+        } else {
+            self.random.within(10_000, 120_000)
+        };
         self.at(self.now + pause, Step::Restart);
     }
 
@@ -701,7 +740,11 @@ impl World {
         while let Some(output) = self.machine.as_mut().and_then(Machine::poll_output) {
             match output {
                 Output::Record(record) => {
-                    let delay = if self.random.chance(5.0) { self.random.within(0, 400) } else { self.random.within(0, 5) };
+                    let delay = if self.random.chance(5.0) {
+                        self.random.within(0, 400)
+                    } else {
+                        self.random.within(0, 5)
+                    };
                     let at = (self.now + delay).max(self.appended.last().copied().unwrap_or(0));
                     if self.print {
                         println!("{:>8} RECORD {record:?}", self.now);
@@ -738,7 +781,11 @@ impl World {
             return;
         }
         self.weight.push_back((self.now, cost));
-        let delay = if self.random.chance(5.0) { self.random.within(1_000, 12_000) } else { self.random.within(30, 400) };
+        let delay = if self.random.chance(5.0) {
+            self.random.within(1_000, 12_000)
+        } else {
+            self.random.within(30, 400)
+        };
         let life = self.life;
         self.at(self.now + delay, Step::Answer { id, life, stream, start });
     }
@@ -746,14 +793,37 @@ impl World {
     pub(super) fn collect_counts(&mut self) {
         let Some(machine) = &self.machine else { return };
         let Counts {
-            duplicates, mismatches, corrections, twins, late, recycles, reads, failed_pages, anchors_missed, outages,
-            history_gaps, gates_expired, below_floor, refused_frames, ..
+            duplicates,
+            mismatches,
+            corrections,
+            twins,
+            late,
+            recycles,
+            reads,
+            failed_pages,
+            anchors_missed,
+            outages,
+            history_gaps,
+            gates_expired,
+            below_floor,
+            refused_frames,
+            ..
         } = machine.summary().counts;
         for (name, count) in [
-            ("duplicates", duplicates), ("mismatches", mismatches), ("corrections", corrections), ("twins", twins),
-            ("late", late), ("recycles", recycles), ("reads", reads), ("failed pages", failed_pages),
-            ("anchors missed", anchors_missed), ("outages declared", outages), ("history declared", history_gaps),
-            ("gates expired", gates_expired), ("below floor", below_floor), ("frames refused", refused_frames),
+            ("duplicates", duplicates),
+            ("mismatches", mismatches),
+            ("corrections", corrections),
+            ("twins", twins),
+            ("late", late),
+            ("recycles", recycles),
+            ("reads", reads),
+            ("failed pages", failed_pages),
+            ("anchors missed", anchors_missed),
+            ("outages declared", outages),
+            ("history declared", history_gaps),
+            ("gates expired", gates_expired),
+            ("below floor", below_floor),
+            ("frames refused", refused_frames),
         ] {
             *self.counts.entry(name.into()).or_default() += count;
         }
