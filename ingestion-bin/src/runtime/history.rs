@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyperliquid_client::decode::Decoder;
-use hyperliquid_client::info::InfoRequest;
+use hyperliquid_client::info::{self, InfoRequest};
 use hyperliquid_client::io::{InfoClient, InfoError};
 use hyperliquid_client::limits::{InfoCost, VenueLimits};
 use hyperliquid_client::weight::{Lane, SpentWeight, WeightBudget};
 use hyperliquid_client::wire::Address;
 use messaging::journal::Progress;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::clock;
 use super::core::{Asked, Core};
@@ -22,6 +23,9 @@ use super::events::{InfoAsked, InfoCharged};
 use super::handler::chain;
 use crate::account::Stream;
 use crate::state::Spent;
+
+/// Without any venue time for this long the venue is asked for it.
+const CLOCK_SILENT_MAX: Duration = Duration::from_secs(50);
 
 pub(super) struct History {
     core: Rc<RefCell<Core>>,
@@ -64,8 +68,42 @@ impl History {
             let next = self.core.borrow_mut().next_ask();
             match next {
                 Some(asked) => self.answer(asked).await,
-                None => asking.notified().await,
+                None => {
+                    if timeout(CLOCK_SILENT_MAX, asking.notified()).await.is_err() {
+                        self.ask_the_time().await;
+                    }
+                }
             }
+        }
+    }
+
+    /// The venue's clock, for accounts that are quiet: nothing is certified without it.
+    async fn ask_the_time(&mut self) {
+        let Some(account) = self.core.borrow().whose_clock_is_silent(clock::now(), CLOCK_SILENT_MAX) else { return };
+        let request =
+            InfoRequest::ClearinghouseState { user: Address::from_bytes(account), dex: String::new() };
+        let cost = request.cost();
+        let Ok(ticket) = self.budget.try_charge(cost, Lane::Background, clock::now()) else { return };
+        let endpoint = self.client.endpoint().name().to_owned();
+        self.core.borrow_mut().record_spent(&endpoint, cost.most());
+        self.written().await;
+        let telemetry = self.core.borrow().telemetry();
+        telemetry.emit(&InfoCharged { weight: cost.most() });
+        let answer = self.client.ask(&request).await;
+        let now = clock::now();
+        self.budget.settle(ticket, cost, 0, now);
+        let kind = request.kind();
+        match answer {
+            Ok(answer) => match info::account_state(&answer.body) {
+                Ok(state) => {
+                    telemetry.emit(&InfoAsked { outcome: "answered", kind, detail: "the time" });
+                    if let Ok(time) = i64::try_from(state.time) {
+                        self.core.borrow_mut().handle_venue_time(time, now);
+                    }
+                }
+                Err(error) => telemetry.emit(&InfoAsked { outcome: "unreadable", kind, detail: &chain(&error) }),
+            },
+            Err(error) => telemetry.emit(&InfoAsked { outcome: outcome(&error), kind, detail: &chain(&error) }),
         }
     }
 

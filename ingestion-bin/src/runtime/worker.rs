@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -87,8 +88,14 @@ pub(super) fn run(plan: WorkerPlan, commands: mpsc::Receiver<Command>) -> std::i
 
 async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) {
     let moved = Arc::new(Notify::new());
-    let for_journal = Arc::clone(&moved);
-    plan.progress.on_move(move || for_journal.notify_one());
+    let outbox = Outbox::new(plan.appender);
+    let (for_journal, blocked) = (Arc::clone(&moved), outbox.blocked_flag());
+    // The journal moves hundreds of times a second; we only care when something waits for it.
+    plan.progress.on_move(move || {
+        if blocked.load(Ordering::Acquire) {
+            for_journal.notify_one();
+        }
+    });
     let superseded = plan.superseded;
     let core = Core::new(
         CoreConfig {
@@ -100,7 +107,7 @@ async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) {
             removal_grace: plan.removal_grace,
             refusals_per_minute: REFUSALS_PER_MINUTE,
         },
-        Outbox::new(plan.appender),
+        outbox,
         plan.telemetry.clone(),
         Rc::new(move |account, key, time| superseded.find(account, key, time)),
         plan.known,

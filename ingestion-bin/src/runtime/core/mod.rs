@@ -60,6 +60,8 @@ pub(super) struct Core {
     /// What the journal knows of accounts that are not followed now.
     known: BTreeMap<[u8; 20], Known>,
     venue_time: Option<i64>,
+    /// When it last moved, on our clock.
+    venue_time_at: Option<Instant>,
     armed: Option<Instant>,
     refusals: (Option<Instant>, u32),
     scratch: Vec<crate::account::Row>,
@@ -91,6 +93,7 @@ impl Core {
             find_signal,
             known,
             venue_time: None,
+            venue_time_at: None,
             armed: None,
             refusals: (None, 0),
             scratch: Vec::new(),
@@ -135,11 +138,17 @@ impl Core {
         if self.venue_time.is_some_and(|known| time < known + 1_000) {
             return;
         }
-        self.venue_time = Some(time);
+        (self.venue_time, self.venue_time_at) = (Some(time), Some(now));
         let accounts: Vec<[u8; 20]> = self.slots.keys().copied().collect();
         for account in accounts {
             self.with_slot(account, |slot| slot.machine.handle_venue_time(time, now));
         }
+    }
+
+    /// Somebody to ask for the venue's clock, when it was not seen for `patience`.
+    pub(super) fn whose_clock_is_silent(&self, now: Instant, patience: Duration) -> Option<[u8; 20]> {
+        let silent = self.venue_time_at.is_none_or(|at| now.saturating_duration_since(at) >= patience);
+        self.slots.keys().next().copied().filter(|_| silent)
     }
 
     /// Whether frames must be refused because the journal has no room.

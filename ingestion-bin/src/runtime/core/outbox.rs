@@ -4,6 +4,8 @@
 //! by that refusal: only what timers and answers in flight still produce is added.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use messaging::journal::{Appender, BatchBuilder, BatchError, Class, Ticket};
 use tracing::error;
@@ -18,6 +20,7 @@ pub(in crate::runtime) struct Outbox {
     waiting: VecDeque<(BatchBuilder, Class)>,
     scratch: Vec<u8>,
     last: Ticket,
+    blocked: Arc<AtomicBool>,
 }
 
 impl Outbox {
@@ -29,6 +32,7 @@ impl Outbox {
             waiting: VecDeque::new(),
             scratch: Vec::new(),
             last: Ticket(0),
+            blocked: Arc::default(),
         }
     }
 
@@ -57,6 +61,17 @@ impl Outbox {
 
     /// Hands over what there is. True when nothing waits.
     pub(in crate::runtime) fn flush(&mut self) -> bool {
+        let free = self.hand_over();
+        self.blocked.store(!free, Ordering::Release);
+        free
+    }
+
+    /// Whether batches wait, for a thread that only wants to know whether to wake us.
+    pub(in crate::runtime) fn blocked_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.blocked)
+    }
+
+    fn hand_over(&mut self) -> bool {
         if !self.batch.is_empty() {
             if self.waiting.is_empty() {
                 let class = self.class.unwrap_or(Class::Event);
