@@ -1,0 +1,74 @@
+//! The real binary killed with SIGKILL at random moments while fills flow, then judged against the venue's own history.
+//!
+//! The short form runs with the other tests. The long one is `cargo xtask kills [--count N] [--seed S]`, which runs this
+//! file in release with `INGESTION_KILLS` and `INGESTION_KILL_SEED` set; `cargo xtask restart [--events N]` does the same
+//! for the restart on a large journal with `INGESTION_RESTART_EVENTS`.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the clock and the environment are part of what is tried here"
+)]
+
+mod disk;
+mod drill;
+mod history;
+mod http;
+mod judge;
+mod market;
+mod restart;
+mod service;
+#[path = "../support/mod.rs"]
+mod support;
+
+use drill::{Drill, Limits};
+
+/// A number from the environment.
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
+}
+
+fn seed() -> u64 {
+    number("INGESTION_KILL_SEED").unwrap_or_else(|| u64::from(std::process::id()))
+}
+
+/// Nothing is lost, nothing is twice, whenever the process dies; the venue's limits are out of the way.
+#[test]
+fn killed_at_any_moment() {
+    let kills = number("INGESTION_KILLS");
+    Drill {
+        kills: kills.unwrap_or(12),
+        seed: seed(),
+        limits: Limits::Lifted,
+        accounts: 6,
+        long: kills.is_some(),
+    }
+    .run();
+}
+
+/// The same inside the venue's limits. The long form has the real budget of 1200 a minute for ten accounts; the short one
+/// has a smaller budget for fewer accounts, so that it binds within seconds.
+#[test]
+fn killed_inside_the_info_budget() {
+    let kills = number("INGESTION_KILLS");
+    let (limits, accounts) = match kills {
+        Some(_) => (Limits::Enforced { info_weight_per_minute: 1_200 }, 8),
+        None => (Limits::Enforced { info_weight_per_minute: 500 }, 3),
+    };
+    Drill {
+        kills: kills.map_or(4, |kills| (kills / 5).max(1)),
+        seed: seed().wrapping_add(1),
+        limits,
+        accounts,
+        long: kills.is_some(),
+    }
+    .run();
+}
+
+/// A restart reads the end of the journal, however long it is.
+#[test]
+fn a_restart_reads_only_the_end_of_the_journal() {
+    match number("INGESTION_RESTART_EVENTS") {
+        Some(events) => restart::measure(events, None),
+        None => restart::measure(50_000, Some(1 << 20)),
+    }
+}
