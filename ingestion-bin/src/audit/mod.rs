@@ -97,14 +97,17 @@ impl Audit {
         }
         market.time = entry.time;
         let Some(before) = entry.before else { return };
-        if let Link::Broken { expected } = market.chain.follow(before, entry.after) {
+        let link = market.chain.follow(before, entry.after);
+        self.report.pairs += u64::from(link != Link::First);
+        if let Link::Broken { expected } = link {
             self.report.chain_breaks += 1;
-            let declared = entry.gap_id.as_ref().is_some_and(|id| self.gaps.contains_key(id));
-            if !declared {
-                self.report.undeclared += 1;
-                self.report
-                    .find(entry, format!("position {before}, but {expected} was left; no gap says why"));
-            }
+            let declared = entry.gap_id.clone().filter(|id| self.gaps.contains_key(id));
+            let finding = match &declared {
+                Some(gap) => format!("position {before}, but {expected} was left; declared by gap {gap}"),
+                None => format!("position {before}, but {expected} was left; no gap says why"),
+            };
+            self.report.undeclared += u64::from(declared.is_none());
+            self.report.name(|| Finding::of(entry, finding, declared));
         }
     }
 

@@ -11,8 +11,10 @@ const FINDINGS_MAX: usize = 10_000;
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Signals read.
+    /// Signals read; of a file of fills, its fills.
     pub signals: u64,
+    /// Signals whose position could be compared with the one before of their influencer and market.
+    pub pairs: u64,
     /// Ids that came again.
     pub duplicates: u64,
     /// Breaks of time, epoch or numbering.
@@ -23,7 +25,7 @@ pub struct Report {
     pub declared_gaps: u64,
     /// Chain breaks that no gap record explains.
     pub undeclared: u64,
-    /// The findings, at most 10,000 of them.
+    /// The findings and the declared chain breaks, at most 10,000 of them.
     pub findings: Vec<Finding>,
 }
 
@@ -41,6 +43,9 @@ pub struct Finding {
     pub source_event_id: String,
     /// What is wrong.
     pub finding: String,
+    /// Of a chain break: the gap record that declares it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gap_id: Option<String>,
 }
 
 impl Report {
@@ -53,15 +58,27 @@ impl Report {
             && (!strict || self.declared_gaps == 0)
     }
 
-    pub(super) fn find(&mut self, entry: &Entry, finding: String) {
+    /// Adds a finding, while there is room for its words.
+    pub fn name(&mut self, finding: impl FnOnce() -> Finding) {
         if self.findings.len() < FINDINGS_MAX {
-            self.findings.push(Finding {
-                influencer_id: entry.key.0.clone(),
-                market: entry.key.1.clone(),
-                timestamp: entry.time,
-                source_event_id: entry.source_event_id.clone(),
-                finding,
-            });
+            self.findings.push(finding());
+        }
+    }
+
+    pub(super) fn find(&mut self, entry: &Entry, finding: String) {
+        self.name(|| Finding::of(entry, finding, None));
+    }
+}
+
+impl Finding {
+    pub(super) fn of(entry: &Entry, finding: String, gap_id: Option<String>) -> Self {
+        Self {
+            influencer_id: entry.key.0.clone(),
+            market: entry.key.1.clone(),
+            timestamp: entry.time,
+            source_event_id: entry.source_event_id.clone(),
+            finding,
+            gap_id,
         }
     }
 }

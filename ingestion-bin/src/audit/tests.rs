@@ -30,7 +30,7 @@ fn audit(entries: Vec<Entry>, gaps: &[(&str, &str)]) -> Report {
 fn a_whole_log_is_clean() {
     let report = audit(vec![entry(1, 0, 2), entry(2, 2, 3), entry(3, 3, 0)], &[]);
     assert!(report.clean(true), "{report:?}");
-    assert_eq!(report.signals, 3);
+    assert_eq!((report.signals, report.pairs), (3, 2));
 }
 
 #[test]
@@ -46,6 +46,8 @@ fn a_break_with_a_record_is_declared_and_strict_minds() {
     second.gap_id = Some("gap".to_owned());
     let report = audit(vec![entry(1, 0, 2), second.clone()], &[("gap", "opened"), ("gap", "unfillable")]);
     assert_eq!((report.chain_breaks, report.undeclared, report.declared_gaps), (1, 0, 1));
+    let named: Vec<Option<&str>> = report.findings.iter().map(|finding| finding.gap_id.as_deref()).collect();
+    assert_eq!(named, [Some("gap")], "a declared break is named with its gap");
     assert!(report.clean(false) && !report.clean(true));
     let repaired = audit(vec![entry(1, 0, 2), second.clone()], &[("gap", "opened"), ("gap", "repaired")]);
     assert!(repaired.clean(true));

@@ -43,11 +43,13 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             ))?;
         }
         output.line(&format!(
-            "signals {}, duplicates {}, order breaks {}, chain breaks {}, declared gaps {}, undeclared {}",
+            "{} {}, duplicates {}, order breaks {}, chain breaks {} of {} pairs, declared gaps {}, undeclared {}",
+            if args.fills.is_some() { "fills" } else { "signals" },
             report.signals,
             report.duplicates,
             report.order_breaks,
             report.chain_breaks,
+            report.pairs,
             report.declared_gaps,
             report.undeclared
         ))?;
@@ -116,7 +118,7 @@ struct FillLine<'a> {
     fill: &'a RawValue,
 }
 
-/// A file of fills: only its chains can be audited. Pairs are counted as signals.
+/// A file of fills: only the chains of its perps can be audited, each segment's by itself.
 fn fills(path: &Path) -> Result<Report, Failure> {
     let name = path.display().to_string();
     let file = std::fs::File::open(path).map_err(|error| Failure::world(&name, error))?;
@@ -143,15 +145,19 @@ fn fills(path: &Path) -> Result<Report, Failure> {
         let transition = fill.transition().map_err(|error| at(&error))?;
         let key = (row.segment, row.user, fill.market.name().to_owned());
         let (before, after) = (exact(transition.before()), exact(transition.after()));
-        if let Link::Broken { expected } = chains.entry(key.clone()).or_default().follow(before, after) {
+        let link = chains.entry(key.clone()).or_default().follow(before, after);
+        report.pairs += u64::from(link != Link::First);
+        if let Link::Broken { expected } = link {
             report.chain_breaks += 1;
             report.undeclared += 1;
-            report.findings.push(Finding {
+            let source_event_id = fill.source_event_id().map_err(|error| at(&error))?;
+            report.name(|| Finding {
                 influencer_id: key.1,
                 market: key.2,
                 timestamp: i64::try_from(fill.time).unwrap_or(i64::MAX),
-                source_event_id: fill.source_event_id().map_err(|error| at(&error))?,
+                source_event_id,
                 finding: format!("position {before}, but {expected} was left"),
+                gap_id: None,
             });
         }
     }
