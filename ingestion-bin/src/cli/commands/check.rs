@@ -1,5 +1,7 @@
 //! `check`: what would run, without contacting anybody.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::super::args::Cli;
@@ -21,6 +23,8 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
     let per_account = 1 + usize::from(config.streams.twap) + usize::from(config.account_state.enabled);
     let subscriptions = accounts.len() * per_account * config.listeners.count;
     let bound = disk_bound(&config);
+    let free = free_bytes(&config.data_dir);
+    let too_small = free.is_some_and(|free| free < bound);
     if output.json() {
         let endpoints: Vec<_> = config
             .venue
@@ -44,9 +48,18 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
             "subscriptions": subscriptions,
             "uncovered": uncovered,
             "diskBytesAtMost": bound,
+            "diskBytesFree": free,
         }))?;
     } else {
-        output.line(&format!("data       {} (at most {} MiB)", config.data_dir.display(), bound >> 20))?;
+        let room = free.map(|free| format!(", {} MiB free", free >> 20)).unwrap_or_default();
+        output.line(&format!(
+            "data       {} (at most {} MiB{room})",
+            config.data_dir.display(),
+            bound >> 20
+        ))?;
+        if too_small {
+            output.line("           the disk has less room than all bounds together: lower max_bytes of journal and sinks")?;
+        }
         for endpoint in &config.venue.endpoints {
             let token = endpoint.auth.as_ref().map(|auth| format!(", token from {}", auth.value_from));
             output.line(&format!(
@@ -70,7 +83,14 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
             ))?;
         }
     }
-    Ok(if uncovered.is_empty() { Exit::Clean } else { Exit::Failed })
+    Ok(if uncovered.is_empty() && !too_small { Exit::Clean } else { Exit::Failed })
+}
+
+/// Room on the disk of the data directory, or of what it will be made in.
+fn free_bytes(directory: &Path) -> Option<u64> {
+    let absolute = std::path::absolute(directory).ok()?;
+    let there = absolute.ancestors().find(|path| path.is_dir())?;
+    fs4::available_space(there).ok()
 }
 
 /// All bounds together: journal, its reserve, and the files of every sink.
