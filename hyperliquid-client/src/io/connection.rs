@@ -35,8 +35,6 @@ pub struct Driven {
     pub ended: Ended,
     /// When the first and the last message with real data came.
     pub data: Option<(Instant, Instant)>,
-    /// Pings the venue sent faster than they are answered.
-    pub unanswered_pings: u64,
 }
 
 /// Drives one connection until it ends; says everything to `handler` on the way. Subscribes what `control` wants.
@@ -58,13 +56,27 @@ where
     control.take_recycle();
     control.session().handle_connected(clock::now());
     let mut intake = Intake::<D>::default();
-    let ended = turn(&mut socket, control, egress, write_timeout, &mut intake, handler).await;
+    let mut pings = PingsTold(0);
+    let ended = turn(&mut socket, control, egress, write_timeout, &mut intake, &mut pings, handler).await;
+    pings.tell(&socket, handler);
     let (close_code, reason) = farewell(&ended);
     control.session().handle_closed(reason, clock::now());
     let _ = tell_session_events(control, handler);
-    let unanswered_pings = socket.unanswered_pings();
     socket.close(close_code, CLOSE_WITHIN).await;
-    Driven { ended, data: intake.take_data(), unanswered_pings }
+    Driven { ended, data: intake.take_data() }
+}
+
+/// How many unanswered pings the handler knows of.
+struct PingsTold(u64);
+
+impl PingsTold {
+    fn tell<S: AsyncRead + AsyncWrite + Unpin>(&mut self, socket: &WebSocket<S>, handler: &mut impl Handler) {
+        let count = socket.unanswered_pings().saturating_sub(self.0);
+        if count > 0 {
+            self.0 += count;
+            handler.on_event(&ListenerEvent::PingsUnanswered { count });
+        }
+    }
 }
 
 async fn turn<S, D, H>(
@@ -73,6 +85,7 @@ async fn turn<S, D, H>(
     egress: &Egress,
     write_timeout: Duration,
     intake: &mut Intake<D>,
+    pings: &mut PingsTold,
     handler: &mut H,
 ) -> Ended
 where
@@ -89,6 +102,7 @@ where
         if let Some(ended) = tell_session_events(control, handler) {
             return ended;
         }
+        pings.tell(socket, handler);
         if control.is_stopped() {
             return Ended::Stopped;
         }

@@ -132,12 +132,15 @@ pub enum ListenerEvent<'a> {
     },
     /// What the session has to say.
     Session(&'a SessionEvent),
+    /// The venue pings faster than it is answered.
+    PingsUnanswered {
+        /// Pings left unanswered since this was last said.
+        count: u64,
+    },
     /// The connection is over.
     Ended {
         /// How.
         ended: &'a Ended,
-        /// Pings the venue sent faster than they are answered.
-        unanswered_pings: u64,
         /// When the next attempt follows; `None`: the listener stops.
         retry_in: Option<Duration>,
     },

@@ -137,7 +137,7 @@ impl<C: Connect, H: Handler, D: Decode> Listener<C, H, D> {
     }
 
     async fn drive(&mut self, socket: WebSocket<C::Stream>) -> Option<Duration> {
-        let Driven { ended, data, unanswered_pings } = drive::<_, D, _>(
+        let Driven { ended, data } = drive::<_, D, _>(
             socket,
             &self.control,
             &self.egress,
@@ -150,7 +150,7 @@ impl<C: Connect, H: Handler, D: Decode> Listener<C, H, D> {
             self.backoff.on_data(last);
         }
         let retry_in = (!matches!(ended, Ended::Stopped)).then(|| self.backoff.after_failure());
-        self.handler.on_event(&ListenerEvent::Ended { ended: &ended, unanswered_pings, retry_in });
+        self.handler.on_event(&ListenerEvent::Ended { ended: &ended, retry_in });
         retry_in
     }
 

@@ -56,6 +56,11 @@ static CONNECT_FAILURES: Definition<Counter, 1> =
     Definition::counter("ingestion_connect_failures_total", "Attempts to connect that failed.", ["reason"]);
 static ENDED: Definition<Counter, 1> =
     Definition::counter("ingestion_connection_ends_total", "Connections that ended, by cause.", ["cause"]);
+static PINGS_UNANSWERED: Definition<Counter, 0> = Definition::counter(
+    "ingestion_pings_unanswered_total",
+    "Pings the venue sent faster than they are answered.",
+    [],
+);
 static SUBSCRIPTIONS_REFUSED: Definition<Counter, 0> =
     Definition::counter("ingestion_subscriptions_refused_total", "Subscriptions the venue refused.", []);
 static FOLLOWED: Definition<Counter, 1> =
@@ -97,6 +102,7 @@ pub fn catalogue() -> Vec<Family> {
         CONNECTED.family(),
         CONNECT_FAILURES.family(),
         ENDED.family(),
+        PINGS_UNANSWERED.family(),
         SUBSCRIPTIONS_REFUSED.family(),
         FOLLOWED.family(),
         INFO.family(),
@@ -188,6 +194,9 @@ pub fn totals(telemetry: &Telemetry) -> Vec<(&'static str, String, u64)> {
         ("drift", &DRIFT),
         ("unknown channels", &UNKNOWN_CHANNELS),
         ("frames refused", &FRAMES_REFUSED),
+        ("pings unanswered", &PINGS_UNANSWERED),
+        ("subscriptions refused", &SUBSCRIPTIONS_REFUSED),
+        ("journal damage", &JOURNAL_DAMAGE),
     ] {
         for (_, total) in telemetry.metrics().totals(family) {
             totals.push((name, String::new(), total));
@@ -274,6 +283,12 @@ event! { /// A connection is over.
     ConnectionEnded<'a> { listener: &'a str, cause: &'static str, detail: String, retry_in: Option<Duration> }
     ENDED [this.cause], |this| {
         info!(listener = this.listener, cause = this.cause, detail = this.detail, retry_in = ?this.retry_in, "connection ended");
+    }
+}
+event! { /// The venue pings without end.
+    PingsUnanswered<'a> { listener: &'a str, count: u64 }
+    PINGS_UNANSWERED [] x this.count, |this| {
+        warn!(listener = this.listener, count = this.count, "the venue pings faster than it is answered");
     }
 }
 event! { /// The venue refuses a subscription.

@@ -10,7 +10,9 @@ use tracing::{debug, warn};
 
 use super::clock;
 use super::core::Core;
-use super::events::{ConnectFailed, Connected, ConnectionEnded, SubscriptionRefused, Unauthorised};
+use super::events::{
+    ConnectFailed, Connected, ConnectionEnded, PingsUnanswered, SubscriptionRefused, Unauthorised,
+};
 
 pub(super) struct Ear {
     core: Rc<RefCell<Core>>,
@@ -111,6 +113,9 @@ impl Handler for Ear {
                         });
                     }
                 }
+            }
+            ListenerEvent::PingsUnanswered { count } => {
+                telemetry.emit(&PingsUnanswered { listener: &self.name, count: *count });
             }
             ListenerEvent::Session(event) => self.session_event(event),
             ListenerEvent::WaitingForPlace { wait } => {
