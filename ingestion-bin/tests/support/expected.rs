@@ -81,7 +81,8 @@ pub fn signals(rows: &[Row], users: &[String]) -> BTreeMap<(String, String), Vec
     all
 }
 
-fn signal(user: &str, fill: &Value) -> Option<Expected> {
+/// The signal of one fill; `None` where the position does not change.
+pub fn signal(user: &str, fill: &Value) -> Option<Expected> {
     let start = scaled(text(fill, "startPosition"));
     let size = scaled(text(fill, "sz"));
     let side = text(fill, "side");
@@ -124,7 +125,29 @@ fn signal(user: &str, fill: &Value) -> Option<Expected> {
     })
 }
 
-fn text<'a>(fill: &'a Value, key: &str) -> &'a str {
+/// Where the chain of a followed account and coin breaks: influencer, market, source event id, in the order of time.
+pub fn breaks(rows: &[Row], users: &[String]) -> BTreeSet<(String, String, String)> {
+    let mut last: BTreeMap<(String, String), i128> = BTreeMap::new();
+    let mut breaks = BTreeSet::new();
+    for row in rows.iter().filter(|row| users.contains(&row.user) && is_perp(&row.fill)) {
+        let Some(signal) = signal(&row.user, &row.fill) else { continue };
+        let start = scaled(text(&row.fill, "startPosition"));
+        let after = rounded(start + scaled(&signal.delta));
+        let left = last.insert((row.user.clone(), signal.market.clone()), after);
+        if left.is_some_and(|left| left != rounded(start)) {
+            breaks.insert((row.user.clone(), signal.market, signal.source_event_id));
+        }
+    }
+    breaks
+}
+
+/// As the venue plays them: oldest first; rows of one millisecond stay as they are.
+pub fn in_time(mut rows: Vec<Row>) -> Vec<Row> {
+    rows.sort_by_key(|row| row.fill["time"].as_i64());
+    rows
+}
+
+pub fn text<'a>(fill: &'a Value, key: &str) -> &'a str {
     fill[key].as_str().unwrap_or_else(|| panic!("{key} is text in {fill}"))
 }
 

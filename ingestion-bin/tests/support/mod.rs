@@ -1,10 +1,17 @@
 //! What the tests of the whole binary share: expected signals, processes, scratch directories.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod document;
+pub mod drill;
 pub mod expected;
+pub mod judge;
+pub mod market;
+pub mod play;
 pub mod process;
+pub mod service;
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// The folder of recorded data, or `None` after saying so in one line.
 pub fn recorded_data() -> Option<PathBuf> {
@@ -20,4 +27,20 @@ pub fn recorded_data() -> Option<PathBuf> {
 /// Our own fills, made for these tests.
 pub fn fixture() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/fills.ndjson"))
+}
+
+/// Waits until `look` finds something; fails, naming `what`, when it does not within the deadline.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a file or a port of another process can only be looked at again"
+)]
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + process::DEADLINE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < until, "it never came: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -2,10 +2,11 @@
 //!
 //! Nothing sleeps: a test waits for a line of output or for an exit, and fails when neither comes before its deadline.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -29,7 +30,8 @@ pub fn run(arguments: &[&str]) -> Output {
 pub struct Process {
     child: Child,
     lines: Receiver<String>,
-    errors: Option<std::thread::JoinHandle<String>>,
+    errors: Option<std::thread::JoinHandle<()>>,
+    log: Arc<(Mutex<String>, Condvar)>,
 }
 
 impl Process {
@@ -37,7 +39,7 @@ impl Process {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        let mut stderr = child.stderr.take().expect("piped");
+        let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
         let (sender, lines) = sync_channel(1 << 20);
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
@@ -46,12 +48,17 @@ impl Process {
                 }
             }
         });
+        let log = Arc::new((Mutex::new(String::new()), Condvar::new()));
+        let written = Arc::clone(&log);
         let errors = std::thread::spawn(move || {
-            let mut text = Vec::new();
-            let _ended = stderr.read_to_end(&mut text);
-            String::from_utf8_lossy(&text).into_owned()
+            let mut line = Vec::new();
+            while stderr.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                written.0.lock().expect("no reader panics").push_str(&String::from_utf8_lossy(&line));
+                written.1.notify_all();
+                line.clear();
+            }
         });
-        Self { child, lines, errors: Some(errors) }
+        Self { child, lines, errors: Some(errors), log }
     }
 
     /// The next line of stdout; panics with what the child said when none comes.
@@ -65,6 +72,28 @@ impl Process {
     /// The next line, if it comes in time.
     pub fn next_line(&mut self, deadline: Duration) -> Result<String, RecvTimeoutError> {
         self.lines.recv_timeout(deadline)
+    }
+
+    /// Everything on stderr so far.
+    pub fn log(&self) -> String {
+        self.log.0.lock().expect("no writer panics").clone()
+    }
+
+    /// Waits until stderr has a line with `text`; that line.
+    pub fn log_line(&self, text: &str) -> String {
+        let find = |log: &String| log.lines().find(|line| line.contains(text)).map(str::to_owned);
+        let log = self.log.0.lock().expect("no writer panics");
+        let (log, _) = self
+            .log
+            .1
+            .wait_timeout_while(log, DEADLINE, |log| find(log).is_none())
+            .expect("no writer panics");
+        find(&log).unwrap_or_else(|| panic!("no line with {text:?} on stderr:\n{log}"))
+    }
+
+    /// The process' number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Lines that are there already.
@@ -87,13 +116,21 @@ impl Process {
 
     /// Waits for the end.
     pub fn wait(&mut self) -> ExitStatus {
+        self.end().0
+    }
+
+    /// Waits for the end; the lines of stdout that nobody had read.
+    pub fn end(&mut self) -> (ExitStatus, Vec<String>) {
         let until = Instant::now() + DEADLINE;
+        let mut lines = Vec::new();
         // The reader threads end with the child, so its end shows as a closed channel.
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.lines.recv_timeout(left) {
-                Ok(_) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.child.wait().expect("the child ends"),
+                Ok(line) => lines.push(line),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return (self.child.wait().expect("the child ends"), lines);
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     self.kill();
                     panic!("the child does not end; stderr:\n{}", self.errors());
@@ -104,7 +141,10 @@ impl Process {
 
     /// Everything on stderr, once the child has ended.
     pub fn errors(&mut self) -> String {
-        self.errors.take().map(|thread| thread.join().expect("the reader ends")).unwrap_or_default()
+        if let Some(thread) = self.errors.take() {
+            thread.join().expect("the reader ends");
+        }
+        self.log()
     }
 }
 
@@ -135,6 +175,13 @@ impl Venue {
             ca_file: text("caFile").map(PathBuf::from),
             process,
         }
+    }
+
+    /// Waits until everything is played; how many fills that were.
+    pub fn finished(&mut self) -> u64 {
+        let line: Value = serde_json::from_str(&self.process.line()).expect("JSON when finished");
+        assert_eq!(line["finished"], true, "{line}");
+        line["fills"].as_u64().expect("a number of fills")
     }
 }
 

@@ -1,0 +1,140 @@
+//! The service inside the test, on disks that fail on demand, at a venue in the test that holds the truth.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyperliquid_client::sim::{SimConfig, SimHandle, SimVenue};
+use ingestion_bin::config::{Config, Sources};
+use ingestion_bin::runtime::{Followed, Service, Stopped, Storages, events};
+use messaging::sink::lines::{Begin, Lines};
+use messaging::storage::{FaultyStorage, Storage};
+use observability::Telemetry;
+use serde_json::Value;
+use signal_domain::Account;
+
+use super::document::documents;
+use super::eventually;
+use super::judge::{self, Allowed};
+use super::market::Chains;
+
+pub const ALICE: &str = "0x0000000000000000000000000000000a11ce0001";
+const COIN: &str = "ETH";
+
+/// What outlives the service: the venue, the disks, what was played.
+pub struct World {
+    pub venue: SimHandle,
+    pub journal: FaultyStorage,
+    pub data: FaultyStorage,
+    pub chains: Chains,
+}
+
+impl World {
+    /// A venue whose time goes on by a quarter of a second a block, and two empty disks.
+    pub fn new(seed: u64) -> Self {
+        let mut sim = SimConfig::manual();
+        // A socket may lag behind a burst of the test; that is not what is tried here.
+        sim.queue_frames = 1 << 16;
+        let venue = SimVenue::start(sim).expect("the venue starts");
+        let (journal, data) = (FaultyStorage::new(seed), FaultyStorage::new(seed + 1));
+        Self { venue, journal, data, chains: Chains::new(1_790_000_000_000, 250) }
+    }
+
+    /// One fill of the account in each of `count` blocks.
+    pub fn play(&mut self, count: usize) {
+        for _ in 0..count {
+            let block = self.chains.block(&[ALICE], COIN);
+            self.venue.play(&block);
+        }
+    }
+
+    /// The lines of a stream that a reader of the disk sees now.
+    pub fn lines(&self, stream: &str) -> Vec<Value> {
+        let storage: Arc<dyn Storage> = Arc::new(self.data.clone());
+        let mut lines = Lines::open(storage, stream, Begin::Oldest).expect("the files open");
+        let mut found = Vec::new();
+        while let Some(line) = lines.next_line().expect("the files are read") {
+            found.push(serde_json::from_slice(line.bytes).expect("a JSON line"));
+        }
+        found
+    }
+
+    /// Waits until every fill played so far is a signal on the disk, and judges them: none missing, none twice, in order.
+    pub fn wait_all(&self) {
+        let wanted = self.chains.rows().len();
+        eventually(&format!("{wanted} signals"), || (self.lines("signals").len() >= wanted).then_some(()));
+        self.judge();
+    }
+
+    /// That every fill played so far is a signal, once, in order.
+    pub fn judge(&self) {
+        self.judge_prefix(self.chains.rows().len());
+    }
+
+    /// That exactly the first `count` fills are signals.
+    pub fn judge_prefix(&self, count: usize) {
+        let rows = self.chains.rows().get(..count).expect("so many were played");
+        let expected = documents(rows, &[ALICE.to_owned()]);
+        let allowed = Allowed { origins: &["live", "snapshot", "backfill"], gaps: None };
+        judge::judge(&self.lines("signals"), &expected, &allowed);
+    }
+}
+
+/// A running service on the disks of a [`World`].
+pub struct Drill {
+    pub service: Service,
+    pub telemetry: Telemetry,
+}
+
+impl Drill {
+    pub fn start(world: &World) -> Self {
+        let sets = [
+            ("data_dir", "memory".to_owned()),
+            ("venue.endpoint.0.name", "sim".to_owned()),
+            ("venue.endpoint.0.network", "sim".to_owned()),
+            ("venue.endpoint.0.ws_url", world.venue.ws_url()),
+            ("venue.endpoint.0.info_url", world.venue.info_url()),
+            ("influencers.static", format!("[{{ address = {ALICE:?} }}]")),
+        ]
+        .map(|(key, value)| (key.to_owned(), value));
+        let config =
+            Config::load(&Sources { sets: sets.to_vec(), ..Sources::default() }).expect("it is right");
+        let telemetry = Telemetry::new(&events::catalogue()).expect("the catalogue is right");
+        let account: Account = ALICE.parse().expect("an address");
+        let followed =
+            Followed { account, influencer: account.into(), interest: Default::default(), priority: 0 };
+        let storages =
+            Storages { data: Arc::new(world.data.clone()), journal: Arc::new(world.journal.clone()) };
+        let service =
+            Service::start(&config, storages, vec![followed], &telemetry, None).expect("the service starts");
+        let drill = Self { service, telemetry };
+        eventually("a baseline", || {
+            let worker = drill.service.status().worker();
+            let based = !worker.accounts.is_empty() && worker.accounts.iter().all(|account| account.based);
+            (based && worker.listeners_connected == 2 && drill.ready()).then_some(())
+        });
+        drill
+    }
+
+    /// What `/ready` would say now.
+    pub fn ready(&self) -> bool {
+        self.service.judge_readiness();
+        self.telemetry.readiness().is_ready()
+    }
+
+    /// Why it is not ready, in one text.
+    pub fn reasons(&self) -> String {
+        self.service.judge_readiness();
+        let held = self.telemetry.readiness().held();
+        held.iter().map(|held| format!("{}: {}", held.name, held.reason)).collect::<Vec<_>>().join("; ")
+    }
+
+    /// One of the totals of the last line of `run`.
+    pub fn total(&self, what: &str, label: &str) -> u64 {
+        let totals = events::totals(&self.telemetry);
+        totals.iter().find(|(name, of, _)| *name == what && of == label).map_or(0, |(_, _, total)| *total)
+    }
+
+    pub fn stop(self) -> Stopped {
+        self.service.stop(Duration::from_secs(20))
+    }
+}
