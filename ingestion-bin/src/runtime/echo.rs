@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use messaging::journal::{Journal, Limit, Progress, Read, Reader};
@@ -27,11 +27,14 @@ pub enum Lines {
 /// The thread that shows signals.
 pub struct Echo {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    ended: Receiver<()>,
 }
 
 /// How long it sleeps at most before it looks whether it shall stop.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// How long a stop waits for an output that nobody reads: a full pipe must not hold up what is to be made durable.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Echo {
     /// Shows signals from now on. Ends by itself when nobody reads the output any more.
@@ -48,18 +51,19 @@ impl Echo {
         let reader = journal.reader(progress.appended(), Limit::Synced);
         let stop = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&stop);
-        let thread = std::thread::Builder::new()
-            .name("echo".to_owned())
-            .spawn(move || show(reader, &progress, &asked, lines, out))?;
-        Ok(Self { stop, thread: Some(thread) })
+        let (tell, ended) = sync_channel(1);
+        std::thread::Builder::new().name("echo".to_owned()).spawn(move || {
+            show(reader, &progress, &asked, lines, out);
+            // Nobody listens any more: then nobody wanted to know.
+            let _nobody = tell.send(());
+        })?;
+        Ok(Self { stop, ended })
     }
 
-    /// Shows what is durable by now and ends.
-    pub(super) fn stop(mut self) {
+    /// Shows what is durable by now and ends, within `grace`: a reader that does not read holds up nobody.
+    pub(super) fn stop(self, grace: Duration) {
         self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            let _panicked = thread.join();
-        }
+        let _slow = self.ended.recv_timeout(grace);
     }
 }
 

@@ -55,8 +55,8 @@ impl Ear {
                 warn!(listener = self.name, venue = text, "venue error");
             }
             SessionEvent::ReplaceDue { age } => {
-                // The listener beside this one carries on while this one reconnects.
                 debug!(listener = self.name, ?age, "connection is old");
+                self.core.borrow().replace(self.listener);
             }
             SessionEvent::Unsubscribed { .. }
             | SessionEvent::SubscriptionSilent { .. }

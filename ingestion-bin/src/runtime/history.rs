@@ -1,6 +1,7 @@
 //! The info API of one worker: one question at a time, inside the weight budget, which survives a restart.
 //!
 //! Weight is charged and its record is in the journal before the question is sent: a death in between can only make us ask less.
+//! The answer's true weight replaces it, or a restart would find a minute's budget spent by ten small answers.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -27,10 +28,16 @@ use crate::state::Spent;
 /// Without any venue time for this long the venue is asked for it.
 const CLOCK_SILENT_MAX: Duration = Duration::from_secs(50);
 
+/// An answer within this time is dated to its question, and a restart counts this much longer what it finds spent: the venue
+/// counts when it answers.
+const ANSWERED_AT_ONCE: Duration = Duration::from_secs(1);
+
 pub(super) struct History {
     core: Rc<RefCell<Core>>,
     client: InfoClient,
     budget: WeightBudget,
+    /// Wall clock of the newest charge, ms. No two charges have the same: the second of one time settles the first.
+    charged_at_ms: u64,
     progress: Arc<Progress>,
     moved: Arc<Notify>,
     decoder: Decoder,
@@ -52,13 +59,16 @@ impl History {
         let (name, now_ms) = (client.endpoint().name().to_owned(), clock::wall_ms());
         let ours = spent.iter().filter(|spent| spent.endpoint == name);
         // A clock that went back makes the age nothing: the weight counts for a whole minute again.
-        let ages = ours
-            .map(|spent| SpentWeight { weight: spent.weight, age_ms: now_ms.saturating_sub(spent.at_ms) });
+        let slack = u64::try_from(ANSWERED_AT_ONCE.as_millis()).unwrap_or(u64::MAX);
+        let ages = ours.map(|spent| SpentWeight {
+            weight: spent.weight,
+            age_ms: now_ms.saturating_sub(spent.at_ms.saturating_add(slack)),
+        });
         budget.restore(&ages.collect::<Vec<_>>(), clock::now());
         let moved = Arc::new(Notify::new());
         let for_journal = Arc::clone(&moved);
         progress.on_move(move || for_journal.notify_one());
-        Self { core, client, budget, progress, moved, decoder: Decoder::new() }
+        Self { core, client, budget, charged_at_ms: 0, progress, moved, decoder: Decoder::new() }
     }
 
     /// Answers questions until it is dropped.
@@ -79,13 +89,14 @@ impl History {
 
     /// The venue's clock, for accounts that are quiet: nothing is certified without it.
     async fn ask_the_time(&mut self) {
-        let Some(account) = self.core.borrow().whose_clock_is_silent(clock::now(), CLOCK_SILENT_MAX) else { return };
+        let Some(account) = self.core.borrow().whose_clock_is_silent(clock::now(), CLOCK_SILENT_MAX) else {
+            return;
+        };
         let request =
             InfoRequest::ClearinghouseState { user: Address::from_bytes(account), dex: String::new() };
         let cost = request.cost();
         let Ok(ticket) = self.budget.try_charge(cost, Lane::Background, clock::now()) else { return };
-        let endpoint = self.client.endpoint().name().to_owned();
-        self.core.borrow_mut().record_spent(&endpoint, cost.most());
+        self.record_charge(cost.most());
         self.written().await;
         let telemetry = self.core.borrow().telemetry();
         telemetry.emit(&InfoCharged { weight: cost.most() });
@@ -101,9 +112,13 @@ impl History {
                         self.core.borrow_mut().handle_venue_time(time, now);
                     }
                 }
-                Err(error) => telemetry.emit(&InfoAsked { outcome: "unreadable", kind, detail: &chain(&error) }),
+                Err(error) => {
+                    telemetry.emit(&InfoAsked { outcome: "unreadable", kind, detail: &chain(&error) });
+                }
             },
-            Err(error) => telemetry.emit(&InfoAsked { outcome: outcome(&error), kind, detail: &chain(&error) }),
+            Err(error) => {
+                telemetry.emit(&InfoAsked { outcome: outcome(&error), kind, detail: &chain(&error) });
+            }
         }
     }
 
@@ -124,8 +139,8 @@ impl History {
         };
         let telemetry = self.core.borrow().telemetry();
         telemetry.emit(&InfoCharged { weight: cost.most() });
-        let endpoint = self.client.endpoint().name().to_owned();
-        self.core.borrow_mut().record_spent(&endpoint, cost.most());
+        self.core.borrow_mut().take_turn(&asked, now);
+        let charged_at_ms = self.record_charge(cost.most());
         self.written().await;
         let kind = request.kind();
         match self.client.ask(&request).await {
@@ -139,7 +154,10 @@ impl History {
                 match taken {
                     Ok(rows) => {
                         let rows_charged = u32::try_from(rows).unwrap_or(u32::MAX);
-                        self.budget.settle(ticket, cost, rows_charged, clock::now());
+                        let answered = clock::now();
+                        self.budget.settle(ticket, cost, rows_charged, answered);
+                        let at_once = answered.saturating_duration_since(now) <= ANSWERED_AT_ONCE;
+                        self.record_truth(at_once.then_some(charged_at_ms), cost.of_rows(rows_charged));
                         telemetry.emit(&InfoAsked { outcome: "answered", kind, detail: &rows.to_string() });
                     }
                     Err(error) => {
@@ -157,6 +175,25 @@ impl History {
                 self.budget.settle_failed(ticket, now);
                 telemetry.emit(&InfoAsked { outcome: outcome(&error), kind, detail: &chain(&error) });
                 self.failed(asked, &error, now);
+            }
+        }
+    }
+
+    /// Records what is about to be spent; answers under which time.
+    fn record_charge(&mut self, weight: u32) -> u64 {
+        self.charged_at_ms = clock::wall_ms().max(self.charged_at_ms + 1);
+        self.core.borrow_mut().record_spent(self.client.endpoint().name(), weight, self.charged_at_ms);
+        self.charged_at_ms
+    }
+
+    /// Records what the charge of that time came to; a late answer's weight counts from now, beside the charge.
+    fn record_truth(&mut self, charged_at_ms: Option<u64>, weight: u32) {
+        match charged_at_ms {
+            Some(at_ms) => {
+                self.core.borrow_mut().record_spent(self.client.endpoint().name(), weight, at_ms);
+            }
+            None => {
+                self.record_charge(weight);
             }
         }
     }

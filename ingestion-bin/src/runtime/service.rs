@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hyperliquid_client::backoff::BackoffConfig;
 use hyperliquid_client::session::SessionConfig;
-use messaging::journal::{Journal, JournalConfig, OpenError, Progress, StartReport, Waited};
+use messaging::journal::{Journal, JournalConfig, OpenError, Progress, StartReport, Ticket, Waited};
 use messaging::sink::SinkWatch;
 use messaging::storage::{DiskStorage, Storage};
 use observability::Telemetry;
@@ -88,7 +88,7 @@ pub struct Service {
     journal: Journal,
     sinks: Sinks,
     echo: Option<Echo>,
-    worker: JoinHandle<std::io::Result<()>>,
+    worker: JoinHandle<std::io::Result<Ticket>>,
     commands: mpsc::Sender<Command>,
     status: ServiceStatus,
     telemetry: Telemetry,
@@ -160,13 +160,12 @@ impl Service {
             telemetry: telemetry.clone(),
             started_at_ms,
         };
-        let latches = vec![telemetry.readiness().latch("listeners"), telemetry.readiness().latch("journal")];
+        let latches = ["listeners", "journal", "sinks"].map(|part| telemetry.readiness().latch(part)).into();
         let epoch = state.epoch().saturating_add(1).max(started_at_ms);
         let spent = state.spent.clone();
-        let known = state
-            .accounts
-            .into_iter()
-            .map(|(account, state)| (account, Known { ledger: state.ledger, opened: state.opened }));
+        let known = state.accounts.into_iter().map(|(account, state)| {
+            (account, Known { influencer: state.influencer, ledger: state.ledger, opened: state.opened })
+        });
         let plan = WorkerPlan {
             endpoints,
             listeners: config.listeners.count,
@@ -212,10 +211,10 @@ impl Service {
         self.status.clone()
     }
 
-    /// Whether the worker has ended by itself: then the process must end too.
+    /// Whether the worker or the journal's writer has ended by itself: then the process must end too.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.worker.is_finished()
+        self.worker.is_finished() || self.status.progress.ended()
     }
 
     /// Follows one more account.
@@ -236,7 +235,7 @@ impl Service {
     /// Takes the latches of readiness back or lets them go, as things stand.
     pub fn judge_readiness(&self) {
         let worker = self.status.worker();
-        let [listeners, journal] = self.latches.as_slice() else { return };
+        let [listeners, journal, sinks] = self.latches.as_slice() else { return };
         let blind: Vec<&str> = worker
             .accounts
             .iter()
@@ -251,6 +250,13 @@ impl Service {
             let first: Vec<&str> = blind.iter().take(5).copied().collect();
             listeners.hold(&format!("{} accounts are not listened to: {}", blind.len(), first.join(", ")));
         }
+        self.status.show_gauges();
+        let stuck = self.status.stuck_sinks();
+        if stuck.is_empty() {
+            sinks.release();
+        } else {
+            sinks.hold(&stuck.join("; "));
+        }
         match self.status.progress.alarms().failing {
             Some(failing) => journal.hold(&format!("the disk fails: {}", failing.last_error)),
             None if worker.blocked => journal.hold("the journal has no room"),
@@ -264,32 +270,39 @@ impl Service {
         let until = clock::monotonic() + grace;
         let left = || until.saturating_duration_since(clock::monotonic());
         let mut late = Vec::new();
-        self.tell(Command::Stop);
-        match self.worker.join() {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => late.push(format!("worker: {error}")),
-            Err(_) => late.push("the worker panicked".to_owned()),
-        }
+        // A worker that has ended takes no command.
+        let _ended = self.commands.blocking_send(Command::Stop(grace / 2));
+        let last = match self.worker.join() {
+            Ok(Ok(last)) => Some(last),
+            Ok(Err(error)) => {
+                late.push(format!("worker: {error}"));
+                None
+            }
+            Err(_) => {
+                late.push("the worker panicked".to_owned());
+                None
+            }
+        };
         if self.status.worker().blocked {
             late.push("the journal has no room for what was accepted".to_owned());
         }
         let progress = self.journal.progress();
-        let appended = progress.appended();
-        if appended > 0 && progress.wait_synced_past(appended - 1, left()) != Waited::Reached {
+        if let Some(last) = last
+            && progress.wait_synced(last, left()) != Waited::Reached
+        {
             late.push("the journal is not durable to its end".to_owned());
         }
         if let Some(echo) = self.echo {
-            echo.stop();
+            echo.stop(left().min(Duration::from_secs(2)));
         }
         late.extend(self.sinks.stop(left()).into_iter().map(|name| format!("sink {name} is not drained")));
         let clean = match self.journal.close(left().max(Duration::from_millis(500))) {
-            Ok(()) => !self.status.worker().blocked,
+            Ok(()) => last.is_some() && !self.status.worker().blocked,
             Err(error) => {
                 late.push(error.to_string());
                 false
             }
         };
-        self.latches.into_iter().for_each(Latch::retire);
         Stopped { clean, left: late, totals: totals(&self.telemetry) }
     }
 
@@ -307,18 +320,36 @@ impl ServiceStatus {
         self.worker.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Gauges of what moves by itself, for `/metrics`.
+    fn show_gauges(&self) {
+        events::show_journal(&self.telemetry, self.progress.counters().disk_bytes);
+        for (name, watch) in self.sinks.iter() {
+            let status = watch.status();
+            events::show_sink(&self.telemetry, name, status.lag, status.tally.lines);
+        }
+    }
+
+    /// Sinks that do not get on, and why.
+    fn stuck_sinks(&self) -> Vec<String> {
+        let failing = |(name, watch): &(&'static str, SinkWatch)| {
+            let status = watch.status();
+            let why = status
+                .failing
+                .map(|failing| failing.error)
+                .or_else(|| status.last_error.filter(|_| status.ended));
+            why.map(|why| format!("sink {name}: {why}"))
+        };
+        self.sinks.iter().filter_map(failing).collect()
+    }
+
     /// Everything, as `/status` shows it.
     #[must_use]
     pub fn json(&self) -> Value {
         let worker = self.worker();
         let now = clock::monotonic();
-        let sinks: Vec<Value> = self
-            .sinks
-            .iter()
-            .map(|(name, watch)| sinks::shown(name, &watch.status(), now, &self.telemetry))
-            .collect();
+        let sinks: Vec<Value> =
+            self.sinks.iter().map(|(name, watch)| sinks::shown(name, &watch.status(), now)).collect();
         let (alarms, counters) = (self.progress.alarms(), self.progress.counters());
-        events::show_journal(&self.telemetry, counters.disk_bytes);
         let started = Moment(i64::try_from(self.started_at_ms).unwrap_or(0)).rfc3339();
         let totals: Vec<Value> = totals(&self.telemetry)
             .into_iter()

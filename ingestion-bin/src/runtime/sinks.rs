@@ -12,7 +12,7 @@ use messaging::storage::Storage;
 use observability::Telemetry;
 use signal_domain::Uuid;
 
-use super::events::{JournalDamaged, show_sink};
+use super::events::JournalDamaged;
 use super::service::StartError;
 use crate::config::{self, SinkKind, SinkSettings, StartFrom};
 use crate::render::{DeadLetterLines, GapLines, RawFilter, RawLines, SignalLines};
@@ -143,13 +143,7 @@ impl Opening<'_> {
 }
 
 /// One sink in `/status`.
-pub(super) fn shown(
-    name: &str,
-    status: &SinkStatus,
-    now: Instant,
-    telemetry: &Telemetry,
-) -> serde_json::Value {
-    show_sink(telemetry, name, status.lag, status.tally.lines);
+pub(super) fn shown(name: &str, status: &SinkStatus, now: Instant) -> serde_json::Value {
     let failing = status.failing.as_ref().map(|failing| {
         serde_json::json!({
             "forSeconds": now.saturating_duration_since(failing.since).as_secs(),

@@ -16,7 +16,7 @@ use hyperliquid_client::io::{
 };
 use hyperliquid_client::limits::VenueLimits;
 use hyperliquid_client::session::SessionConfig;
-use messaging::journal::{Appender, Progress};
+use messaging::journal::{Appender, Progress, Ticket};
 use observability::Telemetry;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinSet, LocalSet};
@@ -39,7 +39,8 @@ pub(super) enum Command {
     Follow(Followed),
     Change(Followed),
     Unfollow([u8; 20]),
-    Stop,
+    /// With the time it may take.
+    Stop(Duration),
 }
 
 /// An endpoint with its limits, ready to be dialled.
@@ -78,15 +79,18 @@ const REFUSALS_PER_MINUTE: u32 = 6_000;
 /// Between two snapshots of the status.
 const STATUS_EVERY: Duration = Duration::from_millis(500);
 
-/// Runs a worker until it is told to stop.
-pub(super) fn run(plan: WorkerPlan, commands: mpsc::Receiver<Command>) -> std::io::Result<()> {
+/// Runs a worker until it is told to stop; answers the last batch the journal took of it.
+///
+/// # Errors
+///
+/// When there is no runtime, or a part of the worker ended by itself.
+pub(super) fn run(plan: WorkerPlan, commands: mpsc::Receiver<Command>) -> std::io::Result<Ticket> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
-    local.block_on(&runtime, work(plan, commands));
-    Ok(())
+    local.block_on(&runtime, work(plan, commands))
 }
 
-async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) {
+async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) -> std::io::Result<Ticket> {
     let moved = Arc::new(Notify::new());
     let outbox = Outbox::new(plan.appender);
     let (for_journal, blocked) = (Arc::clone(&moved), outbox.blocked_flag());
@@ -119,6 +123,7 @@ async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) {
     for followed in plan.follow {
         core.borrow_mut().follow(followed, Cause::Start, clock::now());
     }
+    core.borrow_mut().declare_absent(clock::now());
     let mut infos = Vec::new();
     for dialled in &plan.endpoints {
         match dialled.endpoint.dialer(Dns::default()) {
@@ -153,27 +158,44 @@ async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) {
     }
     let timer = Rc::clone(&core.borrow().timer);
     let mut status = interval(STATUS_EVERY);
-    loop {
+    let grace = loop {
         let deadline = core.borrow_mut().deadline();
         tokio::select! {
             biased;
             command = commands.recv() => match command {
-                None | Some(Command::Stop) => break,
+                None => break Duration::ZERO,
+                Some(Command::Stop(grace)) => break grace,
                 Some(command) => obey(&mut core.borrow_mut(), command, clock::now()),
             },
             () = moved.notified() => core.borrow_mut().handle_journal_moved(),
             () = until(deadline) => core.borrow_mut().handle_timeout(clock::now()),
             () = timer.notified() => {}
+            Some(ended) = tasks.join_next() => {
+                // State that panicked is not to be trusted: the process ends and the journal restores it.
+                if let Err(error) = ended
+                    && let Ok(panic) = error.try_into_panic()
+                {
+                    std::panic::resume_unwind(panic);
+                }
+                return Err(std::io::Error::other("a part of the worker ended by itself"));
+            }
             _ = status.tick() => show(&core, &plan.status),
         }
-    }
+    };
     // Upstream first: no more frames, then what waits goes to the journal.
     controls.iter().for_each(Control::stop);
     let ended = async { while tasks.join_next().await.is_some() && core.borrow().connected() > 0 {} };
     let _late = tokio::time::timeout(Duration::from_secs(2), ended).await;
     tasks.abort_all();
-    core.borrow_mut().handle_journal_moved();
+    let emptied = async {
+        while !core.borrow_mut().hand_over() {
+            moved.notified().await;
+        }
+    };
+    let _still_blocked = tokio::time::timeout(grace, emptied).await;
     show(&core, &plan.status);
+    let last = core.borrow().outbox().last();
+    Ok(last)
 }
 
 fn obey(core: &mut Core, command: Command, now: Instant) {
@@ -181,7 +203,7 @@ fn obey(core: &mut Core, command: Command, now: Instant) {
         Command::Follow(followed) => core.follow(followed, Cause::Added, now),
         Command::Change(followed) => core.change(followed),
         Command::Unfollow(account) => core.unfollow(account, now),
-        Command::Stop => {}
+        Command::Stop(_) => {}
     }
 }
 

@@ -74,7 +74,10 @@ impl State {
             Some(Body::Account(body)) => self.account(&body),
             Some(Body::Spent { endpoint, weight, at_ms }) => {
                 let since = at_ms.saturating_sub(SPENT_KEPT_MS);
-                self.spent.retain(|spent| spent.at_ms >= since);
+                // The second record of one time says what the charge came to.
+                self.spent.retain(|spent| {
+                    spent.at_ms >= since && !(spent.at_ms == at_ms && spent.endpoint == endpoint)
+                });
                 self.spent.push(Spent { endpoint: endpoint.into_owned(), weight, at_ms });
             }
             Some(Body::Run(_)) => {

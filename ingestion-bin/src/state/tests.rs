@@ -45,6 +45,18 @@ fn what_is_saved_comes_back() {
 }
 
 #[test]
+fn weight_is_what_the_charge_came_to() {
+    let mut state = sample();
+    for (position, endpoint, weight, at_ms) in
+        [(5, "sim", 21, 200_000), (6, "other", 120, 200_000), (7, "sim", 120, 200_001)]
+    {
+        apply(&mut state, position, &Body::Spent { endpoint: endpoint.into(), weight, at_ms });
+    }
+    let weights: Vec<u32> = state.spent.iter().map(|spent| spent.weight).collect();
+    assert_eq!(weights, [21, 120, 120]);
+}
+
+#[test]
 fn an_unknown_record_refuses_the_state() {
     let mut state = sample();
     let record = Record { position: 9, kind: 99, partition: 0, key: 0, time: NO_TIME, body: &[1] };

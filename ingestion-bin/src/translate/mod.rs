@@ -7,5 +7,5 @@ mod identity;
 #[cfg(test)]
 mod tests;
 
-pub use fill::{TranslateError, account, fill};
+pub use fill::{TranslateError, account, fill, position_key};
 pub use identity::{Identifier, Interest};

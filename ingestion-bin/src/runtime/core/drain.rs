@@ -3,6 +3,7 @@
 use super::{Asked, Core};
 use crate::account::{Fate, Output, Record, Refusal};
 use crate::record::{AccountBody, Arrival, Body, RefusalBody};
+use crate::render::EventReader;
 use crate::runtime::events::{GapChanged, ListenerRecycled, Refused};
 
 impl Core {
@@ -15,6 +16,8 @@ impl Core {
                 Output::Record(record) => self.record(account, &record, at_ms),
                 Output::Ask { stream, start, id } => {
                     let priority = slot.followed.priority;
+                    // A new question of a stream voids the one before it: that one is not worth its weight any more.
+                    self.asks.retain(|asked| (asked.account, asked.stream) != (account, stream));
                     self.asks.push_back(Asked { account, stream, start, id, priority });
                     self.asking.notify_one();
                 }
@@ -55,12 +58,14 @@ impl Core {
                 };
                 let detail = "a known fill came with other content, or the same content under another id";
                 self.telemetry.emit(&Refused { reason, detail, raw: &payload.raw });
+                let fill = EventReader::default().fill(payload.row, &payload.raw).ok();
+                let source_event_id = fill.and_then(|fill| fill.source_event_id().ok());
                 self.outbox.put(&Body::Refusal(RefusalBody {
                     stage: "validate",
                     reason,
                     detail: detail.into(),
                     account: Some(account),
-                    source_event_id: None,
+                    source_event_id: source_event_id.map(Into::into),
                     received_at_ns: payload.received_at_ns,
                     listener: payload.listener,
                     connection: payload.connection,

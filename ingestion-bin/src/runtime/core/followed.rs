@@ -4,21 +4,28 @@ use std::time::Instant;
 
 use hyperliquid_client::io::Control;
 
+use signal_domain::{Account, InfluencerId};
+
 use super::{Core, Followed, Known, Slot};
-use crate::account::{Cause, Ledger, Machine};
+use crate::account::{Cause, Ledger, Machine, Stream};
 use crate::runtime::events::{InfluencerAdded, InfluencerRemoved};
+use crate::translate::Interest;
 
 impl Core {
     /// Follows an account from now on. At a start `cause` says so; later it was added.
     pub(in crate::runtime) fn follow(&mut self, followed: Followed, cause: Cause, now: Instant) {
         let account = *followed.account.as_bytes();
         self.config.epoch += u64::from(cause == Cause::Added);
+        self.asks.retain(|asked| asked.account != account);
         let known = match self.slots.remove(&account) {
-            Some(slot) => Some(Known { ledger: slot.machine.ledger().clone(), opened: slot.opened }),
+            Some(slot) => Some(Known::of(slot)),
             None => self.known.remove(&account),
         };
-        let Known { ledger, opened } =
-            known.unwrap_or_else(|| Known { ledger: Ledger::new(&self.config.settings), opened: Vec::new() });
+        let Known { ledger, opened, .. } = known.unwrap_or_else(|| Known {
+            influencer: followed.influencer.to_string(),
+            ledger: Ledger::new(&self.config.settings),
+            opened: Vec::new(),
+        });
         let epoch = self.config.epoch.max(ledger.epoch() + 1);
         self.telemetry.emit(&InfluencerAdded { followed: &followed });
         let machine = Machine::new(self.config.settings.clone(), ledger, cause, epoch, now);
@@ -42,6 +49,45 @@ impl Core {
         }
         self.drain(account);
         self.flush();
+    }
+
+    /// Declares what nobody listened to: accounts that the journal follows and the list does not name any more. Their removal
+    /// was not seen happening, so it happened when they were last heard of.
+    pub(in crate::runtime) fn declare_absent(&mut self, now: Instant) {
+        let absent: Vec<[u8; 20]> = self
+            .known
+            .iter()
+            .filter(|(_, known)| known.ledger.epoch() > 0 && !known.ledger.is_removed())
+            .map(|(account, _)| *account)
+            .collect();
+        for account in absent {
+            let Some(known) = self.known.remove(&account) else { continue };
+            let account = Account::from_bytes(account);
+            let influencer = InfluencerId::parse(&known.influencer).unwrap_or_else(|_| account.into());
+            let followed = Followed { account, influencer, interest: Interest::default(), priority: 0 };
+            let newest = Stream::ALL.iter().filter_map(|stream| known.ledger.stream(*stream).newest).max();
+            let epoch = self.config.epoch.max(known.ledger.epoch() + 1);
+            let machine = Machine::new(self.config.settings.clone(), known.ledger, Cause::Start, epoch, now);
+            self.slots.insert(*account.as_bytes(), Slot::new(followed, machine, known.opened));
+            self.with_slot(*account.as_bytes(), |slot| {
+                slot.machine.handle_removed(newest.unwrap_or(i64::MIN), now);
+            });
+            if let Some(slot) = self.slots.remove(account.as_bytes()) {
+                self.telemetry.emit(&InfluencerRemoved { influencer: &slot.followed.influencer });
+                self.known.insert(*account.as_bytes(), Known::of(slot));
+            }
+            self.asks.retain(|asked| asked.account != *account.as_bytes());
+        }
+        self.flush();
+    }
+
+    /// A connection is old: it is made anew while another one carries on.
+    pub(in crate::runtime) fn replace(&self, listener: usize) {
+        if self.connected.len() > 1
+            && let Some(control) = self.controls.get(listener)
+        {
+            control.recycle();
+        }
     }
 
     /// Changes what of an account makes signals, or its name or priority; its numbers go on.
@@ -73,11 +119,12 @@ impl Core {
             self.slots.iter().filter(|(_, slot)| over(slot)).map(|(account, _)| *account).collect();
         for account in gone {
             if let Some(slot) = self.slots.remove(&account) {
+                self.asks.retain(|asked| asked.account != account);
                 for subscription in slot.subscriptions(self.config.twap, self.config.state_interval.is_some())
                 {
                     self.controls.iter().for_each(|control| control.unsubscribe(&subscription));
                 }
-                let known = Known { ledger: slot.machine.ledger().clone(), opened: slot.opened };
+                let known = Known::of(slot);
                 self.known.insert(account, known);
             }
         }
@@ -120,7 +167,15 @@ impl Core {
 
     /// Everything every account wants, for a new listener.
     pub(in crate::runtime) fn subscribe_all(&self, control: &Control) {
-        for slot in self.slots.values() {
+        // Where the venue's slots are short, the first asked for are served: as `check` says, by priority, then by name.
+        let mut slots: Vec<&Slot> = self.slots.values().collect();
+        slots.sort_by(|a, b| {
+            let rank = |slot: &Slot| std::cmp::Reverse(slot.followed.priority);
+            rank(a)
+                .cmp(&rank(b))
+                .then_with(|| a.followed.influencer.as_str().cmp(b.followed.influencer.as_str()))
+        });
+        for slot in slots {
             for subscription in slot.subscriptions(self.config.twap, self.config.state_interval.is_some()) {
                 control.subscribe(subscription);
             }

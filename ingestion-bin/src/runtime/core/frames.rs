@@ -10,6 +10,7 @@ use super::Core;
 use crate::account::{Intake, Stream};
 use crate::record::{Arrival, Body, RawBody, RefusalBody, RowKind};
 use crate::runtime::events::{Drifted, FrameRefused, Refused, Unfollowed, UnknownChannel};
+use crate::translate;
 
 /// Refused bytes above this are not kept, only their length.
 const REFUSED_BYTES_KEPT: usize = 8 << 20;
@@ -68,11 +69,11 @@ impl Core {
             }
             Frame::Unknown { channel } => {
                 self.telemetry.emit(&UnknownChannel { channel });
-                self.keep(from, "UNKNOWN", "stored", None, None, raw, at);
+                self.keep_unknown(from, raw, at);
             }
             Frame::UserEvents(_) | Frame::OrderUpdates(_) | Frame::Trades(_) => {
                 self.telemetry.emit(&UnknownChannel { channel: "not subscribed" });
-                self.keep(from, "UNKNOWN", "stored", None, None, raw, at);
+                self.keep_unknown(from, raw, at);
             }
             Frame::Ack { .. }
             | Frame::VenueError(_)
@@ -94,7 +95,7 @@ impl Core {
     ) {
         let account = *user.as_bytes();
         if self.slots.get(&account).is_none_or(|slot| slot.leaving.is_some()) {
-            self.unfollowed(from, account, rows, at);
+            self.unfollowed(from, account, stream, rows, at);
             return;
         }
         if self.outbox.is_blocked() {
@@ -160,6 +161,7 @@ impl Core {
         &mut self,
         from: From,
         account: [u8; 20],
+        stream: Stream,
         rows: &[VenueRow<'a, T>],
         at: Received,
     ) {
@@ -167,8 +169,19 @@ impl Core {
         for row in rows {
             match row {
                 Ok(row) => {
-                    let time = i64::try_from(row.fill().time).ok();
-                    self.keep(from, "FILL", "unfollowed", Some(account), time, row.fill().raw, at);
+                    let fill = translate::fill(row.fill(), None).ok();
+                    let kept = Kept {
+                        event_type: match stream {
+                            Stream::Fills => "FILL",
+                            Stream::Twap => "TWAP_FILL",
+                        },
+                        disposition: "unfollowed",
+                        account: Some(account),
+                        market: fill.as_ref().map(|fill| fill.market.name().to_owned()),
+                        source_event_id: fill.and_then(|fill| fill.source_event_id().ok()),
+                        time: i64::try_from(row.fill().time).ok(),
+                    };
+                    self.keep(from, kept, row.fill().raw, at);
                 }
                 Err(refusal) => self.refuse_row(from, Some(account), refusal, at),
             }
@@ -192,7 +205,15 @@ impl Core {
                     let time = i64::try_from(state.state.time).ok();
                     newest = newest.max(time);
                     if keep && !state.state.asset_positions.is_empty() && !self.outbox.is_blocked() {
-                        self.keep(from, "POSITION_SNAPSHOT", "stored", Some(account), time, state.raw, at);
+                        let kept = Kept {
+                            event_type: "POSITION_SNAPSHOT",
+                            disposition: "stored",
+                            account: Some(account),
+                            source_event_id: Some(translate::position_key(state)),
+                            time,
+                            ..Kept::default()
+                        };
+                        self.keep(from, kept, state.raw, at);
                     }
                 }
                 Err(refusal) => self.refuse_row(from, Some(account), refusal, at),
@@ -255,7 +276,7 @@ impl Core {
         at: Received,
     ) {
         self.telemetry.emit(&Refused { reason, detail, raw });
-        if !self.may_keep_refusal(at.at) {
+        if self.outbox.is_blocked() || !self.may_keep_refusal(at.at) {
             return;
         }
         self.outbox.put(&Body::Refusal(RefusalBody {
@@ -274,7 +295,7 @@ impl Core {
 
     fn refuse_unkept(&mut self, from: From, reason: &'static str, detail: &str, length: u64, at: Received) {
         self.telemetry.emit(&Refused { reason, detail, raw: &[] });
-        if self.may_keep_refusal(at.at) {
+        if !self.outbox.is_blocked() && self.may_keep_refusal(at.at) {
             self.outbox.put(&Body::Refusal(RefusalBody {
                 stage: "decode",
                 reason,
@@ -299,26 +320,29 @@ impl Core {
         *count <= self.config.refusals_per_minute
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is a field of the record")]
-    fn keep(
-        &mut self,
-        from: From,
-        event_type: &'static str,
-        disposition: &'static str,
-        account: Option<[u8; 20]>,
-        time: Option<i64>,
-        raw: &[u8],
-        at: Received,
-    ) {
-        let slot = account.and_then(|account| self.slots.get(&account));
+    /// A frame of a channel we do not know, under the same cap a minute as refusals.
+    fn keep_unknown(&mut self, from: From, raw: &[u8], at: Received) {
+        if self.may_keep_refusal(at.at) {
+            let kept = Kept { event_type: "UNKNOWN", disposition: "stored", ..Kept::default() };
+            self.keep(from, kept, raw, at);
+        }
+    }
+
+    /// Keeps something that is no fill of a followed account; while the journal has no room it is only counted.
+    fn keep(&mut self, from: From, kept: Kept, raw: &[u8], at: Received) {
+        if self.outbox.is_blocked() {
+            self.telemetry.emit(&FrameRefused { rows: 1 });
+            return;
+        }
+        let slot = kept.account.and_then(|account| self.slots.get(&account));
         self.outbox.put(&Body::Raw(RawBody {
-            account,
+            account: kept.account,
             influencer: slot.map(|slot| slot.followed.influencer.as_str()),
-            event_type,
-            disposition,
-            market: None,
-            source_event_id: None,
-            time,
+            event_type: kept.event_type,
+            disposition: kept.disposition,
+            market: kept.market.map(Into::into),
+            source_event_id: kept.source_event_id.map(Into::into),
+            time: kept.time,
             at_ms: at.unix_ns / 1_000_000,
             received_at_ns: at.unix_ns,
             listener: from.label(),
@@ -326,4 +350,15 @@ impl Core {
             raw,
         }));
     }
+}
+
+/// What is said of something that is kept and is no fill of a followed account.
+#[derive(Default)]
+struct Kept {
+    event_type: &'static str,
+    disposition: &'static str,
+    account: Option<[u8; 20]>,
+    market: Option<String>,
+    source_event_id: Option<String>,
+    time: Option<i64>,
 }

@@ -1,5 +1,6 @@
 //! Answers of the info API into the account machines.
 
+use std::cmp::Reverse;
 use std::time::Instant;
 
 use hyperliquid_client::decode::{Decoder, FrameError, Row as VenueRow};
@@ -26,17 +27,24 @@ pub(in crate::runtime) struct Asked {
 const INFO: From = From { listener: u8::MAX as usize, connection: 0 };
 
 impl Core {
-    /// The next question, the most important account's first.
+    /// The next question: the most important account's, among equals the one whose last turn is longest ago. Where the
+    /// budget is short, questions come back together, and without turns the same few would use it up every time.
     pub(in crate::runtime) fn next_ask(&mut self) -> Option<Asked> {
-        let best =
-            self.asks.iter().enumerate().max_by_key(|(index, ask)| (ask.priority, std::cmp::Reverse(*index)));
-        let index = best.map(|(index, _)| index)?;
+        let turn = |ask: &Asked| self.slots.get(&ask.account)?.turns.get(&ask.stream).copied();
+        let rank = |&(index, ask): &(usize, &Asked)| (ask.priority, Reverse(turn(ask)), Reverse(index));
+        let (index, _) = self.asks.iter().enumerate().max_by_key(rank)?;
         self.asks.remove(index)
     }
 
-    /// Records weight before it is spent; the answer is the batch it is in.
-    pub(in crate::runtime) fn record_spent(&mut self, endpoint: &str, weight: u32) {
-        let at_ms = Self::now_ms();
+    /// The question goes out now.
+    pub(in crate::runtime) fn take_turn(&mut self, asked: &Asked, now: Instant) {
+        if let Some(slot) = self.slots.get_mut(&asked.account) {
+            slot.turns.insert(asked.stream, now);
+        }
+    }
+
+    /// Records weight before it is spent, and again, with the same time, what it came to.
+    pub(in crate::runtime) fn record_spent(&mut self, endpoint: &str, weight: u32, at_ms: u64) {
         self.outbox.put(&Body::Spent { endpoint: endpoint.into(), weight, at_ms });
         self.flush();
     }

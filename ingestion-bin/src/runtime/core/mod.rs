@@ -10,6 +10,8 @@ mod history;
 mod outbox;
 mod slot;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -126,6 +128,12 @@ impl Core {
         self.flush();
     }
 
+    /// Hands over everything there is; true when nothing waits.
+    pub(super) fn hand_over(&mut self) -> bool {
+        self.flush();
+        !self.outbox.is_blocked()
+    }
+
     /// The journal moved: what waits may fit now.
     pub(super) fn handle_journal_moved(&mut self) {
         if self.outbox.is_blocked() {
@@ -143,6 +151,7 @@ impl Core {
         for account in accounts {
             self.with_slot(account, |slot| slot.machine.handle_venue_time(time, now));
         }
+        self.flush();
     }
 
     /// Somebody to ask for the venue's clock, when it was not seen for `patience`.

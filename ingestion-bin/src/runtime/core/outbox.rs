@@ -61,8 +61,13 @@ impl Outbox {
 
     /// Hands over what there is. True when nothing waits.
     pub(in crate::runtime) fn flush(&mut self) -> bool {
-        let free = self.hand_over();
+        let mut free = self.hand_over();
         self.blocked.store(!free, Ordering::Release);
+        if !free {
+            // The journal may have moved between the refusal and the flag: nobody would wake us for that.
+            free = self.hand_over();
+            self.blocked.store(!free, Ordering::Release);
+        }
         free
     }
 

@@ -1,11 +1,12 @@
 //! One followed account in a worker: its machine and what the runtime keeps beside it.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use hyperliquid_client::wire::{Address, Subscription};
 use signal_domain::{Account, InfluencerId};
 
-use crate::account::{GapId, GapState, Ledger, Machine, Record};
+use crate::account::{GapId, GapState, Ledger, Machine, Record, Stream};
 use crate::record::{Arrival, Stamp};
 use crate::translate::{Identifier, Interest};
 
@@ -25,8 +26,20 @@ pub struct Followed {
 /// What the journal knows of an account, to go on from.
 #[derive(Debug)]
 pub(in crate::runtime) struct Known {
+    /// The influencer's id, as last recorded.
+    pub(in crate::runtime) influencer: String,
     pub(in crate::runtime) ledger: Ledger,
     pub(in crate::runtime) opened: Vec<(GapId, u64)>,
+}
+
+impl Known {
+    pub(super) fn of(slot: Slot) -> Self {
+        Self {
+            influencer: slot.followed.influencer.to_string(),
+            ledger: slot.machine.ledger().clone(),
+            opened: slot.opened,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -41,6 +54,8 @@ pub(in crate::runtime) struct Slot {
     pub(in crate::runtime) newest: Option<i64>,
     /// When an account state was last kept.
     pub(super) state_kept: Option<Instant>,
+    /// When each stream's history was last asked for.
+    pub(super) turns: BTreeMap<Stream, Instant>,
     /// Removed from the list: subscribed until then, no signals.
     pub(in crate::runtime) leaving: Option<Instant>,
     /// The venue refuses to serve it.
@@ -58,6 +73,7 @@ impl Slot {
             opened,
             newest: None,
             state_kept: None,
+            turns: BTreeMap::new(),
             leaving: None,
             refused: None,
         }

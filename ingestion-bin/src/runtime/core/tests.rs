@@ -1,0 +1,136 @@
+//! A panic of the decoder, planted: the frame ends as a dead letter, its neighbours as signals.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyperliquid_client::decode::{Decoded, Decoder, FrameError};
+use hyperliquid_client::io::{
+    Control, Decode, Dns, Egress, Endpoint, EndpointConfig, Listener, ListenerConfig, VenueConnector,
+    WallClock,
+};
+use hyperliquid_client::limits::VenueLimits;
+use hyperliquid_client::session::SessionConfig;
+use hyperliquid_client::sim::{SimConfig, SimHandle, SimVenue};
+use messaging::journal::{Journal, JournalConfig, Limit, Read};
+use messaging::sink::Render;
+use messaging::storage::FaultyStorage;
+use observability::Telemetry;
+use serde_json::Value;
+use signal_domain::Account;
+use tokio::task::LocalSet;
+
+use super::{Core, CoreConfig, Followed, Outbox};
+use crate::account::{Cause, Settings};
+use crate::render::DeadLetterLines;
+use crate::runtime::events::{catalogue, totals};
+use crate::runtime::handler::Ear;
+use crate::state::State;
+
+const ALICE: &str = "0x0000000000000000000000000000000a11ce0001";
+const POISON: &[u8] = br#"{"channel":"poison","data":{}}"#;
+
+/// The venue's decoder, with a bug.
+#[derive(Default)]
+struct Brittle(Decoder);
+
+impl Decode for Brittle {
+    fn decode<'a>(&'a mut self, raw: &'a [u8]) -> Result<Decoded<'a>, FrameError> {
+        assert!(raw != POISON, "planted");
+        self.0.decode(raw)
+    }
+}
+
+fn core(journal: &Journal, telemetry: &Telemetry) -> Core {
+    let config = CoreConfig {
+        settings: Settings { twap: false, ..Settings::default() },
+        network: "sim".to_owned(),
+        epoch: 1,
+        twap: false,
+        state_interval: None,
+        removal_grace: Duration::ZERO,
+        refusals_per_minute: 100,
+    };
+    let outbox = Outbox::new(journal.appender());
+    Core::new(config, outbox, telemetry.clone(), Rc::new(|_, _, _| None), BTreeMap::new())
+}
+
+async fn listen(venue: SimHandle, core: Rc<RefCell<Core>>, telemetry: Telemetry) {
+    let endpoint = Endpoint::new(EndpointConfig {
+        info_url: venue.info_url(),
+        ..EndpointConfig::new("sim", &venue.ws_url())
+    })
+    .unwrap();
+    let dialer = endpoint.dialer(Dns::default()).unwrap();
+    let control = Control::new(SessionConfig::default());
+    let account: Account = ALICE.parse().unwrap();
+    core.borrow_mut().follow(
+        Followed { account, influencer: account.into(), interest: Default::default(), priority: 0 },
+        Cause::Start,
+        crate::runtime::clock::now(),
+    );
+    core.borrow().subscribe_all(&control);
+    core.borrow_mut().add_listener(control.clone());
+    let connector = VenueConnector::new(endpoint, dialer, WallClock::new(crate::runtime::clock::wall_ns));
+    let ear = Ear::new(core, 0, "a".to_owned());
+    let egress = Egress::new(&VenueLimits::default());
+    let listener = Listener::<_, _, Brittle>::with_decoder(
+        connector,
+        control.clone(),
+        egress,
+        ear,
+        ListenerConfig::default(),
+    );
+    let listening = tokio::task::spawn_local(listener.run());
+    let total = |what: &str| {
+        totals(&telemetry).iter().filter(|(name, ..)| *name == what).map(|(.., n)| n).sum::<u64>()
+    };
+    while venue.inject(Some(ALICE), POISON) == 0 {
+        tokio::task::yield_now().await;
+    }
+    while total("refusals") == 0 {
+        tokio::task::yield_now().await;
+    }
+    // The connection stays, and a new decoder reads on.
+    assert_eq!(venue.inject(Some(ALICE), br#"{"channel":"unheard","data":{}}"#), 1);
+    while total("unknown channels") == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(venue.status().connections_total, 1);
+    control.stop();
+    listening.await.unwrap();
+}
+
+#[test]
+fn a_panic_of_the_decoder_costs_its_frame_only() {
+    let disk = Arc::new(FaultyStorage::new(1));
+    let opened = Journal::open(JournalConfig::default(), disk, 1_000, |saved| {
+        State::restore(saved.unwrap_or_default())
+    })
+    .unwrap();
+    let telemetry = Telemetry::new(&catalogue()).unwrap();
+    let core = Rc::new(RefCell::new(core(&opened.journal, &telemetry)));
+    let venue = SimVenue::start(SimConfig::manual()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let run =
+        tokio::time::timeout(Duration::from_secs(60), listen(venue, Rc::clone(&core), telemetry.clone()));
+    LocalSet::new().block_on(&runtime, run).unwrap();
+
+    let last = core.borrow().outbox().last();
+    opened.journal.progress().wait_synced(last, Duration::from_secs(60));
+    let mut reader = opened.journal.reader(0, Limit::Synced);
+    let (mut letters, mut lines) = (DeadLetterLines, Vec::new());
+    while let Some(read) = reader.next().unwrap() {
+        let Read::Record(record) = read else { panic!("{read:?}") };
+        let mut line = Vec::new();
+        if letters.render(&record, &mut line).is_some() {
+            lines.push(serde_json::from_slice::<Value>(&line).unwrap());
+        }
+    }
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0]["reason"], "decode_panic");
+    assert_eq!(lines[0]["stage"], "decode");
+    assert_eq!(lines[0]["payload"], std::str::from_utf8(POISON).unwrap());
+}
