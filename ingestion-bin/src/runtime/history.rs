@@ -36,6 +36,8 @@ pub(super) struct History {
     core: Rc<RefCell<Core>>,
     client: InfoClient,
     budget: WeightBudget,
+    /// When the venue was last asked for its clock.
+    clock_asked: Option<Instant>,
     /// Wall clock of the newest charge, ms. No two charges have the same: the second of one time settles the first.
     charged_at_ms: u64,
     progress: Arc<Progress>,
@@ -68,20 +70,33 @@ impl History {
         let moved = Arc::new(Notify::new());
         let for_journal = Arc::clone(&moved);
         progress.on_move(move || for_journal.notify_one());
-        Self { core, client, budget, charged_at_ms: 0, progress, moved, decoder: Decoder::new() }
+        Self {
+            core,
+            client,
+            budget,
+            clock_asked: None,
+            charged_at_ms: 0,
+            progress,
+            moved,
+            decoder: Decoder::new(),
+        }
     }
 
     /// Answers questions until it is dropped.
     pub(super) async fn run(mut self) {
         let asking = Rc::clone(&self.core.borrow().asking);
         loop {
+            if self
+                .clock_asked
+                .is_none_or(|at| clock::now().saturating_duration_since(at) >= CLOCK_SILENT_MAX)
+            {
+                self.ask_the_time().await;
+            }
             let next = self.core.borrow_mut().next_ask();
             match next {
                 Some(asked) => self.answer(asked).await,
                 None => {
-                    if timeout(CLOCK_SILENT_MAX, asking.notified()).await.is_err() {
-                        self.ask_the_time().await;
-                    }
+                    let _silent = timeout(CLOCK_SILENT_MAX, asking.notified()).await;
                 }
             }
         }
@@ -92,6 +107,7 @@ impl History {
         let Some(account) = self.core.borrow().whose_clock_is_silent(clock::now(), CLOCK_SILENT_MAX) else {
             return;
         };
+        self.clock_asked = Some(clock::now());
         let request =
             InfoRequest::ClearinghouseState { user: Address::from_bytes(account), dex: String::new() };
         let cost = request.cost();
@@ -118,6 +134,9 @@ impl History {
             },
             Err(error) => {
                 telemetry.emit(&InfoAsked { outcome: outcome(&error), kind, detail: &chain(&error) });
+                if let InfoError::Status { status: 429, retry_after, .. } = error {
+                    self.budget.on_too_many_requests(retry_after, now);
+                }
             }
         }
     }

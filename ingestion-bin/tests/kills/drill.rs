@@ -74,9 +74,10 @@ impl Drill {
                 SimLimits { info_weight_per_minute, ..SimLimits::default() }
             }
         };
-        // The first is busy enough that 30 rows pass in a second or two, the last is quiet.
+        // The first is busy (its 30 rows of a snapshot pass in a second or two, or in ten), the last is quiet.
+        let busy = if matches!(self.limits, Limits::Lifted) { 200 } else { 30 };
         let players: Vec<(String, u64)> =
-            (0..self.accounts).map(|n| (address(n), 200 / (n * n + 1) + 4)).collect();
+            (0..self.accounts).map(|n| (address(n), busy / (n * n + 1) + 4)).collect();
         let play = Play::start(self.seed, limits, &players);
         let mut run = Run {
             drill: self,

@@ -1,7 +1,8 @@
 //! The verdict: signals on disk against the venue's history, by the published rules alone.
 //!
-//! Expected is every perp row that history shows after the account's baseline; nothing else may be there, nothing twice,
-//! `seq` is 1, 2, 3… in every epoch, and a position that does not follow carries the id of a declared gap.
+//! Expected is every perp row that history shows after the account's baseline; nothing else may be there but rows that came
+//! live while the baseline was being made; nothing twice, `seq` is 1, 2, 3… in every epoch, and a position that does not
+//! follow carries the id of a declared gap.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,18 +47,26 @@ pub(crate) struct Verdict {
 }
 
 impl Case {
-    /// Rows of history behind the baseline of their stream, spot included.
+    /// Every row of history with its account, spot included.
     fn rows(&self) -> impl Iterator<Item = (&String, &Row)> {
-        let rows = self.history.iter().flat_map(|(user, rows)| rows.iter().map(move |row| (user, row)));
-        rows.filter(|(user, row)| {
-            let stream = if row.twap { Stream::Twap } else { Stream::Fills };
-            self.baselines.get(&((*user).clone(), stream)).is_some_and(|at| row.time > *at)
-        })
+        self.history.iter().flat_map(|(user, rows)| rows.iter().map(move |row| (user, row)))
     }
 
+    /// Behind the baseline of its stream.
+    fn is_after_baseline(&self, user: &str, row: &Row) -> bool {
+        let stream = if row.twap { Stream::Twap } else { Stream::Fills };
+        self.baselines.get(&(user.to_owned(), stream)).is_some_and(|at| row.time > *at)
+    }
+
+    /// The signals that must be there, by id.
     pub(crate) fn expected(&self) -> BTreeMap<String, Expected> {
+        self.signals_of(|user, row| self.is_after_baseline(user, row))
+    }
+
+    fn signals_of(&self, wanted: impl Fn(&str, &Row) -> bool) -> BTreeMap<String, Expected> {
         let rows: Vec<expected::Row> = self
             .rows()
+            .filter(|(user, row)| wanted(user, row))
             .map(|(user, row)| expected::Row {
                 segment: String::new(),
                 user: user.clone(),
@@ -67,6 +76,19 @@ impl Case {
         let users: Vec<String> = self.history.keys().cloned().collect();
         let all = expected::signals(&rows, &users).into_values().flatten();
         all.map(|signal| (signal.signal_id.clone(), signal)).collect()
+    }
+
+    /// The signals that may be there, by id: all but those whose event was kept as part of a baseline.
+    fn allowed(&self) -> BTreeMap<String, Expected> {
+        let raw = self.raw.iter().map(|line| serde_json::from_str::<Value>(line).expect("a raw line"));
+        let baseline: BTreeSet<(String, String, String)> =
+            raw.filter(|raw| raw["disposition"] == "baseline").map(|raw| event_of(&raw)).collect();
+        let mut all = self.signals_of(|_, _| true);
+        all.retain(|_, one| {
+            let event = (one.influencer.clone(), one.market.clone(), one.source_event_id.clone());
+            !baseline.contains(&event)
+        });
+        all
     }
 
     /// Judges everything.
@@ -80,7 +102,7 @@ impl Case {
         verdict.live = signals.iter().filter(|signal| signal["origin"] == "live").count();
         self.baselines_hold(&mut verdict);
         self.gaps_ended(&mut verdict);
-        ids(&signals, &expected, &mut verdict);
+        ids(&signals, &expected, &self.allowed(), &mut verdict);
         order(&signals, &self.gap_states(), &mut verdict);
         self.raw_is_whole(&mut verdict);
         verdict
@@ -120,10 +142,10 @@ impl Case {
         for line in &self.raw {
             let raw: Value = serde_json::from_str(line).expect("a raw line");
             let payload = serde_json::from_str(raw["rawPayload"].as_str().unwrap_or_default());
-            let key = (text(&raw, "account"), text(&raw, "market"), text(&raw, "sourceEventId"));
-            kept.entry(key).or_default().push(payload.unwrap_or(Value::Null));
+            kept.entry(event_of(&raw)).or_default().push(payload.unwrap_or(Value::Null));
         }
-        let rows = self.rows().filter_map(|(user, row)| {
+        let after = self.rows().filter(|(user, row)| self.is_after_baseline(user, row));
+        let rows = after.filter_map(|(user, row)| {
             let coin = text(&row.fill, "coin");
             let market = if expected::is_perp(&row.fill) { format!("{coin}-PERP") } else { coin };
             let id = format!("fill:{}:{}:{}", row.time, row.fill["tid"], text(&row.fill, "side"));
@@ -136,7 +158,12 @@ impl Case {
 }
 
 /// Each expected one once, as expected; nothing else.
-fn ids(signals: &[Value], expected: &BTreeMap<String, Expected>, verdict: &mut Verdict) {
+fn ids(
+    signals: &[Value],
+    expected: &BTreeMap<String, Expected>,
+    allowed: &BTreeMap<String, Expected>,
+    verdict: &mut Verdict,
+) {
     let mut seen = BTreeSet::new();
     let ids = signals.iter().map(|signal| text(signal, "signalId"));
     let twice: Vec<String> = ids.filter(|id| !seen.insert(id.clone())).collect();
@@ -147,9 +174,9 @@ fn ids(signals: &[Value], expected: &BTreeMap<String, Expected>, verdict: &mut V
         "signal missing",
         missing.map(|signal| format!("{} {}", signal.influencer, signal.source_event_id)),
     );
-    let wrong = signals.iter().filter(|signal| {
-        expected.get(&text(signal, "signalId")).is_none_or(|expected| !same(expected, signal))
-    });
+    let wrong = signals
+        .iter()
+        .filter(|signal| allowed.get(&text(signal, "signalId")).is_none_or(|allowed| !same(allowed, signal)));
     tell(verdict, "signal not as history has it", wrong.map(Value::to_string));
 }
 
@@ -219,6 +246,11 @@ fn tell(verdict: &mut Verdict, what: &str, found: impl Iterator<Item = String>) 
     }
 }
 
+/// Account, market and source event of a raw line.
+fn event_of(raw: &Value) -> (String, String, String) {
+    (text(raw, "account"), text(raw, "market"), text(raw, "sourceEventId"))
+}
+
 fn text(value: &Value, key: &str) -> String {
     value[key].as_str().unwrap_or_default().to_owned()
 }
@@ -242,7 +274,10 @@ pub(crate) fn can_fail(clean: &Case) {
         case.signals[middle] = case.signals[middle].replace("\"price\":\"", "\"price\":\"1");
     });
     assert!(foreign.contains("not as history has it: 1 times"), "a changed price was not seen: {foreign}");
-    let raw = findings(&|case| drop(case.raw.pop()));
+    let raw = findings(&|case| {
+        let event = case.raw.iter().rposition(|line| line.contains("\"disposition\":\"signal\""));
+        drop(case.raw.remove(event.expect("an event that became a signal")));
+    });
     assert!(raw.contains("raw event missing"), "a lost raw event was not seen: {raw}");
     let late = findings(&|case| {
         let ((account, _), at) = case.baselines.iter().next().expect("a baseline");

@@ -21,7 +21,12 @@ pub(in crate::runtime) struct Asked {
     pub(in crate::runtime) start: i64,
     pub(in crate::runtime) id: u64,
     pub(super) priority: i32,
+    /// The epoch of the machine that asks.
+    pub(super) epoch: u64,
 }
+
+/// Rows of a full page: what an answer is charged that was not read.
+const ROWS_MOST: usize = 2_000;
 
 /// The info API in records.
 const INFO: From = From { listener: u8::MAX as usize, connection: 0 };
@@ -49,7 +54,7 @@ impl Core {
         self.flush();
     }
 
-    /// A page came: its rows, or why it is none. Answers the number of rows.
+    /// A page came: its rows, or why it is none. Answers how many rows the venue counted, readable or not.
     pub(in crate::runtime) fn handle_page(
         &mut self,
         asked: Asked,
@@ -57,29 +62,38 @@ impl Core {
         decoder: &mut Decoder,
         at: Received,
     ) -> Result<usize, FrameError> {
+        if self.slots.get(&asked.account).is_none_or(|slot| slot.machine.ledger().epoch() != asked.epoch) {
+            // Asked by a machine that is gone: the account was removed, or added again.
+            return Ok(ROWS_MOST);
+        }
         if self.outbox.is_blocked() {
             // The rows cannot be kept now; they are asked for again when there is room.
             self.with_slot(asked.account, |slot| slot.machine.handle_page_failed(asked.id, at.at));
-            return Ok(0);
+            return Ok(ROWS_MOST);
         }
+        let mut counted = 0;
         let mut rows = Vec::new();
         let mut bytes: Vec<Box<[u8]>> = Vec::new();
         match asked.stream {
             Stream::Fills => {
-                let page = decoder.fills_page(body).inspect_err(|_| self.page_failed(asked, at.at))?;
+                let page =
+                    decoder.fills_page(body).inspect_err(|error| self.unreadable(asked, error, body, at))?;
+                counted += page.rows.len();
                 for row in &page.rows {
                     self.page_row(asked, row, |fill| fill, &mut rows, &mut bytes, at);
                 }
             }
             Stream::Twap => {
-                let page = decoder.twap_fills_page(body).inspect_err(|_| self.page_failed(asked, at.at))?;
+                let page = decoder
+                    .twap_fills_page(body)
+                    .inspect_err(|error| self.unreadable(asked, error, body, at))?;
+                counted += page.rows.len();
                 for row in &page.rows {
                     self.page_row(asked, row, |slice| &slice.fill, &mut rows, &mut bytes, at);
                 }
             }
         }
-        let count = rows.len();
-        self.meters.history_rows.add(count as u64);
+        self.meters.history_rows.add(rows.len() as u64);
         let kind = match asked.stream {
             Stream::Fills => RowKind::Fill,
             Stream::Twap => RowKind::Slice,
@@ -93,7 +107,7 @@ impl Core {
         };
         self.with_slot(asked.account, |slot| slot.machine.handle_page(asked.id, &rows, make, at.at));
         self.flush();
-        Ok(count)
+        Ok(counted)
     }
 
     fn page_row<T>(
@@ -122,6 +136,12 @@ impl Core {
             }
             Err(refusal) => self.refuse_row(INFO, Some(asked.account), refusal, at),
         }
+    }
+
+    /// An answer of which nothing could be used: kept, as a frame would be.
+    fn unreadable(&mut self, asked: Asked, error: &FrameError, body: &[u8], at: Received) {
+        self.refuse(INFO, Some(asked.account), "decode", error.code(), &error.to_string(), body, at);
+        self.page_failed(asked, at.at);
     }
 
     /// No page came.
