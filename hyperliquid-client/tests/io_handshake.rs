@@ -1,4 +1,5 @@
 //! Connecting to a WebSocket over real sockets: what is accepted, what is refused and how it is named, and that the token never shows.
+#![cfg(feature = "io")]
 
 mod io_support;
 

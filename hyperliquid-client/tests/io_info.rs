@@ -1,4 +1,5 @@
 //! The info client over real sockets: one question each, bounded, named errors, no token in sight.
+#![cfg(feature = "io")]
 
 mod io_support;
 

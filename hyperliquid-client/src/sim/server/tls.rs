@@ -7,7 +7,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use rustls::ServerConfig;
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// Why no TLS could be set up.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,7 @@ pub(in crate::sim) fn server_config(names: &[String]) -> Result<(Arc<ServerConfi
     Ok((Arc::new(config), ca_pem))
 }
 
-type Made = (Vec<rustls_pki_types::CertificateDer<'static>>, PrivateKeyDer<'static>, String);
+type Made = (Vec<rustls::pki_types::CertificateDer<'static>>, PrivateKeyDer<'static>, String);
 
 fn certificates(names: &[String]) -> Result<Made, rcgen::Error> {
     let mut ca = CertificateParams::new(Vec::new())?;
