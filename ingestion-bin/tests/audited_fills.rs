@@ -2,6 +2,8 @@
 //!
 //! What is broken is stated a second time by `support/expected.rs`.
 
+#![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "a test fails by a panic and says what it saw")]
+
 mod support;
 
 use std::collections::BTreeSet;

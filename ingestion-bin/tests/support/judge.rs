@@ -41,6 +41,8 @@ pub struct Allowed<'a> {
     pub origins: &'a [&'a str],
     /// Exactly these carry a `gapId`; `None`: not judged.
     pub gaps: Option<&'a BTreeSet<Event>>,
+    /// Whether events may come after newer ones of their market, when they say `late`.
+    pub late: bool,
 }
 
 /// Panics unless `signals` are exactly the expected ones: each once, in chain order per influencer and market, every field as it
@@ -59,16 +61,29 @@ pub fn judge(signals: &[Value], expected: &Documents, allowed: &Allowed<'_>) {
     for (key, wanted) in expected {
         let found = streams.get(key).map(Vec::as_slice).unwrap_or_default();
         let event = |signal: &Value| signal["sourceEventId"].as_str().unwrap_or_default().to_owned();
+        // In the order of the chain, the late ones where they belong: the others must be in order by themselves.
+        let mut found = found.to_vec();
+        if allowed.late {
+            let place: BTreeMap<String, usize> = wanted.iter().map(event).zip(0..).collect();
+            let (late, in_time): (Vec<&Value>, Vec<&Value>) =
+                found.iter().partition(|signal| signal["late"] == json!(true));
+            let places: Vec<_> = in_time.iter().map(|signal| place.get(&event(signal))).collect();
+            assert!(places.is_sorted(), "{key:?}: those that are not late are out of order");
+            judge_numbering(&found);
+            found = [in_time, late].concat();
+            found.sort_by_key(|signal| place.get(&event(signal)));
+        } else {
+            judge_numbering(&found);
+        }
         let found_events: Vec<String> = found.iter().map(|signal| event(signal)).collect();
         let wanted_events: Vec<String> = wanted.iter().map(event).collect();
         assert_eq!(found_events, wanted_events, "events of {key:?} in their order");
         for (at, (found, wanted)) in found.iter().zip(wanted).enumerate() {
             judge_one(found, wanted, allowed);
-            if found.get("more").is_some() {
+            if found.get("more").is_some() && !allowed.late {
                 assert!(at + 1 < found_events.len(), "nothing comes after {found}, which says more");
             }
         }
-        judge_numbering(found);
     }
 }
 
@@ -85,6 +100,7 @@ fn judge_one(found: &Value, wanted: &Value, allowed: &Allowed<'_>) {
     assert!(allowed.origins.contains(&origin.as_str().expect("text")), "origin of {found}");
     assert!(rest.remove("more").is_none_or(|more| more == json!(true)), "{found}");
     let gap = rest.remove("gapId");
+    assert!(rest.remove("late").is_none_or(|late| allowed.late && late == json!(true)), "{found}");
     if let Some(gaps) = allowed.gaps {
         let text = |key: &str| wanted[key].as_str().expect("text").to_owned();
         let event = (text("influencerId"), text("market"), text("sourceEventId"));

@@ -1,5 +1,12 @@
 //! What the tests of the whole binary share: expected signals, processes, scratch directories.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "only tests: a panic is a failure, deadlines are real time"
+)]
 
 pub mod document;
 pub mod drill;

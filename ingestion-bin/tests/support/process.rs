@@ -165,7 +165,10 @@ pub struct Venue {
 impl Venue {
     pub fn start(arguments: &[&str]) -> Self {
         let mut command = ingestion();
-        command.args(["--json", "sim-venue", "--listen", "127.0.0.1:0"]).args(arguments);
+        command.args(["--json", "sim-venue"]).args(arguments);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         let mut process = Process::start(command);
         let ready: Value = serde_json::from_str(&process.line()).expect("JSON when ready");
         let text = |key: &str| ready[key].as_str().map(str::to_owned);
