@@ -33,9 +33,6 @@ pub struct Echo {
 /// How long it sleeps at most before it looks whether it shall stop.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How long a stop waits for an output that nobody reads: a full pipe must not hold up what is to be made durable.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 impl Echo {
     /// Shows signals from now on. Ends by itself when nobody reads the output any more.
     ///

@@ -18,7 +18,8 @@ impl Core {
                     let priority = slot.followed.priority;
                     // A new question of a stream voids the one before it: that one is not worth its weight any more.
                     self.asks.retain(|asked| (asked.account, asked.stream) != (account, stream));
-                    self.asks.push_back(Asked { account, stream, start, id, priority });
+                    let epoch = slot.machine.ledger().epoch();
+                    self.asks.push_back(Asked { account, stream, start, id, priority, epoch });
                     self.asking.notify_one();
                 }
                 Output::Recycle { listener } => {
