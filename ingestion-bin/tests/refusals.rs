@@ -295,7 +295,7 @@ fn everything_is_counted(stage: Stage) {
     }
     let users = [ALICE.to_owned(), BOB.to_owned()];
     let expected = documents(chains.rows(), &users);
-    let allowed = Allowed { origins: &["live", "snapshot", "backfill"], gaps: None };
+    let allowed = Allowed { origins: &["live", "snapshot", "backfill"], gaps: None, late: true };
     let mut signals = judge::stored(&data);
     // The unknown `dir` came on one listener only; where that copy was first the signal shows it, as it should.
     for signal in signals.iter_mut().filter(|signal| signal["metadata"]["dir"] == "Teleported Long") {

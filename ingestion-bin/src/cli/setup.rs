@@ -1,9 +1,11 @@
 //! From arguments, file and environment to a configuration. The one place where the binary reads the environment.
 
+use std::path::Path;
+
 use super::args::Cli;
 use super::exit::Failure;
 use super::moment::Moment;
-use crate::config::{Config, Sources};
+use crate::config::{Config, Origin, Problem, Problems, Sources};
 use crate::runtime::clock;
 
 /// Reads the file, if one is named, and everything that overrides it.
@@ -11,8 +13,14 @@ pub(super) fn configuration(cli: &Cli, overrides: &[(String, String)]) -> Result
     let file = match &cli.config {
         None => None,
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::world(&format!("configuration {}", path.display()), error))?;
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Problems(vec![Problem {
+                    key: "--config".to_owned(),
+                    value: path.display().to_string(),
+                    origin: Origin::CommandLine,
+                    problem: format!("the file cannot be read: {error}"),
+                }])
+            })?;
             Some((path.clone(), text))
         }
     };
@@ -29,8 +37,18 @@ pub(super) fn now() -> Moment {
     Moment(i64::try_from(clock::wall_ms()).unwrap_or(i64::MAX))
 }
 
-/// A time given on the command line.
-pub(super) fn moment(text: Option<&str>) -> Result<Option<Moment>, Failure> {
-    let parse = |text| Moment::parse(text, now()).map_err(|error| Failure::Usage(error.to_string()));
+/// A time given on the command line as the value of `flag`.
+pub(super) fn moment(flag: &str, text: Option<&str>) -> Result<Option<Moment>, Failure> {
+    let parse = |text| Moment::parse(text, now()).map_err(|error| Failure::Usage(format!("{flag}: {error}")));
     text.map(parse).transpose()
+}
+
+/// The data directory, which must be there already: a command that reads must not take a mistyped name for an empty history.
+pub(super) fn existing_data(config: &Config) -> Result<&Path, Failure> {
+    let directory = config.data_dir.as_path();
+    if directory.is_dir() {
+        Ok(directory)
+    } else {
+        Err(Failure::World(format!("there is no data directory {}", directory.display())))
+    }
 }

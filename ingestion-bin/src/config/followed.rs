@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use influencer_registry::{InfluencerSet, RefusedList, toml_to_json};
 use toml::Value;
 
 use super::reader::Section;
@@ -45,6 +46,21 @@ pub(super) fn influencers(root: &Section<'_>) -> Influencers {
             Vec::new()
         }
     };
+    let json: Vec<serde_json::Value> = entries.iter().cloned().map(toml_to_json).collect();
+    let (listed, refused) = InfluencerSet::lenient(&json, &InfluencerSet::default());
+    // The entry is named in the text; the whole list would not fit beside it.
+    for line in if refused.is_empty() { String::new() } else { RefusedList(refused).to_string() }.lines() {
+        section.complain("static", "", line);
+    }
+    for entry in listed.iter() {
+        for name in entry.unknown_names() {
+            section.complain(
+                "static",
+                "",
+                &format!("influencer {:?}: {name}: unknown key", entry.id().as_str()),
+            );
+        }
+    }
     let file = section.text("file", "");
     for name in ["redis_url_from", "redis_url", "prefix", "redis_ca_file"] {
         let _for_redis = section.text(name, "");

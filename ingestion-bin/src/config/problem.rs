@@ -42,11 +42,13 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.value.is_empty() {
-            write!(f, "{}: {} ({})", self.key, self.problem, self.origin)
-        } else {
-            write!(f, "{} = {}: {} ({})", self.key, self.value, self.problem, self.origin)
+        f.write_str(&self.key)?;
+        if !self.value.is_empty() {
+            write!(f, " = {}", self.value)?;
         }
+        write!(f, ": {}", self.problem)?;
+        // What nobody wrote has no place to be shown.
+        if self.origin == Origin::Default { Ok(()) } else { write!(f, " ({})", self.origin) }
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn telemetry(root: &Section<'_>) -> Telemetry {
             LogFormat::Pretty,
             &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)],
         ),
-        level: section.text("level", "info"),
+        level: section.parsed("level", "info", level).unwrap_or_default(),
         service_name: section.text("service_name", "ingestion"),
     };
     let endpoint = section.text("otlp_endpoint", "");
@@ -60,6 +60,18 @@ pub(super) fn telemetry(root: &Section<'_>) -> Telemetry {
     let _for_otlp = section.fraction("sampling", 0.01);
     section.done();
     telemetry
+}
+
+/// One level, or levels by crate. A single word that is no level would be read as a crate's name and log nothing at all.
+fn level(text: &str) -> Result<String, &'static str> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level = |text: &str| LEVELS.iter().any(|level| text.eq_ignore_ascii_case(level));
+    let fits = |part: &str| part.rsplit_once('=').map_or(is_level(part), |(_, level)| is_level(level));
+    if text.split(',').all(|part| fits(part.trim())) {
+        Ok(text.to_owned())
+    } else {
+        Err("wants off, error, warn, info, debug or trace, or such by crate (warn,ingestion_bin=debug)")
+    }
 }
 
 pub(super) fn admin(root: &Section<'_>) -> Admin {

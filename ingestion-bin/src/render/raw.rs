@@ -15,6 +15,8 @@ use crate::record::{self, AccountBody, Body, Change, EventBody, RawBody, RowKind
 /// Which raw events are wanted; an absent part wants all.
 #[derive(Clone, Debug, Default)]
 pub struct RawFilter {
+    /// Of this account. The journal's index only comes near: its key is a part of the address.
+    pub account: Option<Account>,
     /// Of this event type.
     pub event_type: Option<EventType>,
     /// Of this market, by our name.
@@ -116,7 +118,8 @@ impl RawLines {
 
     fn wanted(&self, raw: &RawV1<'_>, event_type: EventType) -> bool {
         let filter = &self.filter;
-        filter.event_type.is_none_or(|wanted| wanted == event_type)
+        filter.account.is_none_or(|wanted| raw.account == Some(wanted))
+            && filter.event_type.is_none_or(|wanted| wanted == event_type)
             && filter.market.as_deref().is_none_or(|wanted| raw.market.as_deref() == Some(wanted))
             && filter.event.as_deref().is_none_or(|wanted| {
                 raw.source_event_id.as_deref() == Some(wanted) || raw.id.to_string() == wanted

@@ -79,7 +79,8 @@ impl Storage for DiskStorage {
                 at.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
             File::open(parent)?.sync_all()?;
         }
-        Ok(())
+        // What exists may be a file.
+        if path.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
     }
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {

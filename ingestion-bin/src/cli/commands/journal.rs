@@ -9,12 +9,16 @@ use tracing::warn;
 
 use super::super::exit::Failure;
 use super::super::output::Output;
+use super::super::setup;
 use crate::config::Config;
 
 /// A reader of the journal from its oldest record on.
 pub(super) fn open(config: &Config) -> Result<Reader, Failure> {
-    let storage = Arc::new(DiskStorage::new(config.data_dir.join("journal")));
-    let place = config.data_dir.join("journal");
+    let place = setup::existing_data(config)?.join("journal");
+    if !place.is_dir() {
+        return Err(Failure::World(format!("there is no journal in {}", config.data_dir.display())));
+    }
+    let storage = Arc::new(DiskStorage::new(&place));
     Reader::open(storage, 0).map_err(|error| Failure::world(&format!("journal {}", place.display()), error))
 }
 

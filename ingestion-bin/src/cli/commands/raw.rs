@@ -16,23 +16,21 @@ use crate::render::{RawFilter, RawLines};
 
 pub(super) fn run(cli: &Cli, args: &Raw, output: &mut Output) -> Result<Exit, Failure> {
     let config = setup::configuration(cli, &[])?;
-    let since = setup::moment(args.since.as_deref())?;
-    let until = setup::moment(args.until.as_deref())?;
+    let since = setup::moment("--since", args.since.as_deref())?;
+    let until = setup::moment("--until", args.until.as_deref())?;
     let event_type = args
         .event_type
         .as_deref()
         .map(|text| text.parse::<EventType>().map_err(|error| Failure::Usage(format!("--type: {error}"))))
         .transpose()?;
-    let keys = match &args.account {
-        None => Vec::new(),
-        Some(text) => vec![key_of(&account(&config, text)?)],
-    };
+    let account = args.account.as_ref().map(|text| account(&config, text)).transpose()?;
+    let keys = account.iter().map(key_of).collect();
     let times = (since.is_some() || until.is_some())
         .then(|| since.map_or(i64::MIN + 1, |at| at.0)..=until.map_or(i64::MAX, |at| at.0));
     let query = Query { keys, kinds: vec![Kind::Event as u8, Kind::Raw as u8], times };
     let reader = journal::open(&config)?;
     let identity = reader.journal().uuid();
-    let filter = RawFilter { event_type, market: args.market.clone(), event: args.event.clone() };
+    let filter = RawFilter { account, event_type, market: args.market.clone(), event: args.event.clone() };
     let unreadable = journal::print(reader, query, &mut RawLines::new(identity, filter), output)?;
     Ok(if unreadable == 0 { Exit::Clean } else { Exit::Failed })
 }

@@ -30,10 +30,11 @@ pub(super) fn run(cli: &Cli, args: &Run, output: &mut Output) -> Result<Exit, Fa
     let (simulated, overrides) = if args.simulate { simulate(cli, args)? } else { (None, Vec::new()) };
     let mut overrides = overrides;
     if let Some(start) = &args.start {
-        setup::moment(Some(start))?;
+        setup::moment("--start", Some(start))?;
         overrides.push(("listeners.start".to_owned(), start.clone()));
     }
     let config = setup::configuration(cli, &overrides)?;
+    crate::runtime::endpoints(&config.venue)?;
     let list = List::read(&config, &args.follow)?;
     if list.set.enabled_by_priority().is_empty() && list.file.is_none() {
         return Err(Failure::Usage(
@@ -64,7 +65,7 @@ fn simulate(cli: &Cli, args: &Run) -> Result<(Option<Simulated>, Overrides), Fai
     for fault in &args.faults {
         let parsed = fault
             .parse::<FaultSpec>()
-            .map_err(|error| Failure::Usage(format!("--fault {fault}: {error}")))?;
+            .map_err(|error| Failure::Usage(format!("--fault {fault}: {}", error.problem)))?;
         sim.faults.push(parsed);
     }
     let venue = SimVenue::start(sim).map_err(|error| Failure::world("simulated venue", error))?;
@@ -127,10 +128,11 @@ async fn serve(config: Config, mut list: List, output: &mut Output) -> Result<Ex
         ),
     };
     let follow = list.followed(&config);
-    let service = Service::start(&config, Storages::on_disk(&config.data_dir), follow, &telemetry, echo).map_err(|error| match error {
-        StartError::Configuration(problems) => Failure::Configuration(problems),
-        world @ (StartError::InUse(_) | StartError::World(_)) => Failure::World(world.to_string()),
-    })?;
+    let service = Service::start(&config, Storages::on_disk(&config.data_dir), follow, &telemetry, echo)
+        .map_err(|error| match error {
+            StartError::Configuration(problems) => Failure::Configuration(problems),
+            world @ (StartError::InUse(_) | StartError::World(_)) => Failure::World(world.to_string()),
+        })?;
     let _first = status.set(service.status());
     let stop_admin = Arc::new(Notify::new());
     let admin_task = server.map(|server| {

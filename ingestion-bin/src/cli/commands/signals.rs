@@ -23,10 +23,10 @@ pub(super) fn run(cli: &Cli, args: &Signals, output: &mut Output) -> Result<Exit
         account: args.account.as_ref().map(|account| account.to_lowercase()),
         influencer: args.account.clone(),
         market: args.market.clone(),
-        since: setup::moment(args.since.as_deref())?,
-        until: setup::moment(args.until.as_deref())?,
+        since: setup::moment("--since", args.since.as_deref())?,
+        until: setup::moment("--until", args.until.as_deref())?,
     };
-    let storage = Arc::new(DiskStorage::new(&config.data_dir));
+    let storage = Arc::new(DiskStorage::new(setup::existing_data(&config)?));
     let failed = |error| Failure::world("signals", error);
     let mut lines = Lines::open(storage, "signals", Begin::Oldest).map_err(failed)?;
     loop {

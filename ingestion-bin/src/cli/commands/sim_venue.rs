@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use hyperliquid_client::sim::{FaultSpec, Replay, SimConfig, SimSource, SimTls, SimVenue, Speed, TwapRows};
+use hyperliquid_client::sim::{
+    FaultSpec, Replay, SimConfig, SimSource, SimTls, SimVenue, Speed, TwapRows, VenueStatus,
+};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,7 +22,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Exit, Failure> {
                 Twap::Inline => TwapRows::Inline,
             };
             let replay = Replay::load(path, args.segment.as_deref(), rows)
-                .map_err(|error| Failure::world(&path.display().to_string(), error))?;
+                .map_err(|error| Failure::World(causes(&error)))?;
             SimConfig::new(SimSource::Replay(replay))
         }
     };
@@ -29,7 +31,10 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Exit, Failure> {
     config.speed = match args.speed.as_str() {
         "max" => Speed::Max,
         text => Speed::Times(
-            text.parse().map_err(|_| Failure::Usage(format!("--speed {text}: wants a number or max")))?,
+            text.parse()
+                .ok()
+                .filter(|times: &f64| times.is_finite() && *times > 0.0)
+                .ok_or_else(|| Failure::Usage(format!("--speed {text}: wants a number above 0, or max")))?,
         ),
     };
     config.max_gap = args.max_gap_ms.map(Duration::from_millis);
@@ -39,7 +44,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Exit, Failure> {
     for fault in &args.faults {
         let parsed = fault
             .parse::<FaultSpec>()
-            .map_err(|error| Failure::Usage(format!("--fault {fault}: {error}")))?;
+            .map_err(|error| Failure::Usage(format!("--fault {fault}: {}", error.problem)))?;
         config.faults.push(parsed);
     }
     let authority = if args.tls {
@@ -94,8 +99,33 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Exit, Failure> {
             }
         }
     })?;
+    last_words(&venue.status(), output)?;
     venue.stop().map_err(|error| Failure::world("simulated venue", error))?;
     Ok(Exit::Clean)
+}
+
+/// What happened, when it is told to stop: whether anybody went over the limits above all.
+fn last_words(status: &VenueStatus, output: &mut Output) -> Result<(), Failure> {
+    if output.json() {
+        output.document(&json!({
+            "stopped": true,
+            "fills": status.fills,
+            "venueTime": status.venue_time,
+            "connectionsTotal": status.connections_total,
+            "refusedConnections": status.refused_connections,
+            "refusedByLimits": status.refused_by_limits,
+            "infoRequests": status.info_requests,
+            "infoOverBudget": status.info_over_budget,
+            "infoWeightPeak": status.info_weight_peak,
+            "slowClosed": status.slow_closed,
+        }))?;
+    } else {
+        output.line(&format!(
+            "stopped: {} fills, {} info requests, at most {} of weight in a minute, {} refused for it",
+            status.fills, status.info_requests, status.info_weight_peak, status.info_over_budget
+        ))?;
+    }
+    output.flush()
 }
 
 fn causes(error: &dyn std::error::Error) -> String {

@@ -26,7 +26,7 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
         Some(path) => fills(path)?,
         None => {
             let config = setup::configuration(cli, &[])?;
-            signals(&config.data_dir)?
+            signals(setup::existing_data(&config)?)?
         }
     };
     if output.json() {

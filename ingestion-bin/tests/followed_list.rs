@@ -1,0 +1,213 @@
+//! The list of influencers edited while the service runs, and what was kept found again: `influencers`, `signals`, `raw`, `status`.
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::Output;
+
+use hyperliquid_client::sim::{SimConfig, SimHandle, SimVenue};
+use serde_json::Value;
+use support::eventually;
+use support::market::Chains;
+use support::process::{Process, ingestion};
+use support::service::{Service, configuration};
+
+const ALICE: &str = "0x0000000000000000000000000000000a11ce0001";
+const BOB: &str = "0x0000000000000000000000000000000a11ce0002";
+
+struct Scene {
+    venue: SimHandle,
+    chains: Chains,
+    directory: tempfile::TempDir,
+    config: PathBuf,
+}
+
+impl Scene {
+    /// A list in a file; alice is on it.
+    fn set() -> Self {
+        let venue = SimVenue::start(SimConfig::manual()).expect("the venue starts");
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let list = directory.path().join("list.toml");
+        let influencers = format!("source = \"file\"\nfile = {list:?}");
+        let config = configuration(directory.path(), &venue, &influencers, "");
+        let scene = Self { venue, chains: Chains::new(1_790_000_000_000, 1_000), directory, config };
+        scene.says(&["influencers", "add", "alice", ALICE], &format!("alice is followed: {ALICE}"));
+        scene
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Output {
+        ingestion().arg("--config").arg(&self.config).args(arguments).output().expect("the binary starts")
+    }
+
+    /// The command succeeds and prints exactly this line.
+    fn says(&self, arguments: &[&str], line: &str) {
+        let output = self.ask(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), line, "{arguments:?}");
+    }
+
+    /// The command fails with `code` and one line that contains `text`.
+    fn fails(&self, arguments: &[&str], code: i32, text: &str) {
+        let output = self.ask(arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.lines().count() == 1 && said.contains(text), "{arguments:?}: {said}");
+    }
+
+    /// The JSON lines a command prints.
+    fn lines(&self, arguments: &[&str]) -> Vec<Value> {
+        let output = self.ask(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).expect("text");
+        text.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
+    }
+
+    fn play(&mut self, users: &[&str], coin: &str) {
+        let block = self.chains.block(users, coin);
+        self.venue.play(&block);
+    }
+}
+
+fn wait_subscriptions(scene: &Scene, count: usize) {
+    eventually(&format!("{count} subscriptions"), || {
+        (scene.venue.status().user_fills_subscriptions == count).then_some(())
+    });
+}
+
+#[test]
+fn added_accounts_are_followed_and_removed_ones_are_not() {
+    let mut scene = Scene::set();
+    let service = Service::start(&scene.config, &[]);
+    service.wait_ready();
+    scene.play(&[ALICE, BOB], "ETH");
+    service.wait_lines("signals", 1);
+
+    scene.says(&["influencers", "add", "bob", BOB], &format!("bob is followed: {BOB}"));
+    service.process.log_line("following influencer=bob");
+    wait_subscriptions(&scene, 4);
+    eventually("bob's baseline", || {
+        let status = service.status();
+        let accounts = status["accounts"].as_array().expect("accounts").clone();
+        accounts
+            .iter()
+            .any(|account| account["influencerId"] == "bob" && account["based"] == true)
+            .then_some(())
+    });
+    scene.play(&[ALICE, BOB], "ETH");
+    let signals = service.wait_lines("signals", 3);
+    let ids: Vec<_> = signals.iter().map(|signal| signal["influencerId"].as_str().expect("text")).collect();
+    assert_eq!(ids.iter().filter(|id| **id == "bob").count(), 1, "what was before is baseline: {ids:?}");
+
+    // A label and a priority change nothing about the numbers; other markets make no signals any more.
+    scene.says(
+        &["influencers", "set", "bob", "priority=7", "label=Big Bob"],
+        "bob: priority=7, label=Big Bob",
+    );
+    scene.says(&["influencers", "set", "alice", "markets=BTC-PERP"], "alice: markets=BTC-PERP");
+    scene.fails(&["influencers", "set", "bob", "priority=high"], 1, "priority=high");
+    scene.fails(&["influencers", "set", "carol", "priority=1"], 1, "no influencer \"carol\" is on the list");
+    scene.fails(&["influencers", "add", "carol", "0x12"], 1, "0x12");
+    scene.fails(&["influencers", "add", "carol", BOB], 1, "has the same address");
+
+    // Removed: its signals stop, a gap says from when on nothing is known.
+    scene.says(&["influencers", "remove", "bob"], "bob is removed, 1 left");
+    service.process.log_line("no longer followed influencer=bob");
+    let before = service.lines("signals").len();
+    scene.play(&[ALICE, BOB], "BTC");
+    let signals = service.wait_lines("signals", before + 1);
+    assert!(signals[before..].iter().all(|signal| signal["influencerId"] == "alice"), "{signals:?}");
+    let history = eventually("a declared gap", || {
+        let mut gaps = service.lines("gaps");
+        gaps.retain(|gap| gap["influencerId"] == "bob" && gap["kind"] == "history");
+        gaps.pop()
+    });
+    assert_eq!(history["state"], "unfillable", "{history}");
+
+    // An emptied list unsubscribes nobody before it is confirmed.
+    let output = scene.ask(&["influencers", "remove", "alice"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("confirm-empty"), "{output:?}");
+    service.process.log_line("the last good one stays");
+    scene.play(&[ALICE], "BTC");
+    service.wait_lines("signals", before + 2);
+    scene.says(&["influencers", "confirm-empty"], "the empty list is confirmed");
+    service.process.log_line("no longer followed influencer=alice");
+    let end = service.stop();
+    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    assert_eq!(scene.lines(&["signals"]).len(), before + 2);
+}
+
+#[test]
+fn what_was_kept_is_found_again() {
+    let mut scene = Scene::set();
+    scene.says(&["influencers", "add", "bob", BOB], &format!("bob is followed: {BOB}"));
+    let listed = scene.lines(&["--json", "influencers", "list"]);
+    assert_eq!(
+        listed.iter().map(|one| one["id"].as_str().expect("text")).collect::<Vec<_>>(),
+        ["alice", "bob"]
+    );
+    let check = scene.ask(&["check"]);
+    assert!(String::from_utf8_lossy(&check.stdout).contains("2 accounts, 2 listeners each"), "{check:?}");
+    assert!(!scene.directory.path().join("data").exists(), "check makes nothing");
+
+    let service = Service::start(&scene.config, &[]);
+    service.wait_ready();
+    for coin in ["ETH", "ETH", "BTC", "@107"] {
+        scene.play(&[ALICE, BOB], coin);
+    }
+    service.wait_lines("signals", 6);
+
+    let mut tail = ingestion();
+    tail.arg("--config").arg(&scene.config).args([
+        "signals",
+        "--tail",
+        "--account",
+        "bob",
+        "--since",
+        "1790000003000",
+    ]);
+    let mut tail = Process::start(tail);
+    let first: Value = serde_json::from_str(&tail.line()).expect("JSON");
+    assert_eq!((&first["influencerId"], &first["market"]), (&"bob".into(), &"BTC-PERP".into()));
+    scene.play(&[ALICE, BOB], "BTC");
+    let second: Value = serde_json::from_str(&tail.line()).expect("JSON");
+    assert_eq!((&second["influencerId"], &second["seq"]), (&"bob".into(), &2.into()));
+
+    let status = service.printed_status(&[]);
+    for part in ["ready      true", "listeners  2 of 2", "account    alice", "sink       signals"] {
+        assert!(status.contains(part), "{part:?} in:\n{status}");
+    }
+    let json: Value = serde_json::from_str(&service.printed_status(&["--json"])).expect("one document");
+    assert_eq!((&json["ready"], &json["listeners"]["connected"]), (&true.into(), &2.into()));
+    let end = service.stop();
+    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+
+    for (arguments, count) in [
+        (vec!["signals"], 8),
+        (vec!["signals", "--account", "alice"], 4),
+        (vec!["signals", "--account", ALICE], 4),
+        (vec!["signals", "--market", "ETH-PERP"], 4),
+        (vec!["signals", "--market", "ETH-PERP", "--account", "bob"], 2),
+        (vec!["signals", "--since", "1790000002000"], 6),
+        (vec!["signals", "--until", "1790000002000"], 4),
+        (vec!["signals", "--until", "2026-09-21T14:13:20Z"], 0),
+        (vec!["raw", "--type", "FILL"], 10),
+        (vec!["raw", "--type", "FILL", "--account", "bob"], 5),
+        (vec!["raw", "--type", "FILL", "--account", BOB, "--market", "@107"], 1),
+        (vec!["raw", "--type", "FILL", "--market", "BTC-PERP", "--since", "1790000004000"], 2),
+        (vec!["raw", "--type", "FILL", "--until", "1790000002000"], 4),
+        (vec!["raw", "--event", "fill:1790000001000:512000000000001:B"], 1),
+        (vec!["raw", "--type", "TRADE"], 0),
+    ] {
+        assert_eq!(scene.lines(&arguments).len(), count, "{arguments:?}");
+    }
+    let raw = scene.lines(&["raw", "--account", "alice", "--market", "ETH-PERP"]);
+    let by_id = scene.lines(&["raw", "--event", raw[0]["id"].as_str().expect("text")]);
+    assert_eq!(by_id, raw[..1], "an event is found by its id");
+    assert_eq!(raw[0]["disposition"], "signal");
+    assert_eq!(scene.lines(&["raw", "--market", "@107", "--type", "FILL"])[0]["disposition"], "filtered");
+    scene.fails(
+        &["raw", "--account", "carol"],
+        2,
+        "--account carol: neither an address nor an id of the list",
+    );
+}

@@ -1,0 +1,281 @@
+//! What a person gets wrong: one clear line for each thing, all at once, the right exit code, and nothing half-started: no file
+//! made, nobody called.
+
+mod support;
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Output;
+
+use support::process::{ingestion, run};
+
+const ALICE: &str = "0x0000000000000000000000000000000a11ce0001";
+
+/// A directory to go wrong in, and a place where the venue would be: nobody may come.
+struct Place {
+    directory: tempfile::TempDir,
+    venue: TcpListener,
+}
+
+impl Place {
+    fn new() -> Self {
+        let venue = TcpListener::bind("127.0.0.1:0").expect("a port");
+        venue.set_nonblocking(true).expect("the socket obeys");
+        Self { directory: tempfile::tempdir().expect("a temporary directory"), venue }
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Runs the command in the directory, where the venue and a free admin port are configured.
+    fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = ingestion();
+        let address = self.venue.local_addr().expect("an address");
+        command
+            .current_dir(self.path())
+            .args(["--set", "admin.listen=127.0.0.1:0"])
+            .args(["--set", &format!("venue.endpoint.0.ws_url=ws://{address}/ws")])
+            .args(["--set", "venue.endpoint.0.network=sim"])
+            .args(arguments);
+        command.output().expect("the binary starts")
+    }
+
+    /// The command ends with `code`, its lines on stderr are exactly `lines`, and nothing was started.
+    fn refuses(&self, arguments: &[&str], code: i32, lines: &[&str]) {
+        let before = self.entries();
+        let output = self.run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(said.lines().collect::<Vec<_>>(), lines, "{arguments:?}");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(output.stdout.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
+        assert_eq!(self.entries(), before, "{arguments:?} made a file");
+        let called = self.venue.accept().map(|(_, address)| address);
+        assert!(called.is_err(), "{arguments:?} called the venue: {called:?}");
+    }
+
+    fn entries(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut folders = vec![self.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("readable") {
+                let path = entry.expect("an entry").path();
+                names.push(path.display().to_string());
+                if path.is_dir() {
+                    folders.push(path);
+                }
+            }
+        }
+        names.sort();
+        names
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).expect("written");
+    }
+}
+
+#[test]
+fn everything_wrong_in_a_file_is_said_at_once() {
+    let place = Place::new();
+    place.write(
+        "bad.toml",
+        r#"
+data_dir = "d"
+wrokers = 3
+[listeners]
+count = 0
+hold_ms = "soon"
+backoff = { jitter = 3 }
+[influencers]
+static = [
+  { id = "a", address = "0x12" },
+  { id = "b", address = "0x0000000000000000000000000000000a11ce0001" },
+  { id = "b", address = "0x0000000000000000000000000000000a11ce0002" },
+  { id = "c", address = "0x0000000000000000000000000000000a11ce0001" },
+  { id = "bad id", address = "0x0000000000000000000000000000000a11ce0003" },
+  { id = "d", address = "0x0000000000000000000000000000000a11ce0004", colour = "red" },
+]
+[signals]
+sink = "kafka"
+[state]
+store = "redis"
+[telemetry]
+level = "loud"
+"#,
+    );
+    let lines = [
+        "error: listeners.count = 0: wants a whole number from 1 to 2 (bad.toml)",
+        "error: listeners.hold_ms = \"soon\": wants a whole number from 1 to 60000 (bad.toml)",
+        "error: listeners.backoff.jitter = 3: wants a number from 0 to 1 (bad.toml)",
+        "error: influencers.static: influencer 1 (\"a\"): address = \"0x12\": an address is 0x and 40 hex digits (bad.toml)",
+        "error: influencers.static: influencer 3 (\"b\"): id = \"b\": influencer 2 (\"b\") has the same id (bad.toml)",
+        "error: influencers.static: influencer 4 (\"c\"): address = \"0x0000000000000000000000000000000a11ce0001\": influencer 2 (\"b\") has the same address (bad.toml)",
+        "error: influencers.static: influencer 5 (\"bad id\"): id = \"bad id\": an id is 1 to 64 of the characters A-Z a-z 0-9 _ . - (bad.toml)",
+        "error: influencers.static: influencer \"d\": colour: unknown key (bad.toml)",
+        "error: state.store = \"redis\": this build has no Redis (feature \"redis\") (bad.toml)",
+        "error: signals.sink = \"kafka\": this build has no Kafka (feature \"kafka\") (bad.toml)",
+        "error: telemetry.level = \"loud\": wants off, error, warn, info, debug or trace, or such by crate (warn,ingestion_bin=debug) (bad.toml)",
+        "error: wrokers: unknown key (bad.toml)",
+    ];
+    for command in ["run", "check", "status"] {
+        place.refuses(&["--config", "bad.toml", command], 64, &lines);
+    }
+}
+
+#[test]
+fn a_wrong_configuration_elsewhere_is_named_by_its_place() {
+    let place = Place::new();
+    place.write("broken.toml", "data_dir = \n");
+    for (arguments, line) in [
+        (
+            vec!["--config", "nowhere.toml"],
+            "error: --config = nowhere.toml: the file cannot be read: No such file or directory (os error 2) (command line)",
+        ),
+        (vec!["--set", "listeners.cuont=1"], "error: listeners.cuont: unknown key (command line)"),
+        (
+            vec!["--set", "venue.endpoint.0.ws_url=http://x"],
+            "error: venue.endpoint.0.ws_url = \"http://x\": wants a URL starting with wss:// or ws:// (command line)",
+        ),
+        (
+            vec!["--set", "venue.endpoint.0.network=moon"],
+            "error: venue.endpoint.0.network = \"moon\": wants one of \"mainnet\", \"testnet\", \"sim\" (command line)",
+        ),
+        (
+            vec!["--set", "admin.listen=localhost"],
+            "error: admin.listen = \"localhost\": wants ADDRESS:PORT, or \"\" for none (command line)",
+        ),
+        (
+            vec!["--set", "admin.listen=0.0.0.0:0"],
+            "error: admin.listen = \"0.0.0.0:0\": is not on loopback, so admin.token_from is required (command line)",
+        ),
+    ] {
+        place.refuses(&[&arguments[..], &["run", "--follow", ALICE]].concat(), 64, &[line]);
+    }
+    let output = place.run(&["--config", "broken.toml", "run", "--follow", ALICE]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(64), "{said}");
+    assert!(said.contains("line 1") && said.contains("broken.toml") && said.lines().count() == 1, "{said}");
+}
+
+#[test]
+fn a_wrong_command_line_is_2() {
+    let place = Place::new();
+    for (arguments, line) in [
+        (vec!["run", "--follow", "0x12"], "error: --follow 0x12: an address is 0x and 40 hex digits"),
+        (
+            vec!["run", "--follow", "0x52908400098527886E0F7030069857D2E4169Ee7"],
+            "error: --follow 0x52908400098527886E0F7030069857D2E4169Ee7: its mixed case fails the EIP-55 checksum, so a digit may be mistyped",
+        ),
+        (
+            vec!["run"],
+            "error: nobody to follow: name accounts in [influencers], or with --follow ADDR, or try --simulate",
+        ),
+        (
+            vec!["run", "--simulate", "--fault", "nonsense"],
+            "error: --fault nonsense: there is no fault called `nonsense`",
+        ),
+        (
+            vec!["sim-venue", "--synthetic", "--fault", "drop=2"],
+            "error: --fault drop=2: `2` is not a probability between 0 and 1",
+        ),
+        (
+            vec!["sim-venue", "--synthetic", "--speed", "0"],
+            "error: --speed 0: wants a number above 0, or max",
+        ),
+        (
+            vec!["run", "--follow", ALICE, "--start", "yesterday"],
+            "error: --start: \"yesterday\" is no time: wants RFC 3339 (2026-11-22T10:00:00Z), milliseconds, or a span before now (15m, 2h, 1d)",
+        ),
+        (vec!["raw", "--type", "FOO"], "error: --type: \"FOO\" is no event type"),
+    ] {
+        place.refuses(&arguments, 2, &[line]);
+    }
+    for arguments in [
+        vec!["run", "--follow", ALICE, "--set", "nothing"],
+        vec!["run", "--fault", "drop=0.5"],
+        vec!["frobnicate"],
+        vec!["sim-venue"],
+    ] {
+        let output = place.run(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: "), "{arguments:?}");
+    }
+    assert!(place.entries().is_empty() && place.venue.accept().is_err());
+}
+
+#[test]
+fn what_stands_in_the_way_is_1() {
+    let place = Place::new();
+    place.write("file", "in the way");
+    place.refuses(
+        &["run", "--follow", ALICE, "--data-dir", "file"],
+        1,
+        &["error: data directory file: not a directory"],
+    );
+    place.refuses(
+        &["run", "--follow", ALICE, "--data-dir", "file/below"],
+        1,
+        &["error: data directory file/below: Not a directory (os error 20)"],
+    );
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address");
+    let listen = format!("admin.listen={address}");
+    place.refuses(
+        &["run", "--follow", ALICE, "--data-dir", "data", "--set", &listen],
+        1,
+        &[&format!("error: admin server: cannot listen on {address}: Address already in use (os error 98)")],
+    );
+    place.refuses(
+        &["sim-venue", "--synthetic", "--listen", &address.to_string()],
+        1,
+        &[&format!(
+            "error: simulated venue cannot listen on {address}: Address already in use (os error 98)"
+        )],
+    );
+    for command in ["replay", "raw", "signals", "verify"] {
+        place.refuses(&[command, "--data-dir", "nowhere"], 1, &["error: there is no data directory nowhere"]);
+    }
+    place.refuses(
+        &["sim-venue", "--fills", "nowhere"],
+        1,
+        &["error: fills file nowhere cannot be read: No such file or directory (os error 2)"],
+    );
+    drop(taken);
+    place.refuses(
+        &["status", "--set", &listen],
+        1,
+        &[&format!("error: no service answers at {address}: Connection refused (os error 111)")],
+    );
+}
+
+#[test]
+fn a_second_process_on_one_data_directory_is_refused() {
+    let place = Place::new();
+    let data = place.path().join("data");
+    let mut command = ingestion();
+    command.args(["run", "--simulate", "--set", "admin.listen=127.0.0.1:0", "--data-dir"]).arg(&data);
+    let mut first = support::process::Process::start(command);
+    first.line();
+    let output = place.run(&["run", "--follow", ALICE, "--data-dir", "data"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors, ["error: data directory data is in use by another process"], "{said}");
+    assert!(place.venue.accept().is_err(), "the venue was called");
+    first.line();
+    first.terminate();
+    assert_eq!(first.wait().code(), Some(0), "the first was not disturbed: {}", first.errors());
+}
+
+#[test]
+fn help_says_what_each_command_does() {
+    let all = String::from_utf8(run(&["--help"]).stdout).expect("text");
+    for command in
+        ["run", "check", "status", "influencers", "signals", "raw", "replay", "verify", "sim-venue"]
+    {
+        assert!(all.contains(&format!("  {command} ")), "{command} in:\n{all}");
+        let help = run(&[command, "--help"]);
+        assert!(help.status.success() && help.stdout.len() > 200, "{command}");
+    }
+}
