@@ -396,15 +396,11 @@ fn a_journal_of_format_version_1_is_read_for_ever() {
     assert_eq!((cursor.position(), cursor.origin()), (1_008, Origin::Resumed));
 }
 
-/// Everything a fuzzer ever found hard, and mutations of a good segment: it says something and does not panic.
+/// Mutations of a good segment: it says something and does not panic. What fuzzing found is in `fuzz_corpus.rs`.
 #[test]
 fn any_bytes_are_read_as_far_as_they_are_good() {
     let golden = fs::read(fixtures().join("00000000000000001000.seg")).unwrap();
     assert_eq!(fuzz_open(1_000, &golden), (12, Vec::new()));
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")).unwrap() {
-        let bytes = fs::read(entry.unwrap().path()).unwrap();
-        assert!(fuzz_open(1_000, &bytes).0 <= 12);
-    }
     let mut seed = Seed(1);
     for _ in 0..20_000 {
         let mut bytes = golden.clone();

@@ -3,6 +3,7 @@
 //! Each chore is a list of steps; a step is one command, shown before it runs; the first that fails ends the chore.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who typed it")]
 
+mod fuzz;
 mod step;
 mod test;
 
@@ -10,12 +11,15 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask test           format, lints, docs, features, all tests: what CI runs
+cargo xtask fuzz TARGET [--seconds N]
+                           fuzzes journal, decoder, record or state; needs a C++ compiler
 cargo xtask help           this text";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.first().map(String::as_str) {
         Some("test") => test::run(),
+        Some("fuzz") => fuzz::run(arguments.get(1..).unwrap_or_default()),
         None | Some("help" | "--help") => {
             println!("{HELP}");
             return ExitCode::SUCCESS;

@@ -29,6 +29,13 @@ impl Step {
         Self { command, text: format!("cargo {words}") }
     }
 
+    /// This program with these arguments.
+    pub(crate) fn program(name: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(name);
+        command.args(arguments).current_dir(root());
+        Self { command, text: format!("{name} {}", arguments.join(" ")) }
+    }
+
     /// With this variable set.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
