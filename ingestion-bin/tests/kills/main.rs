@@ -7,6 +7,11 @@
     clippy::disallowed_methods,
     reason = "the clock and the environment are part of what is tried here"
 )]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by a panic and says what it saw"
+)]
 
 mod disk;
 mod drill;
