@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who typed it")]
 
 mod fuzz;
+mod kills;
 mod step;
 mod test;
 
@@ -13,6 +14,10 @@ const HELP: &str = "\
 cargo xtask test           format, lints, docs, features, all tests: what CI runs
 cargo xtask fuzz TARGET [--seconds N]
                            fuzzes journal, decoder, record or state; needs a C++ compiler
+cargo xtask kills [--count N] [--seed S]
+                           kills the service N times while fills flow, and judges what is left
+cargo xtask restart [--events N]
+                           measures restarts on a journal of N events
 cargo xtask help           this text";
 
 fn main() -> ExitCode {
@@ -20,6 +25,8 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("test") => test::run(),
         Some("fuzz") => fuzz::run(arguments.get(1..).unwrap_or_default()),
+        Some("kills") => kills::run(arguments.get(1..).unwrap_or_default()),
+        Some("restart") => kills::restart(arguments.get(1..).unwrap_or_default()),
         None | Some("help" | "--help") => {
             println!("{HELP}");
             return ExitCode::SUCCESS;
