@@ -114,13 +114,13 @@ fn a_panic_of_the_decoder_costs_its_frame_only() {
     let core = Rc::new(RefCell::new(core(&opened.journal, &telemetry)));
     let venue = SimVenue::start(SimConfig::manual()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let run =
-        tokio::time::timeout(Duration::from_secs(60), listen(venue, Rc::clone(&core), telemetry.clone()));
+    let listening = listen(venue, Rc::clone(&core), telemetry.clone());
+    let run = async { tokio::time::timeout(Duration::from_secs(60), listening).await };
     LocalSet::new().block_on(&runtime, run).unwrap();
 
     let last = core.borrow().outbox().last();
     opened.journal.progress().wait_synced(last, Duration::from_secs(60));
-    let mut reader = opened.journal.reader(0, Limit::Synced);
+    let mut reader = opened.journal.reader(1_000, Limit::Synced);
     let (mut letters, mut lines) = (DeadLetterLines, Vec::new());
     while let Some(read) = reader.next().unwrap() {
         let Read::Record(record) = read else { panic!("{read:?}") };
