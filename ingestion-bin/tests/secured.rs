@@ -57,7 +57,7 @@ fn refused(play: &Play, why: &str) -> (String, String) {
         let log = service.process.log();
         let lines: Vec<String> = log
             .lines()
-            .filter(|line| line.contains(" WARN ") || line.contains("ERROR"))
+            .filter(|line| line.contains("listener=") && (line.contains(" WARN ") || line.contains("ERROR")))
             .map(str::to_owned)
             .collect();
         (lines.len() >= 2).then_some(lines)

@@ -10,6 +10,8 @@ use super::exit::Failure;
 /// Where a command's result goes.
 pub struct Output {
     stdout: BufWriter<Stdout>,
+    /// Something was written since the last flush.
+    dirty: bool,
     json: bool,
 }
 
@@ -17,7 +19,7 @@ impl Output {
     /// Standard output; `json` as asked by `--json`.
     #[must_use]
     pub fn new(json: bool) -> Self {
-        Self { stdout: BufWriter::new(io::stdout()), json }
+        Self { stdout: BufWriter::new(io::stdout()), dirty: false, json }
     }
 
     /// Whether JSON was asked for.
@@ -38,6 +40,7 @@ impl Output {
     ///
     /// When the output is closed or cannot be written.
     pub fn line(&mut self, text: &str) -> Result<(), Failure> {
+        self.dirty = true;
         let written =
             self.stdout.write_all(printable(text).as_bytes()).and_then(|()| self.stdout.write_all(b"\n"));
         written.map_err(|error| failed(&error))
@@ -49,6 +52,7 @@ impl Output {
     ///
     /// When the output is closed or cannot be written.
     pub fn stored(&mut self, line: &[u8]) -> Result<(), Failure> {
+        self.dirty = true;
         self.stdout
             .write_all(line)
             .and_then(|()| self.stdout.write_all(b"\n"))
@@ -65,12 +69,16 @@ impl Output {
         self.stored(&text)
     }
 
-    /// Hands everything to the operating system.
+    /// Hands everything to the operating system. Touches standard output only when there is something: `run` shows signals from
+    /// another thread, which may hold its lock for ever where nobody reads a full pipe.
     ///
     /// # Errors
     ///
     /// When the output is closed or cannot be written.
     pub fn flush(&mut self) -> Result<(), Failure> {
+        if !std::mem::take(&mut self.dirty) {
+            return Ok(());
+        }
         self.stdout.flush().map_err(|error| failed(&error))
     }
 }
