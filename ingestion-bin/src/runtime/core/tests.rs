@@ -60,7 +60,7 @@ fn core(journal: &Journal, telemetry: &Telemetry) -> Core {
 async fn listen(venue: SimHandle, core: Rc<RefCell<Core>>, telemetry: Telemetry) {
     let endpoint = Endpoint::new(EndpointConfig {
         info_url: venue.info_url(),
-        ..EndpointConfig::new("sim", &venue.ws_url())
+        ..EndpointConfig::new("sim", venue.ws_url())
     })
     .unwrap();
     let dialer = endpoint.dialer(Dns::default()).unwrap();
