@@ -4,6 +4,8 @@
 //! The service is the real binary. The venue is the simulated one, inside the test, so that each fault meets the one block it is
 //! meant for; faults are written as the command line writes them.
 
+#![allow(clippy::indexing_slicing, reason = "a test fails by a panic and says what it saw")]
+
 mod support;
 
 use std::collections::BTreeMap;
