@@ -18,6 +18,8 @@ cargo xtask kills [--count N] [--seed S]
                            kills the service N times while fills flow, and judges what is left
 cargo xtask restart [--events N]
                            measures restarts on a journal of N events
+cargo xtask own-pace       plays recorded segment s3 at its own pace (81 s), judged on disk;
+                           INGESTION_TEST_DATA names the folder of recorded data
 cargo xtask help           this text";
 
 fn main() -> ExitCode {
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         Some("fuzz") => fuzz::run(arguments.get(1..).unwrap_or_default()),
         Some("kills") => kills::run(arguments.get(1..).unwrap_or_default()),
         Some("restart") => kills::restart(arguments.get(1..).unwrap_or_default()),
+        Some("own-pace") => own_pace(),
         None | Some("help" | "--help") => {
             println!("{HELP}");
             return ExitCode::SUCCESS;
@@ -43,4 +46,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// One test on the release binary, with its pace given; without recorded data it would show nothing.
+fn own_pace() -> Result<(), step::Failure> {
+    if !std::env::vars_os().any(|(name, _)| name == "INGESTION_TEST_DATA") {
+        return Err(step::Failure("INGESTION_TEST_DATA is not set".to_owned()));
+    }
+    step::Step::cargo(
+        "test --release -p ingestion-bin --test replayed_fills -- --exact recorded_segment_s3 --nocapture",
+    )
+    .env("INGESTION_TEST_OWN_PACE", "1")
+    .run()
 }
