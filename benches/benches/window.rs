@@ -87,7 +87,13 @@ fn benches(criterion: &mut Criterion) {
                 let mut new = 0;
                 for fill in &stream {
                     let fill = black_box(fill);
-                    new += usize::from(set.insert((fill.account, fill.coin.to_owned(), fill.time, fill.tid, fill.side)));
+                    new += usize::from(set.insert((
+                        fill.account,
+                        fill.coin.to_owned(),
+                        fill.time,
+                        fill.tid,
+                        fill.side,
+                    )));
                 }
                 unique(new);
                 set

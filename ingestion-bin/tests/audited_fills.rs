@@ -2,7 +2,11 @@
 //!
 //! What is broken is stated a second time by `support/expected.rs`.
 
-#![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "a test fails by a panic and says what it saw")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by a panic and says what it saw"
+)]
 
 mod support;
 

@@ -18,5 +18,8 @@ fn the_metric_catalogue_is_the_documented_one() {
         std::fs::write(&path, &page).expect("the page is written");
     }
     let documented = std::fs::read_to_string(&path).expect("docs/metrics.md is there");
-    assert!(documented == page, "docs/metrics.md is not what the code says; write it anew as described above");
+    assert!(
+        documented == page,
+        "docs/metrics.md is not what the code says; write it anew as described above"
+    );
 }

@@ -4,7 +4,11 @@
 //! `support/expected.rs`, which knows the published contract and none of our code. Everything plays as fast as the pipe goes, but
 //! with `INGESTION_TEST_OWN_PACE` set (`cargo xtask own-pace`) segment s3 takes its own 81 s.
 
-#![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "a test fails by a panic and says what it saw")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by a panic and says what it saw"
+)]
 
 mod support;
 

@@ -9,6 +9,9 @@ use super::intake::Source;
 use super::mark::{Mark, State, bit};
 use super::{Fate, Held, Item, Machine, Origin, Record, Row, Stream};
 
+/// Reads that look before the baseline for events from there: a few more than it takes to settle a key (C2).
+pub(super) const LOOKS: u8 = 10;
+
 impl<P> Machine<P> {
     /// B1: the first snapshot of a stream that has no baseline.
     pub(super) fn first_snapshot(
@@ -78,6 +81,7 @@ impl<P> Machine<P> {
         feed.not_before = None;
         feed.blind = false;
         feed.next_sweep = Some(now + self.settings.first_sweep);
+        feed.older_events = (LOOKS, None);
         let before = std::mem::take(&mut feed.before);
         if let Some(page) = page {
             let came_live =
@@ -104,6 +108,23 @@ impl<P> Machine<P> {
             };
             let _ = self.intake(Source::Live(kept.listener), stream, &kept.rows, &mut make, true, now);
         }
+    }
+
+    /// Where a read must begin to see live rows from before the baseline: they are events, and no ordinary read would
+    /// ever be compared with them (C2).
+    pub(super) fn unseen_before_baseline(&mut self, stream: Stream, now: Instant) -> Option<i64> {
+        let (looks, since) = self.feeds[stream].older_events;
+        let due = looks > 0 && since.is_none_or(|since| now >= since + self.settings.recheck);
+        let baseline = self.ledger.stream(stream).baseline.filter(|_| due)?;
+        let unseen = self.marks.iter().filter(|(_, time, mark)| {
+            mark.stream == stream
+                && *time <= baseline
+                && mark.in_history == 0
+                && matches!(mark.state, State::Held | State::Twin | State::Out)
+        });
+        let first = unseen.map(|(_, time, _)| time).min();
+        self.feeds[stream].older_events = (if first.is_some() { looks - 1 } else { 0 }, Some(now));
+        first.map(|time| time.saturating_sub(self.settings.margin_ms))
     }
 
     /// A row from before we followed: kept, no signal, may set its market's head.

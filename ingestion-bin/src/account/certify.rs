@@ -20,10 +20,7 @@ impl<P> Machine<P> {
     /// A read came to its end.
     pub(super) fn finish(&mut self, stream: Stream, read: &Read, now: Instant) {
         self.schedule(stream, now);
-        let gate = &mut self.feeds[stream].gate;
-        if gate.take_if(|gate| gate.since <= read.began).is_none() && gate.is_some() {
-            self.feeds[stream].want = true;
-        }
+        self.end_gate(stream, read.began);
         let margin = self.settings.margin_ms;
         let feed = &mut self.feeds[stream];
         feed.read_from = Some(feed.read_from.map_or(read.start, |from| from.min(read.start)));
@@ -31,7 +28,9 @@ impl<P> Machine<P> {
         let passed_anchor = !read.looks_back || read.anchor.is_none_or(|(key, _)| read.keys.contains(&key));
         if !passed_anchor {
             self.feeds[stream].want = true;
-        } else if let Some(target) = self.reach(stream, read, now) {
+        } else if self.prove_beginning(stream, read, now)
+            && let Some(target) = self.reach(stream, read, now)
+        {
             self.certify(stream, read, target, now);
         }
         self.close_gaps();
@@ -40,9 +39,10 @@ impl<P> Machine<P> {
     /// S5: a long read is certified on its way and forgets what is compared, so it needs no more memory than the
     /// margin's rows, and goes on whatever holds the certificate back.
     pub(super) fn certify_on_the_way(&mut self, stream: Stream, now: Instant) {
+        let anchored = self.ledger.stream(stream).anchor.is_some();
         let Some(mut read) = self.feeds[stream]
             .read
-            .take_if(|read| read.keys.len() >= self.settings.read_rows && !read.looks_back)
+            .take_if(|read| read.keys.len() >= self.settings.read_rows && !read.looks_back && anchored)
         else {
             return;
         };
@@ -120,7 +120,9 @@ impl<P> Machine<P> {
 
     /// C2: keys we know that the answer should hold and lacks.
     fn before_doubtful_keys(&mut self, stream: Stream, read: &Read, target: i64, now: Instant) -> i64 {
-        let Some(first) = read.first else { return i64::MAX };
+        // An empty answer that has no anchor to hold lacks every key from its begin on.
+        let unanchored = self.ledger.stream(stream).anchor.is_none();
+        let Some(first) = read.first.or(unanchored.then_some(read.start)) else { return i64::MAX };
         let other = self.ledger.streams().find(|&other| other != stream);
         let other_reads_to = other.map_or(Some(i64::MAX), |other| self.feeds[other].read_to);
         // What the other stream read in an earlier run is not known any more: it reads it again.
@@ -177,6 +179,10 @@ impl<P> Machine<P> {
             self.recheck(stream, now);
         }
         for (key, time, market) in settled {
+            if read.first.is_none() {
+                // Either this row never was, or history has forgotten it with everything before it.
+                self.declare_history(read.start, time);
+            }
             match self.twins.iter().position(|twin| twin.key == key) {
                 Some(at) => {
                     let twin = self.twins.remove(at);

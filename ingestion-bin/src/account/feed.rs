@@ -1,11 +1,11 @@
 //! The volatile half of one stream.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use dedup::FillKey;
 
-use super::row::Row;
+use super::row::{Market, Row};
 
 /// Live rows wait for history.
 #[derive(Debug)]
@@ -75,13 +75,43 @@ pub(super) struct Read {
     /// Milliseconds declared or suspected to be cut inside a page.
     pub(super) dense: Vec<i64>,
     pub(super) stepped: bool,
-    /// The next page only tells whether history reaches back before the start (B3).
-    pub(super) probing: bool,
+    /// Without an anchor: when each market's first row was, and whether it began flat.
+    pub(super) firsts: HashMap<Market, (i64, bool)>,
+    /// Without an anchor: whether history reaches back to where the read began (S6).
+    pub(super) proof: Proof,
+}
+
+/// What is known of the time between the begin of a read without an anchor and its first row (S6).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Proof {
+    Unasked,
+    /// The page in flight only tells how far back history reaches.
+    Asked,
+    /// Nothing was learned: the page was empty.
+    Silent,
+    /// History holds something older: nothing is forgotten in between.
+    ReachesBack,
+    /// History begins with the read's own first row, or later.
+    BeginsHere,
+}
+
+/// The first row of the reads that had no anchor: it must stay there until it is settled what came before it (S6).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beginning {
+    pub(super) key: FillKey,
+    pub(super) time: i64,
+    /// Complete reads, apart from each other, that began with it.
+    pub(super) seen: u8,
+    pub(super) seen_at: Instant,
 }
 
 impl Read {
     pub(super) fn newest(&self) -> Option<i64> {
         self.rows.iter().map(|&(_, time)| time).max()
+    }
+
+    pub(super) fn oldest(&self) -> Option<(FillKey, i64)> {
+        self.rows.first().copied()
     }
 }
 
@@ -112,6 +142,7 @@ pub(super) struct Feed<P> {
     pub(super) last_began: Option<Instant>,
     pub(super) next_sweep: Option<Instant>,
     pub(super) backoff: Duration,
+    pub(super) beginning: Option<Beginning>,
     /// Answers in a row without the anchor.
     pub(super) anchor_missed: u32,
     pub(super) previous: Option<Previous>,
@@ -121,8 +152,12 @@ pub(super) struct Feed<P> {
     pub(super) new_rows: usize,
     /// The other stream has a key of this time that only this endpoint may know, from before this run.
     pub(super) look_back: Option<i64>,
+    /// How many reads still look for events from before the baseline that history has not shown, and when one last did.
+    pub(super) older_events: (u8, Option<Instant>),
 }
 
+/// Two reads of one stream do not follow each other faster.
+pub(super) const PAUSE: Duration = Duration::from_millis(1_500);
 pub(super) const BACKOFF_MIN: Duration = Duration::from_secs(2);
 pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
@@ -141,12 +176,14 @@ impl<P> Default for Feed<P> {
             last_began: None,
             next_sweep: None,
             backoff: BACKOFF_MIN,
+            beginning: None,
             anchor_missed: 0,
             previous: None,
             read_from: None,
             read_to: None,
             new_rows: 0,
             look_back: None,
+            older_events: (0, None),
         }
     }
 }

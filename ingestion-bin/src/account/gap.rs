@@ -63,10 +63,13 @@ impl Gap {
     /// Whether the sizes found inside close the chain.
     #[must_use]
     pub fn adds_up(&self) -> bool {
-        match (self.id.expected, self.found) {
-            (Some(expected), Some(found)) => expected.plus(self.filled) == found,
-            _ => false,
-        }
+        self.lacking().is_some_and(|size| size == Position::default())
+    }
+
+    /// The signed size that is not found yet; nothing where there is no chain.
+    #[must_use]
+    pub fn lacking(&self) -> Option<Position> {
+        Some(self.found?.minus(self.id.expected?.plus(self.filled)))
     }
 
     /// Whether a venue time lies inside, ends included.

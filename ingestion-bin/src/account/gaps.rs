@@ -1,5 +1,6 @@
 //! Gaps are opened, extended and ended here (G, X). Every change is a record; what is kept is the ledger's.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use dedup::FillKey;
@@ -21,7 +22,9 @@ impl<P> Machine<P> {
         // G1: what went out late before the break may be all that was missing.
         let unplaced = self.ledger.unplaced(market);
         let explained = if expected.plus(unplaced) == found { unplaced } else { Position::default() };
-        let filled = self.ledger.gap(&id).map_or(explained, |gap| gap.filled);
+        // What the first break of an extended gap still lacks goes on lacking.
+        let lacking = self.ledger.gap(&id).and_then(Gap::lacking);
+        let filled = lacking.map_or(explained, |size| Position::default().minus(size));
         let gap =
             Gap { id: id.clone(), to, found: Some(found), filled, state: GapState::Opened, keys: Vec::new() };
         self.tries.remove(&id);
@@ -112,6 +115,7 @@ impl<P> Machine<P> {
     pub(super) fn close_gaps(&mut self) {
         let Some(certified) = self.ledger.certified() else { return };
         let spans = self.unreadable();
+        let balanced = self.balanced_markets(certified);
         for gap in self.ledger.gaps().to_vec() {
             let overlaps = spans.iter().any(|&(from, to)| gap.id.from <= to && from <= gap.to);
             let state = match (gap.id.kind, gap.state) {
@@ -120,7 +124,9 @@ impl<P> Machine<P> {
                     GapState::Repaired
                 }
                 (_, GapState::Opened) if certified < gap.to => continue,
-                (GapKind::Chain, _) if gap.adds_up() || self.balances(&gap, certified) => GapState::Repaired,
+                (GapKind::Chain, _) if gap.adds_up() || balanced.contains(&gap.id.market) => {
+                    GapState::Repaired
+                }
                 (GapKind::Outage, GapState::Opened) if !overlaps => GapState::Repaired,
                 (_, GapState::Unfillable) => continue,
                 (GapKind::Chain | GapKind::Outage, GapState::Opened) => GapState::Unfillable,
@@ -130,18 +136,18 @@ impl<P> Machine<P> {
         }
     }
 
-    /// G1: what was found late may have been counted to a neighbour: together the market's gaps add up.
-    fn balances(&self, gap: &Gap, certified: i64) -> bool {
-        let Some(market) = &gap.id.market else { return false };
-        let ended = self.ledger.gaps().iter().filter(|other| {
-            other.id.kind == GapKind::Chain && other.id.market == gap.id.market && other.to <= certified
-        });
-        let lacking = ended.filter_map(|other| {
-            let (expected, found) = (other.id.expected?, other.found?);
-            Some(found.minus(expected.plus(other.filled)))
-        });
-        let sum = lacking.fold(Position::default(), Position::plus);
-        sum == Position::default() || sum == self.ledger.unplaced(market)
+    /// G1: what was found late may have been counted to a neighbour: where a market's ended gaps lack together what
+    /// went out late beside them, none lacks anything.
+    fn balanced_markets(&self, certified: i64) -> Vec<Option<Market>> {
+        let mut sums: BTreeMap<&Market, Position> = BTreeMap::new();
+        for gap in self.ledger.gaps().iter().filter(|gap| gap.to <= certified) {
+            if let (Some(market), Some(lacking)) = (&gap.id.market, gap.lacking()) {
+                let sum = sums.entry(market).or_default();
+                *sum = sum.plus(lacking);
+            }
+        }
+        let balanced = sums.into_iter().filter(|(market, sum)| *sum == self.ledger.unplaced(market));
+        balanced.map(|(market, _)| Some(market.clone())).collect()
     }
 
     /// X: the account is no longer followed. `until` is the venue time at which listening ends, as the runtime knows it

@@ -117,7 +117,7 @@ impl<P> Machine<P> {
         let baseline = self.ledger.stream(stream).baseline.unwrap_or(i64::MIN);
         let is_baseline = !matches!(source, Source::Live(_))
             && (row.time < baseline || (row.time == baseline && !self.links_to_head(row)));
-        let content = FillKey((u128::from(row.digest.0) << 64) | u128::from(row.time.cast_unsigned()));
+        let content = content(row.digest, row.time);
         let alike = self.contents.get(content).copied();
         let twin = !is_baseline
             && !planted!(self, NoTwins)
@@ -266,6 +266,11 @@ impl<P> Machine<P> {
         let held = held(row.clone(), stream, Origin::Backfill, payload, now);
         self.emit(held, late, None, known.revision + 1, None);
     }
+}
+
+/// What twins share.
+pub(super) fn content(digest: Digest, time: i64) -> FillKey {
+    FillKey((u128::from(digest.0) << 64) | u128::from(time.cast_unsigned()))
 }
 
 fn slot_of<P>(state: State, key: FillKey) -> Option<Place<P>> {

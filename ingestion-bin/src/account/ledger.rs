@@ -35,14 +35,22 @@ pub struct Known {
     pub fate: Fate,
     /// How often it was corrected.
     pub revision: u32,
+    /// Signed size of that copy; a correction is the difference to it.
+    pub size: Position,
+    /// Its market, by number: see [`Ledger::market_of`].
+    pub market: u32,
 }
 
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 struct Book {
+    number: u32,
     chain: Chain<Position>,
     last: Option<FillKey>,
-    /// Sizes that went out late and belong to no gap: they explain a later break.
+    /// Sizes that went out late and belong to no gap, less what repaired gaps lacked: breaks add up to late sizes
+    /// over a market, whatever gap each of them was counted to.
     unplaced: Position,
+    /// Venue time at which the chain began: what is older never broke it.
+    began: Option<i64>,
 }
 
 /// The durable half of one account; goes into checkpoints as it is.
@@ -55,6 +63,8 @@ pub struct Ledger {
     streams: PerStream<StreamLedger>,
     keys: Window<Known>,
     books: BTreeMap<Market, Book>,
+    /// Markets in the order in which they came.
+    markets: Vec<Market>,
     gaps: Vec<Gap>,
 }
 
@@ -70,6 +80,7 @@ impl Ledger {
             streams: PerStream::default(),
             keys: Window::new(settings.key_cap + 2 * settings.read_rows),
             books: BTreeMap::new(),
+            markets: Vec::new(),
             gaps: Vec::new(),
         }
     }
@@ -114,6 +125,12 @@ impl Ledger {
     #[must_use]
     pub fn seq(&self, market: &Market) -> u64 {
         self.books.get(market).map_or(0, |book| book.chain.seq())
+    }
+
+    /// The market of a known key.
+    #[must_use]
+    pub fn market_of(&self, known: &Known) -> Option<&Market> {
+        self.markets.get(usize::try_from(known.market).ok()?)
     }
 
     /// All markets with their heads and numbers.
@@ -172,6 +189,7 @@ impl Ledger {
                     self.streams = PerStream::default();
                     self.keys = Window::new(self.keys.cap());
                     self.books.clear();
+                    self.markets.clear();
                 }
             }
             Record::Baseline { stream, at, anchor } => {
@@ -199,23 +217,33 @@ impl Ledger {
     }
 
     fn apply_event<P>(&mut self, event: &Event<P>) {
-        let known =
-            Known { digest: event.digest, stream: event.stream, fate: event.fate, revision: event.revision };
+        let size = event.link.map_or_else(Position::default, |link| link.after.minus(link.before));
+        let known = Known {
+            digest: event.digest,
+            stream: event.stream,
+            fate: event.fate,
+            revision: event.revision,
+            size,
+            market: self.number(&event.market),
+        };
+        let mut change = size;
         if let Entry::Seen(earlier) = self.keys.insert_or_get(event.key, event.time, || known) {
+            change = size.minus(earlier.size);
             *earlier = known;
         }
         let newest = &mut self.streams[event.stream].newest;
         *newest = (*newest).max(Some(event.time));
-        if event.revision > 0 {
-            self.correct_gap(event);
-        } else if event.late {
-            self.fill_gap(event);
-        }
-        if !self.books.contains_key(&event.market) {
-            self.books.insert(event.market.clone(), Book::default());
+        if event.late {
+            self.explain(&event.market, event.time, change);
         }
         if let Some(book) = self.books.get_mut(&event.market) {
             if !event.late {
+                // A baseline row that does not link opens no gap: what explains it later must not explain another.
+                let stood = book.chain.head().and_then(|head| head.position);
+                if let (Fate::Baseline, Some(stood), Some(link)) = (event.fate, stood, event.link) {
+                    book.unplaced = book.unplaced.minus(link.before.minus(stood));
+                }
+                book.began = book.began.or(Some(event.time));
                 book.chain.advance(event.time, event.link);
                 book.last = Some(event.key);
             }
@@ -225,46 +253,66 @@ impl Ledger {
         }
     }
 
-    /// G3: what is found inside a chain gap counts towards it, derived from the events alone.
-    fn fill_gap<P>(&mut self, event: &Event<P>) {
-        let Some(link) = event.link else { return };
-        let size = link.after.minus(link.before);
+    fn number(&mut self, market: &Market) -> u32 {
+        if let Some(book) = self.books.get(market) {
+            return book.number;
+        }
+        let number = u32::try_from(self.markets.len()).unwrap_or(u32::MAX);
+        self.markets.push(market.clone());
+        self.books.insert(market.clone(), Book { number, ..Book::default() });
+        number
+    }
+
+    /// G3: what the chain did not walk in its turn (found late, corrected, or taken back) explains a break: the one it
+    /// lies in, else one it closes, else none in particular. Derived from the records alone.
+    fn explain(&mut self, market: &Market, time: i64, size: Position) {
         let open = |gap: &Gap| {
-            gap.id.kind == GapKind::Chain && gap.id.market.as_ref() == Some(&event.market) && !gap.adds_up()
+            gap.id.kind == GapKind::Chain && gap.id.market.as_ref() == Some(market) && !gap.adds_up()
         };
         // A row missed earlier may have let the chain link by chance before it broke: it counts where it closes it.
-        let closes = |gap: &Gap| {
-            let filled = Gap { filled: gap.filled.plus(size), ..gap.clone() };
-            event.time < gap.id.from && filled.adds_up()
-        };
-        let at = self.gaps.iter().position(|gap| open(gap) && gap.covers(event.time));
+        let closes = |gap: &Gap| time <= gap.id.from && gap.lacking() == Some(size);
+        let at =
+            self.gaps.iter().position(|gap| open(gap) && gap.covers(time) && gap.lacking() == Some(size));
+        let at = at.or_else(|| self.gaps.iter().position(|gap| open(gap) && gap.covers(time)));
         let at = at.or_else(|| self.gaps.iter().position(|gap| open(gap) && closes(gap)));
         if let Some(gap) = at.and_then(|at| self.gaps.get_mut(at)) {
             gap.filled = gap.filled.plus(size);
-        } else if let Some(book) = self.books.get_mut(&event.market).filter(|_| event.fate != Fate::Baseline)
+        } else if let Some(book) = self.books.get_mut(market)
+            && book.began < Some(time)
         {
             book.unplaced = book.unplaced.plus(size);
         }
     }
 
-    /// G3: a chain that broke because the row before the break was wrong adds up once that row is corrected.
-    fn correct_gap<P>(&mut self, event: &Event<P>) {
-        let Some(link) = event.link else { return };
-        for gap in &mut self.gaps {
-            if let (GapKind::Chain, Some(expected), Some(found)) = (gap.id.kind, gap.id.expected, gap.found)
-                && gap.id.market.as_ref() == Some(&event.market)
-            {
-                if gap.covers(event.time) && link.after == found {
-                    gap.filled = found.minus(expected);
-                } else if event.time == gap.id.from && !gap.adds_up() {
-                    gap.filled = gap.filled.plus(link.after.minus(expected));
-                }
-            }
+    /// C2: an event that was none explains a break by what it did not do, and the other way round when it is one
+    /// after all.
+    fn apply_conflict(&mut self, gap: &Gap) {
+        let settled = |gap: &Gap| -> Vec<FillKey> {
+            if gap.state == GapState::Unfillable { gap.keys.clone() } else { Vec::new() }
+        };
+        let before = self.gap(&gap.id).map(settled).unwrap_or_default();
+        let after = settled(gap);
+        let gone = after.iter().filter(|key| !before.contains(key)).map(|&key| (key, true));
+        let back = before.iter().filter(|key| !after.contains(key)).map(|&key| (key, false));
+        for (key, gone) in gone.chain(back).collect::<Vec<_>>() {
+            let Some(known) = self.keys.get(key).filter(|known| known.fate != Fate::Baseline).copied() else {
+                continue;
+            };
+            let Some(market) = self.market_of(&known).cloned() else { continue };
+            let size = if gone { Position::default().minus(known.size) } else { known.size };
+            self.explain(&market, gap.id.from, size);
         }
     }
 
     fn apply_gap(&mut self, gap: &Gap) {
+        if gap.id.kind == GapKind::Conflict {
+            self.apply_conflict(gap);
+        }
         if gap.state == GapState::Repaired {
+            let book = gap.id.market.as_ref().and_then(|market| self.books.get_mut(market));
+            if let (Some(book), Some(lacking)) = (book, gap.lacking()) {
+                book.unplaced = book.unplaced.minus(lacking);
+            }
             self.gaps.retain(|kept| kept.id != gap.id);
         } else if let Some(kept) = self.gaps.iter_mut().find(|kept| kept.id == gap.id) {
             *kept = gap.clone();

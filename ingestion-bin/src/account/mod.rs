@@ -27,6 +27,7 @@ macro_rules! planted {
 }
 
 mod baseline;
+mod beginning;
 mod certify;
 mod feed;
 mod frames;
@@ -57,6 +58,7 @@ pub use settings::Settings;
 pub use summary::{Counts, Coverage, Summary};
 
 use feed::Feed;
+use intake::content;
 use listeners::{Listener, Miss};
 use mark::{Mark, State};
 
@@ -135,8 +137,8 @@ pub struct Machine<P> {
     tries: HashMap<GapId, PerStream<(u8, u64)>>,
     /// Newest venue time any source showed.
     venue_time: Option<i64>,
-    /// Frames are being refused.
-    dirty: bool,
+    /// Frames are being refused; the last one then.
+    dirty: Option<Instant>,
     /// Next instant at which a held row may move.
     wake: Option<Instant>,
     asked: u64,
@@ -165,7 +167,7 @@ impl<P> Machine<P> {
             misses: VecDeque::new(),
             tries: HashMap::new(),
             venue_time: None,
-            dirty: false,
+            dirty: None,
             wake: None,
             asked: 0,
             counts: Counts::default(),
@@ -205,7 +207,7 @@ impl<P> Machine<P> {
         let reads = self.ledger.streams().filter_map(|stream| self.next_read(stream));
         let gates = self.feeds.iter().filter_map(|feed| feed.gate.as_ref()?.deadline);
         let misses = self.misses.front().map(|miss| self.instant(miss.due));
-        reads.chain(gates).chain(misses).chain(self.wake).min()
+        reads.chain(gates).chain(misses).chain(self.retry_refused()).chain(self.wake).min()
     }
 
     /// Time passed.
@@ -230,6 +232,7 @@ impl<P> Machine<P> {
         self.pump(now);
         self.drive_reads(now);
         self.drive_misses(now);
+        self.drive_refused(now);
         self.announce_more();
     }
 
@@ -255,10 +258,12 @@ impl<P> Machine<P> {
 
     /// K3: what is in the journal is known; it counts as received now (C1).
     fn restore_marks(&mut self) {
-        let known: Vec<_> = self.ledger.keys().iter().map(|(key, time, known)| (key, time, *known)).collect();
+        let market = |known: &Known| self.ledger.market_of(known).cloned();
+        let known = self.ledger.keys().iter().map(|(key, time, known)| (key, time, *known, market(known)));
+        let known: Vec<_> = known.collect();
         let settled = self.ledger.gaps().iter().filter(|gap| gap.state == GapState::Unfillable);
         let disputed: Vec<FillKey> = settled.flat_map(|gap| gap.keys.iter().copied()).collect();
-        for (key, time, known) in known {
+        for (key, time, known, market) in known {
             let excluded = disputed.contains(&key);
             let state = match known.fate {
                 _ if excluded => State::Excluded,
@@ -268,7 +273,11 @@ impl<P> Machine<P> {
             if let Entry::New(mark) =
                 self.marks.insert_or_get(key, time, || Mark::new(known.digest, known.stream, state, 0))
             {
-                mark.proven = true;
+                (mark.proven, mark.market) = (true, market);
+                let newest = self.contents.insert_or_get(content(known.digest, time), time, || key);
+                if let Entry::Seen(newest) = newest {
+                    mark.alike = Some(std::mem::replace(newest, key));
+                }
             }
         }
     }
@@ -276,6 +285,7 @@ impl<P> Machine<P> {
     fn begin_streams(&mut self, now: Instant) {
         for stream in self.ledger.streams() {
             self.feeds[stream].blind = true;
+            self.feeds[stream].older_events = (baseline::LOOKS, None);
             match (self.ledger.stream(stream).baseline, self.settings.start) {
                 (None, Some(start)) => self.begin_at(stream, start, now),
                 (Some(at), Some(start)) if self.still_from_start(stream, at, start) => {

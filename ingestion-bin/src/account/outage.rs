@@ -2,16 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::feed::Gate;
-use super::{Machine, Output, Row, Stream};
+use super::feed::{Gate, PAUSE};
+use super::{Machine, Origin, Output, Row, Stream};
 
 impl<P> Machine<P> {
     /// R3: a frame of this account was refused before it came here (the journal has no room). To be called for every
     /// one; the account heals by history after the next frame that is taken.
     pub fn handle_refused(&mut self, now: Instant) {
         self.counts.refused_frames += 1;
-        if !self.dirty && !self.ledger.is_removed() {
-            self.dirty = true;
+        if !self.ledger.is_removed() && self.dirty.replace(now).is_none() {
             for stream in self.based_streams() {
                 self.feeds[stream].want = true;
                 self.open_outage(stream, self.venue_time);
@@ -21,25 +20,40 @@ impl<P> Machine<P> {
     }
 
     pub(super) fn end_refusing(&mut self, rows: &[Row], now: Instant) {
-        if !self.dirty {
+        if self.dirty.take().is_none() {
             return;
         }
-        self.dirty = false;
-        // A refused snapshot does not come again by itself.
-        for (number, listener) in self.listeners.iter_mut().enumerate() {
-            let lacks = self.ledger.streams().any(|stream| listener.live_from[stream].is_none());
-            if listener.up && lacks && !listener.leaving {
-                listener.leaving = true;
-                self.counts.recycles += 1;
-                self.out.push_back(Output::Recycle { listener: number });
-            }
-        }
+        self.recycle_unshown();
         let until = rows.first().map(|row| row.time).max(self.venue_time);
         for stream in self.based_streams() {
             self.open_outage(stream, until);
             self.await_history(stream, Some(self.settings.repair_hold), now);
             if let Some(gate) = self.feeds[stream].gate.as_mut() {
                 gate.declared = true;
+            }
+        }
+    }
+
+    /// R3: where no frame comes that could be taken, the snapshot is asked for again.
+    pub(super) fn drive_refused(&mut self, now: Instant) {
+        if self.retry_refused().is_some_and(|at| at <= now) {
+            self.dirty = Some(now);
+            self.recycle_unshown();
+        }
+    }
+
+    pub(super) fn retry_refused(&self) -> Option<Instant> {
+        self.dirty.map(|refused| refused + self.settings.recheck)
+    }
+
+    /// A refused snapshot does not come again by itself.
+    fn recycle_unshown(&mut self) {
+        for (number, listener) in self.listeners.iter_mut().enumerate() {
+            let lacks = self.ledger.streams().any(|stream| listener.live_from[stream].is_none());
+            if listener.up && lacks && !listener.leaving {
+                listener.leaving = true;
+                self.counts.recycles += 1;
+                self.out.push_back(Output::Recycle { listener: number });
             }
         }
     }
@@ -87,9 +101,12 @@ impl<P> Machine<P> {
         if feed.gate.is_none() {
             feed.gate = Some(Gate { since: now, deadline: longest.map(|wait| now + wait), declared: false });
             // A read that began before proves nothing about what was missed since, and would delay the one that does.
-            feed.read = None;
-            feed.asked = None;
-            feed.not_before = feed.not_before.filter(|_| feed.anchor_missed > 0);
+            // A long one goes on: begun anew at every break it would never end.
+            if feed.read.as_ref().is_none_or(|read| now < read.began + PAUSE) {
+                feed.read = None;
+                feed.asked = None;
+                feed.not_before = feed.not_before.filter(|_| feed.anchor_missed > 0);
+            }
         }
     }
 
@@ -102,12 +119,29 @@ impl<P> Machine<P> {
             };
             self.counts.gates_expired += 1;
             if !gate.declared {
-                let lane = stream.lane();
-                let held = self.held.values().flat_map(dedup::Sequencer::rows);
-                let first = held.filter(|row| row.lane == lane).map(|row| row.time).min();
-                self.open_outage(stream, first.or(self.venue_time));
+                self.open_outage(stream, self.first_waiting(stream).or(self.venue_time));
             }
         }
+    }
+
+    /// R2: a read ended the wait; history may lag, so rows that waited without a snapshot open their gap all the same.
+    pub(super) fn end_gate(&mut self, stream: Stream, began: Instant) {
+        match self.feeds[stream].gate.take_if(|gate| gate.since <= began) {
+            Some(gate) if !gate.declared => {
+                if let Some(first) = self.first_waiting(stream) {
+                    self.open_outage(stream, Some(first));
+                }
+            }
+            Some(_) => {}
+            None => self.feeds[stream].want |= self.feeds[stream].gate.is_some(),
+        }
+    }
+
+    /// Venue time of the first live row of this stream that waits.
+    fn first_waiting(&self, stream: Stream) -> Option<i64> {
+        let rows = self.held.values().flat_map(dedup::Sequencer::rows);
+        let live = rows.filter(|row| row.lane == stream.lane() && row.item.origin != Origin::Backfill);
+        live.map(|row| row.time).min()
     }
 
     /// Venue time of the newest row of this stream that is accounted for.

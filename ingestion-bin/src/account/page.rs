@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::feed::{BACKOFF_MAX, BACKOFF_MIN, Kept, Read};
+use super::feed::{BACKOFF_MAX, BACKOFF_MIN, Kept, Proof, Read};
 use super::intake::Source;
 use super::{Machine, Row, Stream};
 
@@ -28,10 +28,13 @@ impl<P> Machine<P> {
         make: &mut dyn FnMut(usize) -> P,
         now: Instant,
     ) {
-        if read.probing {
-            read.probing = false;
-            self.probed(stream, &read, rows);
-            self.go_on(stream, read, None);
+        if read.proof == Proof::Asked {
+            read.proof = match rows.first() {
+                None => Proof::Silent,
+                Some(oldest) if oldest.time <= read.start => Proof::ReachesBack,
+                Some(_) => Proof::BeginsHere,
+            };
+            self.finish(stream, &read, now);
             return;
         }
         let confirming = self.ledger.stream(stream).baseline.is_none();
@@ -44,6 +47,7 @@ impl<P> Machine<P> {
             return;
         }
         read.pages += 1;
+        self.note_firsts(stream, &mut read, rows);
         let mut fresh = 0;
         for row in rows {
             if read.keys.insert(row.key) {
@@ -84,6 +88,9 @@ impl<P> Machine<P> {
         if confirming {
             self.schedule(stream, now);
             self.empty_read(stream, read.began, now);
+        } else if self.must_ask_back(stream, &read) {
+            read.proof = Proof::Asked;
+            self.go_on(stream, read, None);
         } else {
             self.finish(stream, &read, now);
         }
@@ -91,6 +98,11 @@ impl<P> Machine<P> {
 
     /// §5: no room for a row of history: what came before it is certified, which makes room; then it is read again.
     fn give_up(&mut self, stream: Stream, read: &Read, refused: i64, now: Instant) {
+        if let Some(first) = read.oldest().filter(|_| self.ledger.stream(stream).anchor.is_none()) {
+            // Nothing would ever make room otherwise.
+            self.declare_history(read.start, first.1);
+            self.begin_anew(stream, first);
+        }
         self.certify(stream, read, refused.saturating_sub(1).saturating_sub(self.settings.margin_ms), now);
         self.close_gaps();
         let feed = &mut self.feeds[stream];
@@ -112,27 +124,13 @@ impl<P> Machine<P> {
         }
     }
 
-    /// B3: whether history reaches back before the start; what lies between is declared.
-    fn probed(&mut self, stream: Stream, read: &Read, rows: &[Row]) {
-        use dedup::Position as _;
-        let Some(oldest) = rows.first() else { return };
-        let from_something = stream == Stream::Fills
-            && oldest.strict
-            && oldest.link.is_some_and(|link| !link.before.is_flat());
-        // Newer rows may only be the first that history shows yet.
-        let settled = read.venue_time >= Some(oldest.time.saturating_add(self.settings.margin_ms));
-        let shown = 1 << stream.lane();
-        let forgotten =
-            self.marks.iter().any(|(_, time, mark)| mark.in_history & shown != 0 && time < oldest.time);
-        if oldest.time > read.from.saturating_add(1) && (forgotten || (settled && from_something)) {
-            self.declare_history(read.from, oldest.time);
-        }
-    }
-
     /// S3: an answer that does not hold the anchor proves nothing, until it was so three times.
     fn reaches_anchor(&mut self, stream: Stream, read: &mut Read, rows: &[Row], now: Instant) -> bool {
         let Some((key, time)) = read.anchor else { return true };
-        if rows.iter().any(|row| row.key == key) || planted!(self, NoAnchor) {
+        let ahead = time > read.start;
+        let holds = rows.iter().any(|row| row.key == key)
+            || (ahead && rows.first().is_some_and(|first| first.time < time));
+        if holds || planted!(self, NoAnchor) {
             self.feeds[stream].anchor_missed = 0;
             return true;
         }
@@ -147,7 +145,10 @@ impl<P> Machine<P> {
             return false;
         };
         self.feeds[stream].anchor_missed = 0;
-        self.declare_history(time, first.time);
+        let unproven = self.ledger.stream(stream).anchor.is_none();
+        self.declare_history(if unproven { read.start } else { time }, first.time);
+        self.begin_anew(stream, (first.key, first.time));
+        read.anchor = Some((first.key, first.time));
         // What is older than the answer cannot be compared with it.
         read.from = first.time.saturating_add(1);
         read.start = read.from;

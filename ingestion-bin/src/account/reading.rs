@@ -1,13 +1,10 @@
 //! When history is asked, and from where (S). One page in flight per stream; what an answer means is in `page.rs`.
 
-use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
-use super::feed::{Asked, BACKOFF_MAX, BACKOFF_MIN, Read};
+use super::feed::{Asked, BACKOFF_MAX, BACKOFF_MIN, PAUSE, Proof, Read};
 use super::{GapState, Machine, Output, Stream};
-
-/// Two reads of one stream do not follow each other faster.
-const PAUSE: Duration = Duration::from_millis(1_500);
 
 impl<P> Machine<P> {
     /// The question `id` was not answered (an error, a time-out, 429): it is asked again, later each time.
@@ -76,21 +73,19 @@ impl<P> Machine<P> {
 
     fn begin_read(&mut self, stream: Stream, now: Instant) {
         let state = self.ledger.stream(stream);
-        let probing = match (state.baseline, self.settings.start) {
-            (Some(at), Some(start)) => stream == Stream::Fills && self.still_from_start(stream, at, start),
-            _ => false,
-        };
-        let state = self.ledger.stream(stream);
-        let anchor = state.anchor;
-        let from = match (state.baseline, anchor) {
+        let certified = state.certified.map_or(0, |time| time.max(0));
+        let from = match (state.baseline, state.anchor) {
             (None, _) => 0,
-            (Some(_), Some((_, time))) => time,
-            (Some(baseline), None) => state.certified.unwrap_or(baseline).max(0),
+            (Some(_), Some((_, time))) => time.min(certified),
+            (Some(_), None) => certified,
         };
+        let anchor =
+            state.anchor.or_else(|| self.feeds[stream].beginning.map(|first| (first.key, first.time)));
         self.counts.reads += 1;
+        let before = self.unseen_before_baseline(stream, now);
         let venue_time = self.venue_time;
         let feed = &mut self.feeds[stream];
-        let back = feed.look_back.take().filter(|&time| time < from);
+        let back = feed.look_back.take().into_iter().chain(before).min().filter(|&time| time < from);
         let from = back.unwrap_or(from);
         feed.want = false;
         feed.new_rows = 0;
@@ -111,14 +106,15 @@ impl<P> Machine<P> {
             venue_time,
             dense: Vec::new(),
             stepped: false,
-            probing,
+            firsts: HashMap::new(),
+            proof: Proof::Unasked,
         });
     }
 
     fn ask(&mut self, stream: Stream, now: Instant) {
         let feed = &mut self.feeds[stream];
         let Some(read) = &feed.read else { return };
-        let start = if read.probing { 0 } else { read.cursor };
+        let start = if read.proof == Proof::Asked { 0 } else { read.cursor };
         self.asked += 1;
         let id = self.asked;
         feed.asked = Some(Asked { id, at: now });

@@ -13,15 +13,9 @@ impl<P> Machine<P> {
         if self.held.is_empty() {
             return;
         }
-        // B5: while a stream has no baseline its rows may still belong before these.
-        if self.ledger.certified().is_none() {
-            let rows = self.held.values().flat_map(Sequencer::rows);
-            let first = rows.map(|row| row.item.since).min().unwrap_or(now);
-            let end = first + self.settings.repair_hold;
-            if now < end {
-                self.wake_at(end);
-                return;
-            }
+        if let Some(end) = self.waits_for_streams().filter(|&end| now < end) {
+            self.wake_at(end);
+            return;
         }
         let before = self.released_before();
         let mut held = std::mem::take(&mut self.held);
@@ -30,6 +24,22 @@ impl<P> Machine<P> {
         }
         held.retain(|_, rows| !rows.is_empty());
         self.held = held;
+    }
+
+    /// B5, R4: until when rows wait for a stream whose own may still belong before them: it has no baseline yet, or
+    /// its fresh snapshot is on its way.
+    fn waits_for_streams(&self) -> Option<Instant> {
+        let wait = if self.ledger.certified().is_none() {
+            self.settings.repair_hold
+        } else if self.listeners.iter().any(|listener| listener.up)
+            && self.ledger.streams().any(|stream| self.feeds[stream].blind)
+        {
+            self.settings.hold
+        } else {
+            return None;
+        };
+        let rows = self.held.values().flat_map(Sequencer::rows);
+        rows.map(|row| row.item.since).min().map(|first| first + wait)
     }
 
     /// R2: while rows wait for history, only what lies before the point it has read up to may go out.

@@ -31,6 +31,8 @@ pub struct Settings {
     pub read_rows: usize,
     /// A page of one single millisecond with at least this many rows may be cut inside it.
     pub dense_rows: usize,
+    /// Rows of one stream the venue's history keeps at least; what is older it forgets.
+    pub history_rows: usize,
     /// An answer that did not come within this time is given up.
     pub ask_timeout: Duration,
     /// How long a listener may lack a row another source showed before it is recycled.
@@ -58,6 +60,7 @@ impl Default for Settings {
             gap_cap: 1_000,
             read_rows: 20_000,
             dense_rows: 500,
+            history_rows: 10_000,
             ask_timeout: Duration::from_secs(60),
             miss_after: Duration::from_secs(5),
             twin_hold: Duration::from_secs(180),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use dedup::FillKey;
 
-use super::super::{Event, Fate, Gap, GapId, GapKind, GapState, Position, Record, Stream};
+use super::super::{Event, Fate, Gap, GapId, GapKind, GapState, Origin, Position, Record, Stream};
 use super::venue::Fill;
 use super::world::{Fault, PHANTOM, World};
 
@@ -33,6 +33,8 @@ struct Judge {
     phantoms: Vec<FillKey>,
     superseded: HashSet<FillKey>,
     refused: HashSet<FillKey>,
+    /// Newest row of a market that a listener brought and that went out in its turn.
+    shown: HashMap<String, (u32, i64)>,
 }
 
 /// All violations of a run, and how often each kind of record occurred.
@@ -190,6 +192,18 @@ impl Judge {
         };
         let before = event.link.map(|link| link.before);
         if event.late {
+            // R: nothing a listener showed goes out before what happened while nobody listened, unless a gap told so.
+            let told = self.gaps.values().any(|(_, gap)| gap.covers(event.time));
+            let overtaken = self.shown.get(market).is_some_and(|&(_, shown)| shown > event.time);
+            if world.venue.all[index as usize].unheard && !told && overtaken {
+                // What only a bad answer could have told apart is not promised (limits, §6).
+                let bad = [Fault::Holey, Fault::Short, Fault::Stale, Fault::Disorder, Fault::Lag, Fault::Start];
+                if bad.iter().any(|&fault| world.has(fault)) {
+                    self.count("late from a blind time, unsaid".into());
+                } else {
+                    self.violated("late-unsaid", format!("#{index} after #{newest}"));
+                }
+            }
             if index > newest {
                 if event.time == time {
                     // Inside one millisecond frames that share no row cannot always be told apart (limits, §6).
@@ -215,6 +229,9 @@ impl Judge {
             self.violated("chain", format!("#{index} begins at {before:?}, head {position:?}"));
         }
         heads.insert(market.into(), (index, event.time, after));
+        if event.origin != Origin::Backfill {
+            self.shown.insert(market.into(), (index, event.time));
+        }
     }
 
     /// I1: each fill that had to be followed is a signal, or declared; what history still shows is a signal.

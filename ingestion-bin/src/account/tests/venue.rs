@@ -14,6 +14,8 @@ pub(super) struct Fill {
     pub(super) stream: Stream,
     /// When history shows it, venue milliseconds.
     pub(super) visible: i64,
+    /// No listener was subscribed when it happened.
+    pub(super) unheard: bool,
 }
 
 impl Fill {
@@ -122,7 +124,7 @@ impl Venue {
             _ => time + lag,
         };
         self.streams[stream as usize].push(index);
-        self.all.push(Fill { index, row, stream, visible });
+        self.all.push(Fill { index, row, stream, visible, unheard: false });
         index
     }
 

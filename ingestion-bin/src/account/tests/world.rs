@@ -164,6 +164,7 @@ impl World {
             sweep_interval: Duration::from_secs(random.of(&[60, 120, 300])),
             sweep_rows: random.of(&[60, 300]),
             dense_rows: 25,
+            history_rows: retention.min(10_000),
             read_rows: if tight { 400 } else { 20_000 },
             held_cap: if tight { 120 } else { 50_000 },
             key_cap: if tight { 3_000 } else { 200_000 },
@@ -400,6 +401,8 @@ impl World {
             done += deltas.len() as i64;
             for delta in deltas {
                 let index = self.venue.trade(market, time, delta, stream, &mut self.random);
+                let heard = self.connections.iter().any(|connection| connection.subscribed);
+                self.venue.all[index as usize].unheard = !heard;
                 frames[stream as usize].push(index);
                 if self.print {
                     let fill = &self.venue.all[index as usize];

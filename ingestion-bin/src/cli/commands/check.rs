@@ -34,7 +34,7 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
                 json!({
                     "name": endpoint.name,
                     "network": endpoint.network,
-                    "wsUrl": endpoint.ws_url,
+                    "wsUrl": without_query(&endpoint.ws_url),
                     "tokenFrom": endpoint.auth.as_ref().map(|auth| auth.value_from.to_string()),
                     "users": endpoint.users,
                 })
@@ -65,7 +65,7 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
             output.line(&format!(
                 "endpoint   {} {} ({} users{})",
                 endpoint.name,
-                endpoint.ws_url,
+                without_query(&endpoint.ws_url),
                 endpoint.users,
                 token.unwrap_or_default()
             ))?;
@@ -84,6 +84,11 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
         }
     }
     Ok(if uncovered.is_empty() && !too_small { Exit::Clean } else { Exit::Failed })
+}
+
+/// A URL without its query: a provider's token may stand there although it belongs into `auth`.
+fn without_query(url: &str) -> &str {
+    url.split('?').next().unwrap_or_default()
 }
 
 /// Room on the disk of the data directory, or of what it will be made in.
