@@ -55,6 +55,15 @@ impl<P> Machine<P> {
         feed.not_before = Some(now + self.settings.recheck);
     }
 
+    /// B6: this account was followed since `since` (venue milliseconds, as its registry says), but nothing is known of
+    /// it: its state is lost. To be called right after [`Machine::new`], again after each restart until the baseline
+    /// is made; what lies between is declared before the baseline. Nothing to do where a start in the past is read.
+    pub fn handle_no_state(&mut self, since: i64) {
+        if self.settings.start.is_none() {
+            self.orphaned = Some(since);
+        }
+    }
+
     /// B3: follow from a time.
     pub(super) fn begin_at(&mut self, stream: Stream, start: i64, now: Instant) {
         self.record(Record::Baseline { stream, at: start.saturating_sub(1), anchor: None });
@@ -71,6 +80,9 @@ impl<P> Machine<P> {
     fn set_baseline(&mut self, stream: Stream, at: i64, page: Option<Kept<P>>, origin: Origin, now: Instant) {
         let last = page.as_ref().and_then(|kept| kept.rows.iter().max_by_key(|row| row.time));
         let (at, anchor) = last.map_or((at, None), |row| (row.time, Some((row.key, row.time))));
+        if let Some(since) = self.orphaned.filter(|&since| since < at) {
+            self.declare_history(since, at);
+        }
         self.record(Record::Baseline { stream, at, anchor });
         let feed = &mut self.feeds[stream];
         feed.empty = None;

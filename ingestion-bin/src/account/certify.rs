@@ -21,6 +21,7 @@ impl<P> Machine<P> {
     pub(super) fn finish(&mut self, stream: Stream, read: &Read, now: Instant) {
         self.schedule(stream, now);
         self.end_gate(stream, read.began);
+        let _ = self.feeds[stream].distrusted.take_if(|since| *since <= read.began);
         let margin = self.settings.margin_ms;
         let feed = &mut self.feeds[stream];
         feed.read_from = Some(feed.read_from.map_or(read.start, |from| from.min(read.start)));
@@ -112,7 +113,10 @@ impl<P> Machine<P> {
             }
             _ => {
                 feed.previous = Some(Previous { newest, venue_time: read.venue_time, began: read.began });
-                self.recheck(stream, now);
+                // A stream that goes on needs no second look: its newer rows certify the older ones.
+                if self.ledger.stream(stream).newest <= newest {
+                    self.recheck(stream, now);
+                }
             }
         }
         target

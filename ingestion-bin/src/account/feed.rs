@@ -143,6 +143,8 @@ pub(super) struct Feed<P> {
     pub(super) next_sweep: Option<Instant>,
     pub(super) backoff: Duration,
     pub(super) beginning: Option<Beginning>,
+    /// Since when what the journal says of the newest rows is in doubt, until a read is complete (R5).
+    pub(super) distrusted: Option<Instant>,
     /// Answers in a row without the anchor.
     pub(super) anchor_missed: u32,
     pub(super) previous: Option<Previous>,
@@ -177,6 +179,7 @@ impl<P> Default for Feed<P> {
             next_sweep: None,
             backoff: BACKOFF_MIN,
             beginning: None,
+            distrusted: None,
             anchor_missed: 0,
             previous: None,
             read_from: None,

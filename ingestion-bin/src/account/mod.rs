@@ -139,6 +139,8 @@ pub struct Machine<P> {
     venue_time: Option<i64>,
     /// Frames are being refused; the last one then.
     dirty: Option<Instant>,
+    /// Since when it was followed, though its state is lost (B6).
+    orphaned: Option<i64>,
     /// Next instant at which a held row may move.
     wake: Option<Instant>,
     asked: u64,
@@ -168,6 +170,7 @@ impl<P> Machine<P> {
             tries: HashMap::new(),
             venue_time: None,
             dirty: None,
+            orphaned: None,
             wake: None,
             asked: 0,
             counts: Counts::default(),

@@ -19,6 +19,25 @@ impl<P> Machine<P> {
         self.settle(now);
     }
 
+    /// R5: positions of the journal that may have held records of this account cannot be read any more. To be called
+    /// once, right after [`Machine::new`]: everything since `certified` is in doubt, and no snapshot is believed to
+    /// reach back to it before history was read.
+    pub fn handle_damage(&mut self, now: Instant) {
+        if self.ledger.is_removed() {
+            return;
+        }
+        for stream in self.based_streams() {
+            let state = self.ledger.stream(stream);
+            let Some(from) = state.certified else { continue };
+            let to = state.newest.max(self.venue_time).unwrap_or(from).max(from);
+            self.counts.outages += 1;
+            self.declare_outage(from, to);
+            let feed = &mut self.feeds[stream];
+            (feed.want, feed.distrusted) = (true, Some(now));
+        }
+        self.settle(now);
+    }
+
     pub(super) fn end_refusing(&mut self, rows: &[Row], now: Instant) {
         if self.dirty.take().is_none() {
             return;
@@ -65,6 +84,9 @@ impl<P> Machine<P> {
     /// R1: whether what follows in this snapshot is complete: it reaches back to something known from before.
     pub(super) fn overlaps(&self, stream: Stream, rows: &[Row]) -> bool {
         let state = self.ledger.stream(stream);
+        if self.feeds[stream].distrusted.is_some() {
+            return false;
+        }
         if rows.is_empty() {
             return state.newest.is_none();
         }

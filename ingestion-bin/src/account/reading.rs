@@ -116,6 +116,7 @@ impl<P> Machine<P> {
         let Some(read) = &feed.read else { return };
         let start = if read.proof == Proof::Asked { 0 } else { read.cursor };
         self.asked += 1;
+        self.counts.questions += 1;
         let id = self.asked;
         feed.asked = Some(Asked { id, at: now });
         self.out.push_back(Output::Ask { stream, start, id });
@@ -138,13 +139,17 @@ impl<P> Machine<P> {
     pub(super) fn want_since(&mut self, since: Instant) {
         for stream in Stream::ALL {
             let feed = &mut self.feeds[stream];
-            feed.want |= feed.last_began.is_none_or(|began| began < since);
+            if !feed.want && feed.last_began.is_none_or(|began| began < since) {
+                feed.want = true;
+                self.counts.hold_reads += 1;
+            }
         }
     }
 
     /// Another witness is wanted, as soon as it counts as one.
     pub(super) fn recheck(&mut self, stream: Stream, now: Instant) {
         let at = now + self.settings.recheck;
+        self.counts.rechecks += 1;
         let feed = &mut self.feeds[stream];
         feed.next_sweep = Some(feed.next_sweep.map_or(at, |sweep| sweep.min(at)));
     }

@@ -75,8 +75,14 @@ impl<P> Machine<P> {
                     let Some(row) = rows.peek(unlinked.index) else { return };
                     match self.unlinked(market, row, unlinked, now) {
                         Verdict::Wait(until) => {
+                            // The other listener most often brings it first, and history lags more than that.
                             let since = row.item.since;
-                            self.want_since(since);
+                            let ask = since + self.settings.hold / 2;
+                            if now >= ask {
+                                self.want_since(since);
+                            } else {
+                                self.wake_at(ask);
+                            }
                             self.wake_at(until);
                             return;
                         }

@@ -19,6 +19,12 @@ pub struct Counts {
     pub recycles: u64,
     /// Reads of history begun.
     pub reads: u64,
+    /// Pages asked for; what the venue's weight is spent on.
+    pub questions: u64,
+    /// Reads begun because a row waited for the one before it (H1).
+    pub hold_reads: u64,
+    /// Times another witness was wanted 30 s later: a gap, a key in doubt, or the second look at a quiet end (C1).
+    pub rechecks: u64,
     /// Questions to history that failed or were not answered.
     pub failed_pages: u64,
     /// Answers that did not hold their anchor.

@@ -32,6 +32,7 @@ struct Judge {
     certified: Vec<(Stream, i64, usize)>,
     phantoms: Vec<FillKey>,
     superseded: HashSet<FillKey>,
+    phantom_contents: HashMap<(dedup::Digest, i64), i64>,
     refused: HashSet<FillKey>,
     /// Newest row of a market that a listener brought and that went out in its turn.
     shown: HashMap<String, (u32, i64)>,
@@ -154,6 +155,7 @@ impl Judge {
             event.payload != PHANTOM && world.venue.all[event.payload as usize].row.digest != event.digest;
         if event.payload == PHANTOM {
             self.phantoms.push(event.key);
+            self.phantom_contents.insert((event.digest, event.time), world.appended[at]);
             if !event.late
                 && let Some(head) = heads.get_mut(market)
             {
@@ -162,6 +164,14 @@ impl Judge {
             return;
         }
         let index = event.payload;
+        // H3: the true row behind a phantom that went out waits for history (as long as history takes to decide).
+        let plain = event.supersedes.is_none() && event.origin == Origin::Live;
+        let alike = self.phantom_contents.get(&(event.digest, event.time));
+        // A listener that shows both ids itself vouches for both: on two channels it may.
+        let vouched = world.has(Fault::InlineTwap) || world.has(Fault::OneListener);
+        if plain && !vouched && alike.is_some_and(|since| world.appended[at] - since < 2_000) {
+            self.violated("phantom-doubled", format!("#{index}"));
+        }
         self.count(format!(
             "event {:?} {:?}{}",
             event.fate,
@@ -197,12 +207,23 @@ impl Judge {
             let overtaken = self.shown.get(market).is_some_and(|&(_, shown)| shown > event.time);
             if world.venue.all[index as usize].unheard && !told && overtaken {
                 // What only a bad answer could have told apart is not promised (limits, §6).
-                let bad = [Fault::Holey, Fault::Short, Fault::Stale, Fault::Disorder, Fault::Lag, Fault::Start];
+                let bad =
+                    [Fault::Holey, Fault::Short, Fault::Stale, Fault::Disorder, Fault::Lag, Fault::Start];
                 if bad.iter().any(|&fault| world.has(fault)) {
                     self.count("late from a blind time, unsaid".into());
                 } else {
                     self.violated("late-unsaid", format!("#{index} after #{newest}"));
                 }
+            }
+            let ended = self.gaps.values().find(|(_, gap)| {
+                gap.state == GapState::Repaired
+                    && gap.id.market.as_ref() == Some(&event.market)
+                    && gap.id.from < event.time
+                    && event.time < gap.to
+            });
+            if let Some((_, gap)) = ended {
+                let detail = format!("#{index} {gap:?}");
+                self.violated("late-in-repaired", detail);
             }
             if index > newest {
                 if event.time == time {

@@ -142,3 +142,39 @@ fn the_gaps_of_an_account_are_bounded() {
     }
     assert_eq!(fold.gaps(), machine.ledger().gaps());
 }
+
+#[test]
+fn damage_opens_a_gap_since_certified_and_no_snapshot_is_believed() {
+    let mut rig = Rig::new();
+    rig.frame(false, &[row(2, 1_010, 5, 7)]);
+    let settings = Settings { twap: false, ..Settings::default() };
+    let ledger = rig.machine.ledger().clone();
+    rig.machine = Machine::new(settings, ledger, Cause::Start, 2, rig.now);
+    rig.machine.handle_damage(rig.now);
+    let gaps = rig.machine.ledger().gaps();
+    assert!(gaps.iter().any(|gap| gap.id.kind == GapKind::Outage && gap.id.from == 1_000 && gap.to == 1_010));
+    rig.records();
+    rig.machine.handle_listener_up(0, rig.now);
+    // The snapshot holds a known row; it proves nothing all the same.
+    let out = rig.frame(true, &[row(2, 1_010, 5, 7), row(3, 1_020, 7, 8)]);
+    assert!(events(&out).is_empty(), "it waits for history: {out:?}");
+    assert!(rig.machine.summary().waiting);
+    let out = rig.wait(5_001);
+    assert_eq!(events(&out).len(), 1, "no longer than the repair hold");
+}
+
+#[test]
+fn a_lost_state_is_declared_before_the_new_baseline() {
+    let now = Instant::now();
+    let settings = Settings { twap: false, ..Settings::default() };
+    let ledger = Ledger::new(&settings);
+    let mut rig = Rig { machine: Machine::new(settings, ledger, Cause::Start, 1, now), now };
+    rig.machine.handle_no_state(400);
+    rig.machine.handle_listener_up(0, now);
+    rig.records();
+    let out = rig.frame(true, &[row(1, 1_000, 0, 5)]);
+    let [Record::Gap(gap), Record::Baseline { at: 1_000, .. }, ..] = out.as_slice() else {
+        panic!("{out:?}")
+    };
+    assert_eq!((gap.id.kind, gap.id.from, gap.to), (GapKind::History, 400, 1_000));
+}

@@ -1,0 +1,88 @@
+//! Connections: they come up, subscribe, deliver, and go.
+
+use super::super::super::{Row, Stream};
+use super::{Connection, Fault, Step, World};
+
+impl World {
+    pub(super) fn deliver(&mut self, listener: usize, stream: Stream, snapshot: bool, rows: &[(Row, u32)]) {
+        let now = self.instant();
+        if self.print {
+            let ids: Vec<_> = rows.iter().map(|row| row.1).collect();
+            println!("{:>8} FRAME {listener} {stream:?} snapshot {snapshot}: {ids:?}", self.now);
+        }
+        let Some(machine) = self.machine.as_mut().filter(|_| !self.removed) else { return };
+        if self.full {
+            machine.handle_refused(now);
+            self.count("refused frame");
+            return;
+        }
+        let page: Vec<Row> = rows.iter().map(|row| row.0.clone()).collect();
+        let _ = machine.handle_frame(listener, stream, snapshot, &page, |at| rows[at].1, now);
+    }
+
+    pub(super) fn connect_all(&mut self) {
+        for listener in 0..self.connections.len() {
+            self.connections[listener].up = false;
+            self.connections[listener].subscribed = false;
+            self.connections[listener].life += 1;
+            let at = self.now + self.random.within(50, 3_000);
+            self.at(at, Step::Connect(listener));
+        }
+    }
+
+    pub(super) fn connect(&mut self, listener: usize) {
+        if self.machine.is_none() || self.removed || self.connections[listener].up {
+            return;
+        }
+        if self.outage {
+            let at = self.now + self.random.within(500, 5_000);
+            self.at(at, Step::Connect(listener));
+            return;
+        }
+        let now = self.instant();
+        let (life, slow) = (self.connections[listener].life + 1, self.connections[listener].slow);
+        self.connections[listener] =
+            Connection { up: true, life, slow, after: [self.now; 2], ..Connection::default() };
+        self.machine.as_mut().unwrap().handle_listener_up(listener, now);
+        let at = self.now + self.random.within(50, 400);
+        self.at(at, Step::Subscribe(listener, life));
+    }
+
+    pub(super) fn subscribe(&mut self, listener: usize, life: u32) {
+        if self.connections[listener].life != life {
+            return;
+        }
+        self.connections[listener].subscribed = true;
+        for stream in Stream::ALL {
+            let inline = self.has(Fault::InlineTwap);
+            let rows = self.venue.snapshot(stream, inline);
+            let rows =
+                rows.iter().map(|&index| (self.venue.all[index as usize].row.clone(), index)).collect();
+            let delay = self.random.within(50, 300) + self.connections[listener].slow;
+            let mut at = (self.now + delay).max(self.connections[listener].after[0]);
+            if self.has(Fault::LateSnapshot) && self.random.chance(30.0) {
+                at += self.random.within(0, 3_000);
+                self.count("late snapshot");
+            } else {
+                self.connections[listener].after = [at; 2];
+            }
+            self.at(at, Step::Deliver { listener, life, stream, snapshot: true, rows });
+        }
+    }
+
+    pub(super) fn down(&mut self, listener: usize) {
+        if !self.connections[listener].up {
+            return;
+        }
+        let now = self.instant();
+        let connection = &mut self.connections[listener];
+        (connection.up, connection.subscribed) = (false, false);
+        connection.life += 1;
+        if let Some(machine) = self.machine.as_mut() {
+            machine.handle_listener_down(listener, now);
+            let at = self.now + self.random.within(250, 6_000);
+            self.at(at, Step::Connect(listener));
+        }
+        self.count("connection lost");
+    }
+}

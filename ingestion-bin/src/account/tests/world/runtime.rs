@@ -1,0 +1,62 @@
+//! What the runtime does with outputs: it appends records a little later and asks history within its budget.
+
+use std::time::Duration;
+
+use super::super::super::{Machine, Output, Stream};
+use super::{Step, World};
+
+impl World {
+    pub(super) fn drain(&mut self) {
+        while let Some(output) = self.machine.as_mut().and_then(Machine::poll_output) {
+            match output {
+                Output::Record(record) => {
+                    let delay = if self.random.chance(5.0) {
+                        self.random.within(0, 400)
+                    } else {
+                        self.random.within(0, 5)
+                    };
+                    let at = (self.now + delay).max(self.appended.last().copied().unwrap_or(0));
+                    if self.print {
+                        println!("{:>8} RECORD {record:?}", self.now);
+                    }
+                    self.fold.apply(&record);
+                    self.journal.push(record);
+                    self.appended.push(at);
+                }
+                Output::Ask { stream, start, id } => self.asked(stream, start, id),
+                Output::Recycle { listener } => {
+                    self.count("recycled");
+                    self.at(self.now, Step::Down(listener));
+                }
+            }
+        }
+        if self.check_every_step
+            && let Some(machine) = &self.machine
+            && *machine.ledger() != self.fold
+        {
+            self.check_every_step = false;
+            self.problems.push(("fold", format!("the ledger differs from its records at {}", self.now)));
+        }
+    }
+
+    pub(super) fn asked(&mut self, stream: Stream, start: i64, id: u64) {
+        while self.weight.front().is_some_and(|&(at, _)| at < self.now - 60_000) {
+            self.weight.pop_front();
+        }
+        let cost = 20 + self.venue.page as i64 / 20;
+        if self.weight.iter().map(|&(_, weight)| weight).sum::<i64>() + cost > 1_200 {
+            self.count("page deferred");
+            let (now, until) = (self.instant(), self.base + Duration::from_millis(self.now as u64 + 3_000));
+            self.machine.as_mut().unwrap().handle_page_deferred(id, until, now);
+            return;
+        }
+        self.weight.push_back((self.now, cost));
+        let delay = if self.random.chance(5.0) {
+            self.random.within(1_000, 12_000)
+        } else {
+            self.random.within(30, 400)
+        };
+        let life = self.life;
+        self.at(self.now + delay, Step::Answer { id, life, stream, start });
+    }
+}

@@ -1,0 +1,119 @@
+//! Faults, kills, removals, and what a new process begins with.
+
+use super::super::super::{Cause, Ledger, Machine, Record, Settings};
+use super::{Fault, Step, World};
+
+impl World {
+    pub(super) fn fault(&mut self) {
+        let listener = self.random.index(self.connections.len());
+        if !self.faulty() {
+            self.outage = false;
+            for listener in 0..self.connections.len() {
+                self.connections[listener].slow = 0;
+                if self.connections[listener].muted != [false; 2] {
+                    self.down(listener);
+                } else if !self.connections[listener].up {
+                    self.at(self.now + 100, Step::Connect(listener));
+                }
+            }
+            if self.now < self.fault_end + 90_000 {
+                self.at(self.now + 20_000, Step::Fault);
+            }
+            return;
+        }
+        match self.random.within(0, 8) {
+            0 | 1 if self.has(Fault::Close) => self.down(listener),
+            2 if self.has(Fault::Mute) => {
+                let stream = usize::from(self.has(Fault::Twap) && self.random.chance(40.0));
+                self.connections[listener].muted[stream] = true;
+                if self.random.chance(30.0) {
+                    self.connections.iter_mut().for_each(|connection| connection.muted[stream] = true);
+                }
+                self.count("mute");
+            }
+            3 if self.has(Fault::Outage) && !self.outage => {
+                self.outage = true;
+                self.count("outage");
+                for listener in 0..self.connections.len() {
+                    let at = self.now + self.random.within(0, 4_000);
+                    self.at(at, Step::Down(listener));
+                }
+            }
+            4 if self.has(Fault::Delay) => {
+                self.connections[listener].slow =
+                    if self.random.chance(50.0) { 0 } else { self.random.within(500, 8_000) };
+            }
+            5 if self.has(Fault::Drop) => self.drop_until = self.now + self.random.within(100, 3_000),
+            _ => self.outage = self.outage && self.random.chance(60.0),
+        }
+        let at = self.now + self.random.within(2_000, 25_000);
+        self.at(at, Step::Fault);
+    }
+
+    pub(super) fn kill(&mut self) {
+        if self.machine.is_none() || self.removed {
+            return;
+        }
+        self.collect_counts();
+        self.machine = None;
+        let kept = self.appended.partition_point(|&at| at <= self.now);
+        self.count("kill");
+        if kept < self.journal.len() {
+            self.count("kill with a lost tail");
+        }
+        if self.print {
+            println!("{:>8} KILL, {} records lost", self.now, self.journal.len() - kept);
+        }
+        self.journal.truncate(kept);
+        self.appended.truncate(kept);
+        self.life += 1;
+        for connection in &mut self.connections {
+            (connection.up, connection.subscribed) = (false, false);
+            connection.life += 1;
+        }
+        let pause = if self.random.chance(80.0) {
+            self.random.within(200, 10_000)
+        } else {
+            self.random.within(10_000, 120_000)
+        };
+        self.at(self.now + pause, Step::Restart);
+    }
+
+    pub(super) fn remove(&mut self) {
+        let until = self.venue_now();
+        let now = self.instant();
+        let Some(machine) = self.machine.as_mut() else {
+            self.at(self.now + 5_000, Step::Remove);
+            return;
+        };
+        machine.handle_removed(until, now);
+        self.removed = true;
+        self.removed_at.push(until);
+        self.count("removed");
+        self.drain();
+    }
+
+    /// A machine over what the journal holds.
+    pub(super) fn start(&mut self, cause: Cause) {
+        if self.machine.is_some() {
+            self.collect_counts();
+        }
+        self.fold = Ledger::new(&self.settings);
+        self.journal.iter().for_each(|record| self.fold.apply(record));
+        let bytes = postcard::to_allocvec(&self.fold).unwrap();
+        let ledger: Ledger = postcard::from_bytes(&bytes).unwrap();
+        if ledger != self.fold {
+            self.problems.push(("checkpoint", "a ledger read back differs".into()));
+        }
+        self.life += 1;
+        self.epoch += 1;
+        // `start` is for accounts that are followed for the first time.
+        let again = self.journal.iter().any(|record| matches!(record, Record::Removed));
+        let settings = Settings { start: self.settings.start.filter(|_| !again), ..self.settings.clone() };
+        let now = self.instant();
+        let mut machine = Machine::new(settings, ledger, cause, self.epoch, now);
+        machine.bug = self.bug;
+        self.machine = Some(machine);
+        self.drain();
+    }
+}
