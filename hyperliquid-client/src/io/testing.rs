@@ -60,6 +60,7 @@ impl Handler for Recorder {
             ListenerEvent::Session(SessionEvent::Unsubscribed { .. }) => "unsubscribed".into(),
             ListenerEvent::Session(SessionEvent::Closed { .. }) => "closed".into(),
             ListenerEvent::Session(event) => format!("{event:?}"),
+            ListenerEvent::PingsUnanswered { count } => format!("{count} pings unanswered"),
             ListenerEvent::Ended { ended, .. } => format!("ended {}", ended.cause()),
         });
     }
