@@ -1,5 +1,7 @@
 //! Replays a corpus in the tests: no fuzzer, no C++ compiler.
 
+#![allow(clippy::print_stdout, reason = "cargo shows it only when a check fails")]
+
 use std::fs;
 use std::path::Path;
 

@@ -84,7 +84,7 @@ fn fills(bytes: &[u8], rows: &[Row<'_, Fill<'_>>]) {
         |fill| {
             let again = page_of(fill.raw);
             match Decoder::new().fills_page(&again) {
-                Ok(page) => assert_eq!(page.rows, [Ok(fill.clone())]),
+                Ok(page) => assert_eq!(page.rows, [Ok(*fill)]),
                 Err(error) => panic!("{fill:?} when read again: {error}"),
             }
         },
@@ -99,7 +99,7 @@ fn slices(bytes: &[u8], rows: &[Row<'_, TwapFill<'_>>]) {
         |slice| {
             let again = page_of(slice.fill.raw);
             match Decoder::new().twap_fills_page(&again) {
-                Ok(page) => assert_eq!(page.rows, [Ok(slice.clone())]),
+                Ok(page) => assert_eq!(page.rows, [Ok(*slice)]),
                 Err(error) => panic!("{slice:?} when read again: {error}"),
             }
         },

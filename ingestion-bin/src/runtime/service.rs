@@ -162,7 +162,7 @@ impl Service {
         };
         let latches = ["listeners", "journal", "sinks"].map(|part| telemetry.readiness().latch(part)).into();
         let epoch = state.epoch().saturating_add(1).max(started_at_ms);
-        let spent = state.spent.clone();
+        let (spent, damaged) = (state.spent.clone(), !state.damaged.is_empty());
         let known = state.accounts.into_iter().map(|(account, state)| {
             (account, Known { influencer: state.influencer, ledger: state.ledger, opened: state.opened })
         });
@@ -185,6 +185,7 @@ impl Service {
                 .unwrap_or_default(),
             epoch,
             twap: config.streams.twap,
+            damaged,
             state_interval: config.account_state.enabled.then_some(config.account_state.interval),
             removal_grace: config.influencers.removal_grace,
             follow,

@@ -28,7 +28,10 @@ impl Core {
         });
         let epoch = self.config.epoch.max(ledger.epoch() + 1);
         self.telemetry.emit(&InfluencerAdded { followed: &followed });
-        let machine = Machine::new(self.config.settings.clone(), ledger, cause, epoch, now);
+        let mut machine = Machine::new(self.config.settings.clone(), ledger, cause, epoch, now);
+        if self.config.damaged && cause == Cause::Start {
+            machine.handle_damage(now);
+        }
         let slot = Slot::new(followed, machine, opened);
         let subscriptions = slot.subscriptions(self.config.twap, self.config.state_interval.is_some());
         self.slots.insert(account, slot);

@@ -41,6 +41,8 @@ pub(super) struct CoreConfig {
     pub(super) network: String,
     pub(super) epoch: u64,
     pub(super) twap: bool,
+    /// Part of the journal could not be read: what accounts know may have holes.
+    pub(super) damaged: bool,
     /// Keep at most one account state per account in this time; `None`: do not listen to states.
     pub(super) state_interval: Option<Duration>,
     pub(super) removal_grace: Duration,

@@ -49,6 +49,7 @@ fn core(journal: &Journal, telemetry: &Telemetry) -> Core {
         network: "sim".to_owned(),
         epoch: 1,
         twap: false,
+        damaged: false,
         state_interval: None,
         removal_grace: Duration::ZERO,
         refusals_per_minute: 100,
