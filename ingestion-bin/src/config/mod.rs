@@ -86,6 +86,9 @@ impl Config {
             shutdown: service::shutdown(&root),
         };
         service::not_built_in(&root);
+        if config.workers > 1 {
+            root.complain("workers", &config.workers.to_string(), "this build runs one worker");
+        }
         root.done();
         let problems = problems.take();
         if problems.0.is_empty() { Ok(config) } else { Err(problems) }

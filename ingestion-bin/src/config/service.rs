@@ -105,7 +105,11 @@ pub(super) fn shutdown(root: &Section<'_>) -> Shutdown {
 
 /// Sections that only other parts read: known, so not "unknown", and refused where they would have to do something.
 pub(super) fn not_built_in(root: &Section<'_>) {
-    let _read_by_kafka = root.section("kafka");
+    let kafka = root.section("kafka");
+    for name in ["brokers", "linger_ms", "batch_bytes", "compression", "on_reject", "properties"] {
+        let _for_kafka = kafka.raw(name);
+    }
+    kafka.done();
     let alerts = root.section("alerts");
     let webhook = alerts.text("webhook_from", "");
     if !webhook.is_empty() {

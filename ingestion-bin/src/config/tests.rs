@@ -24,11 +24,11 @@ fn an_empty_file_is_the_defaults() {
 
 #[test]
 fn later_sources_win_and_arrays_are_reached_by_index() {
-    let file = "workers = 2\n[[venue.endpoint]]\nname = \"a\"\nws_url = \"ws://one\"\n";
-    let environment = [("INGESTION__VENUE__ENDPOINT__0__WS_URL", "ws://two"), ("INGESTION__WORKERS", "3")];
+    let file = "data_dir = \"one\"\n[[venue.endpoint]]\nname = \"a\"\nws_url = \"ws://one\"\n";
+    let environment = [("INGESTION__VENUE__ENDPOINT__0__WS_URL", "ws://two"), ("INGESTION__DATA_DIR", "two")];
     let config =
-        load(file, &environment, &[("workers", "4"), ("telemetry.service_name", "7")]).expect("valid");
-    assert_eq!(config.workers, 4);
+        load(file, &environment, &[("data_dir", "three"), ("telemetry.service_name", "7")]).expect("valid");
+    assert_eq!(config.data_dir, std::path::Path::new("three"));
     assert_eq!(config.venue.endpoints[0].ws_url, "ws://two");
     assert_eq!(config.telemetry.service_name, "7");
 }

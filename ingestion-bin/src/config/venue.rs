@@ -167,6 +167,12 @@ pub(super) fn venue(root: &Section<'_>) -> Venue {
             endpoints
         }
     };
+    if let [first, others @ ..] = endpoints.as_slice()
+        && let Some(other) = others.iter().find(|other| other.network != first.network)
+    {
+        let both = format!("{:?} and {:?}", first.network, other.network);
+        section.complain("endpoint", &both, "wants one network: signals carry its name");
+    }
     section.done();
     Venue { endpoints }
 }
@@ -312,6 +318,9 @@ pub(super) fn listeners(root: &Section<'_>) -> Listeners {
             jitter: backoff.fraction("jitter", 0.5),
         },
     };
+    if listeners.allocation == Allocation::Dedicated {
+        section.complain("allocation", "\"dedicated\"", "this build shares connections among accounts");
+    }
     backoff.done();
     section.done();
     listeners
