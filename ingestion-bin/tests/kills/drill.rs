@@ -34,6 +34,8 @@ pub(crate) struct Drill {
     pub(crate) limits: Limits,
     /// Accounts from the start; more join on the way.
     pub(crate) accounts: u64,
+    /// Of a thousand orders these are slices of a TWAP.
+    pub(crate) slices: u64,
     pub(crate) wait: Wait,
 }
 
@@ -88,7 +90,7 @@ impl Drill {
         let busy = if matches!(self.limits, Limits::Lifted) { 200 } else { 30 };
         let players: Vec<(String, u64)> =
             (0..self.accounts).map(|n| (address(n), busy / (n * n + 1) + 4)).collect();
-        let play = Play::start(self.seed, limits, &players);
+        let play = Play::start(self.seed, limits, &players, self.slices);
         let mut run = Run {
             drill: self,
             random: Random::new(self.seed),

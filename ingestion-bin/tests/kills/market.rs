@@ -76,11 +76,21 @@ pub(crate) struct Market {
     oid: u64,
     tid: u64,
     players: Vec<Player>,
+    /// Of a thousand orders these are slices of a TWAP.
+    slices: u64,
 }
 
 impl Market {
-    pub(crate) const fn new(seed: u64) -> Self {
-        Self { random: Random::new(seed), time: OPENS_AT, oid: 1_000, tid: 1_000, players: Vec::new() }
+    /// A market in which `slices` of a thousand orders are slices of a TWAP.
+    pub(crate) const fn new(seed: u64, slices: u64) -> Self {
+        Self {
+            slices,
+            random: Random::new(seed),
+            time: OPENS_AT,
+            oid: 1_000,
+            tid: 1_000,
+            players: Vec::new(),
+        }
     }
 
     /// From now on this account trades in `pace` of a thousand blocks.
@@ -124,7 +134,7 @@ impl Market {
         if delta == 0 || (spot && held + delta < 0) {
             delta = usual;
         }
-        let twap = !spot && self.random.in_thousand(150);
+        let twap = !spot && self.random.in_thousand(self.slices);
         let pieces = if twap { 1 } else { self.random.below(4) + 1 };
         self.oid += 1;
         let mut left = delta.abs();
@@ -206,9 +216,9 @@ pub(crate) struct Play {
 
 impl Play {
     /// A venue with these limits and a market in which the accounts `(address, pace)` have traded for a while.
-    pub(crate) fn start(seed: u64, limits: SimLimits, players: &[(String, u64)]) -> Self {
+    pub(crate) fn start(seed: u64, limits: SimLimits, players: &[(String, u64)], slices: u64) -> Self {
         let venue = Arc::new(venue(seed, limits));
-        let mut market = Market::new(seed);
+        let mut market = Market::new(seed, slices);
         for (address, pace) in players {
             market.join(address, *pace);
         }

@@ -37,7 +37,7 @@ pub(crate) fn measure(events: u64, segment_bytes: Option<u64>) {
     );
     std::fs::write(&config, text).expect("the configuration is written");
 
-    let mut market = Market::new(1);
+    let mut market = Market::new(1, 150);
     users.iter().for_each(|user| market.join(user, 1_000));
     for _ in 0..50 {
         venue.play_history(&market.block(1_000));
