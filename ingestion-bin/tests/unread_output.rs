@@ -22,7 +22,10 @@ fn a_full_pipe_does_not_hold_up_a_stop() {
     let lines = || support::service::lines(&play.data(), "signals").len();
     eventually("every signal on disk", || (lines() >= count).then_some(()));
     assert!(judge::concatenated(&play.data(), "signals").len() > 1 << 16, "more than a pipe holds");
-    let asked = Command::new("kill").args(["-TERM", &service.id().to_string()]).status().expect("kill runs");
+    let asked = Command::new("sh")
+        .args(["-c", "kill -TERM \"$0\"", &service.id().to_string()])
+        .status()
+        .expect("kill runs");
     assert!(asked.success());
     let ended = eventually("the end", || service.try_wait().expect("a child"));
     assert_eq!(ended.code(), Some(0));

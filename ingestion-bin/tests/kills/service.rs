@@ -135,7 +135,10 @@ impl Service {
     /// SIGTERM, and its end.
     pub(crate) fn stop(mut self) -> ExitStatus {
         let id = self.child.id().to_string();
-        let sent = std::process::Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        let sent = std::process::Command::new("sh")
+            .args(["-c", "kill -TERM \"$0\"", &id])
+            .status()
+            .expect("kill runs");
         assert!(sent.success(), "the child is there");
         let (child, log) = (&mut self.child, &self.log);
         let ended = || child.try_wait().expect("a child");

@@ -104,7 +104,7 @@ impl Process {
     /// SIGTERM.
     pub fn terminate(&self) {
         let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        let status = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status().expect("kill runs");
         assert!(status.success(), "the child is there");
     }
 
