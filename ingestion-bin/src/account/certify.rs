@@ -138,6 +138,7 @@ impl<P> Machine<P> {
         let mut looks_back = i64::MAX;
         let witnesses = if planted!(self, OneWitness) { 1 } else { WITNESSES };
         let (mut limit, mut asks_other, mut again, mut settled) = (i64::MAX, false, false, Vec::new());
+        let mut cut = Vec::new();
         for (key, time, mark) in self.marks.iter_mut() {
             let compared = matches!(mark.state, State::Held | State::Out | State::Twin)
                 && mark.stream == stream
@@ -145,8 +146,13 @@ impl<P> Machine<P> {
                 && time > first
                 && time >= read.from
                 && time <= target;
-            let declared = unreadable.iter().any(|&(from, to)| from <= time && time <= to);
-            if !compared || declared || read.keys.contains(&key) || read.dense.contains(&time) {
+            if !compared || read.keys.contains(&key) {
+                continue;
+            }
+            if read.dense.contains(&time) || unreadable.iter().any(|&(from, to)| from <= time && time <= to) {
+                if mark.state == State::Twin {
+                    cut.push((key, time));
+                }
                 continue;
             }
             let caps = mark.state != State::Twin;
@@ -181,6 +187,14 @@ impl<P> Machine<P> {
         }
         if again {
             self.recheck(stream, now);
+        }
+        for (key, time) in cut {
+            // H3: history will never tell; what a listener showed stands.
+            if let Some(at) = self.twins.iter().position(|twin| twin.key == key) {
+                self.declare_history(time, time);
+                let twin = self.twins.remove(at);
+                self.release_twin(twin);
+            }
         }
         for (key, time, market) in settled {
             if read.first.is_none() {

@@ -31,8 +31,8 @@ impl<P> Machine<P> {
         }
     }
 
-    /// Both ids are real: the row takes its place in the order.
-    fn release_twin(&mut self, twin: Held<P>) {
+    /// Both ids are real, or history cannot tell: the row takes its place in the order.
+    pub(super) fn release_twin(&mut self, twin: Held<P>) {
         let passed = self.ledger.head(&twin.item.row.market).is_some_and(|head| {
             let links = twin.link.is_some_and(|link| head.position == Some(link.before));
             head.time > twin.time || (head.time == twin.time && !links)
