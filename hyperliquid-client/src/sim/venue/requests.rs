@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::info::InfoOutcome;
 use super::outbox::{ConnId, Out};
+use super::sockets::SubState;
 use super::subscription::Subscription;
-use super::{BAD_COIN_DROP, SubState, Venue, frames};
+use super::{BAD_COIN_DROP, Venue, frames};
 
 impl Venue {
     /// A text frame of a client.
