@@ -10,6 +10,9 @@
 //! A handle from before [`FaultyStorage::kill`] or [`FaultyStorage::power_loss`] only gives errors: that process is dead.
 
 mod file;
+mod handle;
+mod names;
+mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -17,6 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Seed, Storage, StorageLock, StoredFile};
 use file::Content;
+use handle::{Handle, Lock};
+use names::{Change, Dir};
+use state::{State, split};
 
 /// What a failing operation answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -170,102 +176,6 @@ impl FaultyStorage {
     }
 }
 
-#[derive(Debug)]
-struct State {
-    seed: Seed,
-    files: BTreeMap<u64, Content>,
-    dirs: BTreeMap<String, Dir>,
-    locks: BTreeSet<String>,
-    capacity: Option<u64>,
-    rates: FaultRates,
-    failing_writes: Option<(u32, IoFault)>,
-    failing_syncs: Option<(u32, IoFault)>,
-    failing_names: Option<(u32, IoFault)>,
-    process: u64,
-    next_file: u64,
-    syncs: u64,
-}
-
-/// The names of one directory: as a process sees them, as the disk has them, and what leads from one to the other.
-#[derive(Debug, Default)]
-struct Dir {
-    names: BTreeMap<String, u64>,
-    disk: BTreeMap<String, u64>,
-    unsynced: Vec<Change>,
-}
-
-/// One change of a directory; a rename is one change, it happens wholly or not.
-#[derive(Debug)]
-enum Change {
-    Link { name: String, file: u64 },
-    Rename { from: String, to: String },
-    Unlink { name: String },
-}
-
-impl Change {
-    fn apply(self, names: &mut BTreeMap<String, u64>) {
-        match self {
-            Self::Link { name, file } => {
-                names.insert(name, file);
-            }
-            Self::Rename { from, to } => {
-                if let Some(file) = names.remove(&from) {
-                    names.insert(to, file);
-                }
-            }
-            Self::Unlink { name } => {
-                names.remove(&name);
-            }
-        }
-    }
-}
-
-fn split(name: &str) -> (&str, &str) {
-    name.rsplit_once('/').unwrap_or(("", name))
-}
-
-/// One asked-for failure is used up, or chance makes one.
-fn fails(asked: &mut Option<(u32, IoFault)>, rate: u32, seed: &mut Seed) -> Option<IoFault> {
-    if let Some((left, fault)) = asked {
-        let fault = *fault;
-        *left = left.saturating_sub(1);
-        if *left == 0 {
-            *asked = None;
-        }
-        return Some(fault);
-    }
-    (rate > 0 && seed.chance(rate)).then_some(IoFault::Device)
-}
-
-impl State {
-    fn find(&self, name: &str) -> Option<u64> {
-        let (dir, base) = split(name);
-        self.dirs.get(dir)?.names.get(base).copied()
-    }
-
-    fn dir(&mut self, name: &str) -> io::Result<&mut Dir> {
-        self.dirs.get_mut(name).ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn name_fails(&mut self) -> io::Result<()> {
-        fails(&mut self.failing_names, self.rates.names, &mut self.seed)
-            .map_or(Ok(()), |fault| Err(fault.error()))
-    }
-
-    /// Forgets files no name leads to. Only after everything that could hold a handle is dead.
-    fn sweep(&mut self) {
-        let named: BTreeSet<u64> = self.dirs.values().flat_map(|dir| dir.names.values().copied()).collect();
-        self.files.retain(|file, _| named.contains(file));
-    }
-
-    fn change(&mut self, dir: &str, change: impl Fn() -> Change) -> io::Result<()> {
-        let dir = self.dir(dir)?;
-        change().apply(&mut dir.names);
-        dir.unsynced.push(change());
-        Ok(())
-    }
-}
-
 impl Storage for FaultyStorage {
     fn create(&self, name: &str) -> io::Result<Box<dyn StoredFile>> {
         let mut state = self.lock_state();
@@ -341,109 +251,6 @@ impl Storage for FaultyStorage {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(Box::new(Lock { storage: self.clone(), name: name.to_owned(), process: state.process }))
-    }
-}
-
-#[derive(Debug)]
-struct Lock {
-    storage: FaultyStorage,
-    name: String,
-    process: u64,
-}
-
-impl StorageLock for Lock {}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        let mut state = self.storage.lock_state();
-        if state.process == self.process {
-            state.locks.remove(&self.name);
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Handle {
-    storage: FaultyStorage,
-    file: u64,
-    process: u64,
-    writable: bool,
-}
-
-impl Handle {
-    /// Runs `work` on the file, unless the process that opened it is dead.
-    fn with<T>(&self, work: impl FnOnce(&mut State, u64) -> io::Result<T>) -> io::Result<T> {
-        let mut state = self.storage.lock_state();
-        if state.process != self.process {
-            return Err(io::Error::other("the process that opened this file is dead"));
-        }
-        work(&mut state, self.file)
-    }
-
-    fn content(state: &mut State, file: u64) -> io::Result<&mut Content> {
-        state.files.get_mut(&file).ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-}
-
-impl StoredFile for Handle {
-    fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.with(|state, file| Ok(Self::content(state, file)?.read(into, offset)))
-    }
-
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        if !self.writable {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        self.with(|state, file| {
-            if let Some(fault) = fails(&mut state.failing_writes, state.rates.write, &mut state.seed) {
-                let done = state.seed.index(bytes.len() + 1);
-                Self::content(state, file)?.write(bytes.get(..done).unwrap_or_default(), offset);
-                return Err(fault.error());
-            }
-            let mut take = bytes.len();
-            if state.rates.short_write > 0 && state.seed.chance(state.rates.short_write) {
-                take = state.seed.index(take) + 1;
-            }
-            if let Some(capacity) = state.capacity {
-                let used: u64 = state.files.values().map(Content::size).sum();
-                let size = Self::content(state, file)?.size();
-                let room = size + capacity.saturating_sub(used);
-                take = take.min(usize::try_from(room.saturating_sub(offset)).unwrap_or(take));
-                if take == 0 {
-                    return Err(IoFault::Full.error());
-                }
-            }
-            let take = take.min(bytes.len());
-            Self::content(state, file)?.write(bytes.get(..take).unwrap_or_default(), offset);
-            Ok(take)
-        })
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        self.with(|state, file| Ok(Self::content(state, file)?.size()))
-    }
-
-    fn truncate(&self, size: u64) -> io::Result<()> {
-        self.with(|state, file| {
-            Self::content(state, file)?.truncate(size);
-            Ok(())
-        })
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.with(|state, file| {
-            let fault = fails(&mut state.failing_syncs, state.rates.sync, &mut state.seed);
-            let mut seed = state.seed.clone();
-            let content = Self::content(state, file)?;
-            if let Some(fault) = fault {
-                content.failed_sync(&mut seed);
-                state.seed = seed;
-                return Err(fault.error());
-            }
-            content.sync();
-            state.syncs += 1;
-            Ok(())
-        })
     }
 }
 

@@ -1,0 +1,89 @@
+//! What was appended is read again: by the next run, by another process, by key and time.
+
+use std::sync::Arc;
+
+use messaging::journal::{
+    BatchBuilder, Class, Journal, JournalConfig, Limit, NO_TIME, NewRecord, OpenError, Query, Read, Reader,
+    Ticket, Waited,
+};
+use messaging::storage::{DiskStorage, FaultyStorage, Storage};
+
+use crate::{LONG, append_durably, open, restore, small, times};
+
+#[test]
+fn what_was_closed_is_there_again_with_its_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk: Arc<dyn Storage> = Arc::new(DiskStorage::new(dir.path().join("journal")));
+    let first = open(Arc::clone(&disk), &small(), 1_000);
+    assert!(first.report.new);
+    let id = first.journal.id();
+    for number in 0..200 {
+        append_durably(&first.journal, number, &[number as u8; 100]);
+    }
+    first.journal.close(LONG).unwrap();
+
+    let again = open(Arc::clone(&disk), &small(), 5_000);
+    assert_eq!((again.state.records, again.journal.id()), (200, id));
+    assert_eq!(again.state.sum, (0..200).sum::<u64>());
+    assert!(again.report.segments > 3 && again.report.segments_read <= 2, "{:?}", again.report);
+    assert_eq!(again.report.torn_tail, None);
+    assert_eq!(times(&mut again.journal.reader(0, Limit::Synced)), (0..200).collect::<Vec<_>>());
+    append_durably(&again.journal, 200, b"x");
+    let mut last = again.journal.reader(again.report.end, Limit::Synced);
+    let Some(Read::Record(record)) = last.next().unwrap() else { panic!("one record is there") };
+    assert_eq!(record.position, 5_000, "a run begins at the clock");
+}
+
+#[test]
+fn another_process_reads_along_and_cannot_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = || Arc::new(DiskStorage::new(dir.path()));
+    let opened = open(disk(), &small(), 1);
+    let refused = Journal::open(small(), disk(), 1, restore).unwrap_err();
+    assert!(matches!(refused, OpenError::InUse), "{refused}");
+    let mut outside = Reader::open(disk(), 0).unwrap();
+    let mut inside = opened.journal.reader(0, Limit::Appended);
+    let (mut seen_outside, mut seen_inside) = (Vec::new(), Vec::new());
+    for number in 0..300 {
+        append_durably(&opened.journal, number, &[1; 50]);
+        if number % 7 == 0 {
+            seen_outside.extend(times(&mut outside));
+            seen_inside.extend(times(&mut inside));
+            assert_eq!(seen_inside.len() as u64, number + 1);
+            assert_eq!(seen_outside, seen_inside);
+        }
+    }
+}
+
+#[test]
+fn records_are_found_without_reading_everything() {
+    let disk = Arc::new(FaultyStorage::new(1));
+    let config = JournalConfig { segment_bytes: 1 << 20, max_bytes: 1 << 30, ..JournalConfig::default() };
+    let opened = open(disk, &config, 1);
+    let mut batch = BatchBuilder::new();
+    let mut ticket = Ticket(0);
+    for number in 0..20_000u64 {
+        let time = if number % 100 == 99 { NO_TIME } else { number as i64 };
+        batch.push(&NewRecord { kind: 1, partition: 0, key: number / 500, time, body: &[7; 300] }).unwrap();
+        if batch.len() == 50 {
+            ticket = opened.journal.appender().try_append(&mut batch, Class::Event).unwrap();
+        }
+        if number % 1_000 == 999 {
+            opened.journal.progress().wait_synced(ticket, LONG);
+        }
+    }
+    let progress = opened.journal.progress();
+    assert_eq!(progress.wait_synced(ticket, LONG), Waited::Reached);
+    assert!(progress.counters().segments >= 5);
+    let mut all = opened.journal.reader(0, Limit::Synced);
+    let expected: Vec<i64> =
+        times(&mut all).into_iter().filter(|time| (3_500..4_000).contains(time)).collect();
+    let mut some = opened.journal.reader(0, Limit::Synced).select(Query {
+        keys: vec![7],
+        times: Some(0..=10_000),
+        ..Query::default()
+    });
+    assert_eq!(times(&mut some), expected);
+    assert_eq!(expected.len(), 495);
+    assert!(some.bytes_read() * 2 < all.bytes_read(), "{} of {}", some.bytes_read(), all.bytes_read());
+}
