@@ -6,8 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::config::JournalConfig;
-use super::counters::Counters;
-use super::cursor::{self, Cursors};
+use super::cursor;
 use super::error::{Damage, OpenError, PassedOver, StartReport, TornTail};
 use super::format::{HeaderRead, JournalId, Salt, SegmentHeader};
 use super::identity;
@@ -17,7 +16,7 @@ use super::scan::Step;
 use super::segment::{self, Segment, TEMPORARY};
 use super::tail;
 use super::window::Bytes;
-use super::writer::{Active, Begin, Listed, Writer};
+use super::writer::{Active, Listed, Writer};
 use crate::storage::{Storage, StoredFile};
 
 /// Positions are ns of the wall clock or above; this is the year 2262.
@@ -89,19 +88,7 @@ fn begin_new<F: Fold>(
     fold: F,
     now_ns: u64,
 ) -> Result<(Writer<F>, StartReport), OpenError> {
-    let mut writer = Writer::new(Begin {
-        storage,
-        config,
-        journal,
-        cursors: Arc::new(Cursors::default()),
-        fold,
-        segments: VecDeque::new(),
-        index_bytes: VecDeque::new(),
-        active: None,
-        end: now_ns,
-        next: now_ns,
-        counters: Counters::default(),
-    });
+    let mut writer = Writer::new(storage, config, journal, fold, now_ns, now_ns);
     first_segment(&mut writer, now_ns)?;
     Ok((writer, StartReport { new: true, segments: 1, end: now_ns, ..StartReport::default() }))
 }
@@ -307,7 +294,7 @@ impl Start {
         follow: bool,
         now_ns: u64,
     ) -> Result<(Writer<F>, StartReport), OpenError> {
-        let (segments, index_bytes) = self.list_files(&found.good)?;
+        let segments = self.list_files(&found.good)?;
         let end = self.report.end;
         let next = end.max(now_ns);
         #[cfg(test)]
@@ -318,39 +305,26 @@ impl Start {
         let active = self.active(newest, index)?;
         let damage = self.report.damage.len() + self.report.passed_over.len();
         let torn_bytes = self.report.torn_tail.map_or(0, |torn| torn.bytes);
-        let counters = Counters { damage: damage as u64, torn_bytes, ..Counters::default() };
-        let cursors = Arc::new(Cursors::default());
-        let (storage, config, journal) = (self.storage, self.config, self.journal);
-        let mut writer = Writer::new(Begin {
-            storage,
-            config,
-            journal,
-            cursors,
-            fold,
-            segments,
-            index_bytes,
-            active,
-            end,
-            next,
-            counters,
-        });
+        let mut writer = Writer::new(self.storage, self.config, self.journal, fold, end, next);
+        writer.go_on(segments, active);
+        (writer.counters.damage, writer.counters.torn_bytes) = (damage as u64, torn_bytes);
         if follow {
             first_segment(&mut writer, now_ns)?;
         }
         Ok((writer, self.report))
     }
 
-    fn list_files(&self, good: &[u64]) -> Result<(VecDeque<Listed>, VecDeque<u64>), OpenError> {
-        let (mut segments, mut indexes) = (VecDeque::new(), VecDeque::new());
+    fn list_files(&self, good: &[u64]) -> Result<VecDeque<Listed>, OpenError> {
+        let mut segments = VecDeque::new();
         for &first in &self.firsts {
             let segment = self.open(first)?;
             let bytes = segment.size().map_err(io_error(format!("measure {}", segment::name(first))))?;
             let created_ns = segment.ours(self.journal).map_or(first, |header| header.created_ns);
-            segments.push_back(Listed { first, bytes, created_ns, good_checkpoint: good.contains(&first) });
             let index = self.storage.open_read(&index::name(first)).and_then(|file| file.size());
-            indexes.push_back(index.unwrap_or(0));
+            let (index_bytes, good_checkpoint) = (index.unwrap_or(0), good.contains(&first));
+            segments.push_back(Listed { first, bytes, index_bytes, created_ns, good_checkpoint });
         }
-        Ok((segments, indexes))
+        Ok(segments)
     }
 
     /// The newest segment, to be written on.

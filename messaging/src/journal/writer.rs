@@ -4,6 +4,8 @@
 //!
 //! `now_ns` is wall-clock ns, for the age of segments and for reports; no position comes from it here.
 
+mod retention;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -29,6 +31,8 @@ const KEEP_BUFFER: usize = 4 << 20;
 pub(crate) struct Listed {
     pub(crate) first: u64,
     pub(crate) bytes: u64,
+    /// Of the index beside it; 0 while there is none.
+    pub(crate) index_bytes: u64,
     pub(crate) created_ns: u64,
     /// Its checkpoint was read back, or was written and fsynced by this run.
     pub(crate) good_checkpoint: bool,
@@ -60,8 +64,7 @@ pub(crate) struct Writer<F> {
     pub(crate) cursors: Arc<Cursors>,
     pub(crate) fold: F,
     pub(crate) segments: VecDeque<Listed>,
-    pub(crate) index_bytes: VecDeque<u64>,
-    pub(crate) active: Option<Active>,
+    active: Option<Active>,
     pending: VecDeque<Pending>,
     /// The position behind the last numbered record, and the one the next record gets.
     end: u64,
@@ -73,56 +76,39 @@ pub(crate) struct Writer<F> {
     spare: Vec<u8>,
 }
 
-/// Where a writer begins.
-pub(crate) struct Begin<F> {
-    pub(crate) storage: Arc<dyn Storage>,
-    pub(crate) config: JournalConfig,
-    pub(crate) journal: JournalId,
-    pub(crate) cursors: Arc<Cursors>,
-    pub(crate) fold: F,
-    pub(crate) segments: VecDeque<Listed>,
-    pub(crate) index_bytes: VecDeque<u64>,
-    pub(crate) active: Option<Active>,
-    pub(crate) end: u64,
-    pub(crate) next: u64,
-    pub(crate) counters: Counters,
-}
-
 impl<F: Fold> Writer<F> {
-    pub(crate) fn new(begin: Begin<F>) -> Self {
-        let Begin {
-            storage,
-            config,
-            journal,
-            cursors,
-            fold,
-            segments,
-            index_bytes,
-            active,
-            end,
-            next,
-            counters,
-        } = begin;
-        let standing = Standing { appended: end, synced: end, ..Standing::default() };
-        let checkpoint_bytes = active.as_ref().map_or(0, |active| active.header.checkpoint_bytes);
+    /// A writer of a journal that has no segment yet. What is before `end` counts as durable; the next record gets `next`.
+    pub(crate) fn new(
+        storage: Arc<dyn Storage>,
+        config: JournalConfig,
+        journal: JournalId,
+        fold: F,
+        end: u64,
+        next: u64,
+    ) -> Self {
         Self {
             storage,
             config,
             journal,
-            cursors,
+            cursors: Arc::default(),
             fold,
-            segments,
-            index_bytes,
-            active,
+            segments: VecDeque::new(),
+            active: None,
             pending: VecDeque::new(),
             end,
             next,
-            standing,
-            counters,
+            standing: Standing { appended: end, synced: end, ..Standing::default() },
+            counters: Counters::default(),
             checkpoint: Vec::new(),
-            checkpoint_bytes,
+            checkpoint_bytes: 0,
             spare: Vec::new(),
         }
+    }
+
+    /// Takes over the files a start found; `active` is the newest of them, where it can be written on.
+    pub(crate) fn go_on(&mut self, segments: VecDeque<Listed>, active: Option<Active>) {
+        self.checkpoint_bytes = active.as_ref().map_or(0, |active| active.header.checkpoint_bytes);
+        (self.segments, self.active) = (segments, active);
     }
 
     fn salt(&self) -> Salt {
@@ -296,7 +282,12 @@ impl<F: Fold> Writer<F> {
             pending.offset = offset;
             offset += pending.group.bytes.len() as u64;
         }
-        self.list(Listed { first, bytes: made.end, created_ns: now_ns, good_checkpoint: true });
+        if self.segments.back().is_some_and(|last| last.first == first) {
+            // It took the name of one that held nothing durable.
+            self.segments.pop_back();
+        }
+        let (bytes, created_ns) = (made.end, now_ns);
+        self.segments.push_back(Listed { first, bytes, index_bytes: 0, created_ns, good_checkpoint: true });
         self.checkpoint_bytes = checkpoint_bytes;
         self.counters.segments_made += 1;
         self.active = Some(Active {
@@ -311,16 +302,6 @@ impl<F: Fold> Writer<F> {
         Ok(())
     }
 
-    fn list(&mut self, made: Listed) {
-        if self.segments.back().is_some_and(|last| last.first == made.first) {
-            // It took the name of one that held nothing durable.
-            self.segments.pop_back();
-            self.index_bytes.pop_back();
-        }
-        self.segments.push_back(made);
-        self.index_bytes.push_back(0);
-    }
-
     /// Best effort: a reader without an index reads everything.
     fn write_index(&mut self) {
         let Some(active) = &self.active else { return };
@@ -331,8 +312,8 @@ impl<F: Fold> Writer<F> {
             .and_then(|file| file.write_all_at(&bytes, 0));
         match written {
             Ok(()) => {
-                if let Some(listed) = self.index_bytes.back_mut() {
-                    *listed = bytes.len() as u64;
+                if let Some(listed) = self.segments.back_mut() {
+                    listed.index_bytes = bytes.len() as u64;
                 }
             }
             Err(error) => {
@@ -340,56 +321,6 @@ impl<F: Fold> Writer<F> {
                 self.counters.housekeeping_failures += 1;
             }
         }
-    }
-
-    fn disk_bytes(&self) -> u64 {
-        self.segments.iter().map(|listed| listed.bytes).sum::<u64>() + self.index_bytes.iter().sum::<u64>()
-    }
-
-    /// Deletes what may go: less than a segment of room is left or the oldest is past its age, every registered cursor
-    /// is stored past it, and two newer checkpoints are good.
-    pub(crate) fn tidy(&mut self, waiting_bytes: u64, now_ns: u64) {
-        while self.wants_room(waiting_bytes, now_ns) && self.oldest_may_go() {
-            let Some(oldest) = self.segments.front().copied() else { break };
-            match self.delete(oldest.first) {
-                Ok(()) => self.counters.segments_deleted += 1,
-                Err(error) => {
-                    tracing::warn!(%error, segment = oldest.first, "a segment could not be deleted; tried again later");
-                    self.counters.housekeeping_failures += 1;
-                    break;
-                }
-            }
-        }
-        self.standing.alarms.nearly_full =
-            self.disk_bytes().saturating_add(waiting_bytes) > self.config.max_bytes / 5 * 4;
-    }
-
-    fn wants_room(&self, waiting_bytes: u64, now_ns: u64) -> bool {
-        let room = self.config.max_bytes.saturating_sub(self.disk_bytes().saturating_add(waiting_bytes));
-        let aged = || {
-            let retention = u64::try_from(self.config.retention?.as_nanos()).ok()?;
-            // Everything in the oldest was written before the next one was made.
-            Some(self.segments.get(1)?.created_ns.checked_add(retention)? <= now_ns)
-        };
-        room < self.config.segment_bytes || aged() == Some(true)
-    }
-
-    fn oldest_may_go(&self) -> bool {
-        let newer_good = self.segments.iter().skip(1).filter(|listed| listed.good_checkpoint).count();
-        let Some(next) = self.segments.get(1) else { return false };
-        newer_good >= 2 && self.cursors.deletable_before().is_some_and(|lowest| lowest >= next.first)
-    }
-
-    fn delete(&mut self, first: u64) -> io::Result<()> {
-        for name in [index::name(first), segment::name(first)] {
-            match self.storage.remove(&name) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
-        }
-        self.segments.pop_front();
-        self.index_bytes.pop_front();
-        self.storage.sync_dir("")
     }
 
     /// What the queue must know to refuse in time.
