@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use support::process::ingestion;
 use support::service::{Service, configuration};
 
 const ALICE: &str = "0x0000000000000000000000000000000a11ce0001";
+const BOB: &str = "0x0000000000000000000000000000000000b0b002";
 /// The smallest segments that can be configured: a thousand fills fill many.
 const SMALL: &str = "[journal]\nsegment_bytes = 65536\nmax_bytes = 67108864";
 
@@ -30,11 +32,16 @@ struct Scene {
 
 impl Scene {
     fn set() -> Self {
+        Self::following(&[ALICE])
+    }
+
+    fn following(users: &[&str]) -> Self {
         let mut sim = SimConfig::manual();
         sim.queue_frames = 1 << 16;
         let venue = SimVenue::start(sim).expect("the venue starts");
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let influencers = format!("static = [{{ address = {ALICE:?} }}]");
+        let entries: Vec<String> = users.iter().map(|user| format!("{{ address = {user:?} }}")).collect();
+        let influencers = format!("static = [{}]", entries.join(", "));
         let config = configuration(directory.path(), &venue, &influencers, SMALL);
         Self { venue, chains: Chains::new(1_790_000_000_000, 250), directory, config }
     }
@@ -44,8 +51,12 @@ impl Scene {
     }
 
     fn play(&mut self, count: usize) {
+        self.play_for(ALICE, count);
+    }
+
+    fn play_for(&mut self, user: &str, count: usize) {
         for _ in 0..count {
-            let block = self.chains.block(&[ALICE], "ETH");
+            let block = self.chains.block(&[user], "ETH");
             self.venue.play(&block);
         }
     }
@@ -133,6 +144,83 @@ fn a_flipped_byte_in_an_old_segment_is_named_and_the_rest_is_readable() {
     // The service goes on, and its files stay whole.
     scene.run(50);
     scene.judge();
+}
+
+/// Flips a bit in the record of one of the fills played, in the venue's own bytes of it; the segment must be an old one.
+fn flip_fill(scene: &Scene, row: usize) {
+    let row = scene.chains.rows().get(row).expect("played");
+    let tid = format!("\"tid\":{}", row.fill.get("tid").expect("every fill has one"));
+    let segments = scene.segments();
+    let (_newest, old) = segments.split_last().expect("a segment");
+    let found = old.iter().find_map(|path| {
+        let bytes = std::fs::read(path).expect("readable");
+        let at = bytes.windows(tid.len()).position(|window| window == tid.as_bytes())?;
+        Some((path, at))
+    });
+    let (path, at) = found.expect("in an old segment");
+    flip(path, at as u64 + 10);
+}
+
+/// Signals are in the journal and in no file yet when their records are damaged. Whatever is killed when: for each influencer and
+/// market that lost some a gap record is on disk when the sink has passed, one for each loss, also where nothing came behind it.
+#[test]
+fn signals_lost_before_their_sink_had_them_are_declared() {
+    let mut scene = Scene::following(&[ALICE, BOB]);
+    let service = Service::start(&scene.config, &["--set", "signals.sink=paused"]);
+    service.wait_ready();
+    for (user, count) in [(ALICE, 700), (BOB, 300), (ALICE, 1_500)] {
+        scene.play_for(user, count);
+    }
+    eventually("all are counted", || {
+        (service.metric("ingestion_events_total{disposition=\"signal\"}") >= 2_500.0).then_some(())
+    });
+    assert_eq!(service.stop().status.code(), Some(0));
+    // In the middle of a chain, and at its end.
+    let rows = [400, 999];
+    rows.iter().for_each(|row| flip_fill(&scene, *row));
+
+    // Killed somewhere on its way past the first hole.
+    let mut service = Service::start(&scene.config, &[]);
+    service.process.log_line("part of the journal cannot be read");
+    service.process.kill();
+    let service = Service::start(&scene.config, &[]);
+    service.wait_lines("signals", 2_498);
+    assert_eq!(service.stop().status.code(), Some(0));
+
+    let time = |row: usize| scene.chains.rows()[row].fill["time"].as_u64().expect("a time");
+    let wanted =
+        BTreeSet::from([(ALICE.to_owned(), time(399), time(401)), (BOB.to_owned(), time(998), time(999))]);
+    let said = |scene: &Scene| -> Vec<Value> {
+        let mut gaps = support::service::lines(&scene.data(), "gaps");
+        gaps.retain(|gap| gap["kind"] == "history");
+        gaps
+    };
+    let spans = |gaps: &[Value]| -> BTreeSet<(String, u64, u64)> {
+        let span = |gap: &Value| {
+            assert_eq!((&gap["state"], &gap["market"]), (&"unfillable".into(), &"ETH-PERP".into()));
+            let time = |key: &str| gap[key].as_u64().expect("a time");
+            (gap["influencerId"].as_str().expect("text").to_owned(), time("fromTime"), time("toTime"))
+        };
+        gaps.iter().map(span).collect()
+    };
+    let ids = |gaps: &[Value]| -> BTreeSet<String> {
+        gaps.iter().map(|gap| gap["gapId"].as_str().expect("text").to_owned()).collect()
+    };
+    let gaps = said(&scene);
+    assert_eq!((spans(&gaps), ids(&gaps).len()), (wanted.clone(), 2));
+    let verify = scene.ask("verify");
+    assert_eq!(verify.status.code(), Some(0), "{}", String::from_utf8_lossy(&verify.stdout));
+
+    // A later run says them again in its epoch, as the same gaps, and finds nothing new.
+    let service = Service::start(&scene.config, &[]);
+    service.wait_ready();
+    scene.play(50);
+    service.wait_lines("signals", 2_548);
+    assert_eq!(service.stop().status.code(), Some(0));
+    let again = said(&scene);
+    assert_eq!((spans(&again), ids(&again)), (wanted, ids(&gaps)));
+    assert_eq!(again.len(), gaps.len() + 2);
+    assert_eq!(scene.ask("verify").status.code(), Some(0));
 }
 
 #[test]

@@ -43,6 +43,16 @@ impl<P> Machine<P> {
         self.declare_span(GapKind::History, from, to, GapState::Unfillable);
     }
 
+    /// What went out and will never reach a consumer: the runtime found it, here it is kept with the other gaps and told
+    /// again in every epoch. `lost` is extended where a gap of its id is kept already, and said only when it is news.
+    pub fn handle_lost(&mut self, lost: &Gap) {
+        let to = self.ledger.gap(&lost.id).map_or(lost.to, |gap| gap.to.max(lost.to));
+        let gap = Gap { to, ..lost.clone() };
+        if self.ledger.gap(&gap.id) != Some(&gap) {
+            self.put(gap);
+        }
+    }
+
     fn declare_span(&mut self, kind: GapKind, from: i64, to: i64, state: GapState) {
         let id = GapId { kind, market: None, from, expected: None };
         let to = self.ledger.gap(&id).map_or(to, |gap| gap.to.max(to));

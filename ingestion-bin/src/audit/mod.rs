@@ -39,6 +39,23 @@ pub struct Entry {
     pub source_event_id: String,
 }
 
+/// What the audit needs of one gap record.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// `gapId`.
+    pub gap_id: String,
+    /// `influencerId`.
+    pub influencer_id: String,
+    /// `market`; `None`: all of the influencer's.
+    pub market: Option<String>,
+    /// `kind`.
+    pub kind: String,
+    /// `state`.
+    pub state: String,
+    /// `fromTime` and `toTime`, venue ms.
+    pub span: (i64, i64),
+}
+
 /// What the audit remembers of one influencer and market.
 #[derive(Debug, Default)]
 struct Market {
@@ -54,16 +71,26 @@ struct Market {
 pub struct Audit {
     ids: HashSet<String>,
     markets: BTreeMap<(String, String), Market>,
-    gaps: BTreeMap<String, String>,
+    gaps: BTreeMap<String, Declared>,
+    /// What never reached the log, by influencer and market.
+    lost: BTreeMap<(String, String), Vec<Declared>>,
     report: Report,
 }
 
 impl Audit {
-    /// Takes a gap record: its id and its state (`opened`, `repaired`, `unfillable`, `reset`). The last one counts.
-    pub fn gap(&mut self, gap_id: &str, state: &str) {
-        if state != "reset" {
-            self.gaps.insert(gap_id.to_owned(), state.to_owned());
+    /// Takes a gap record. The last one of an id counts.
+    pub fn gap(&mut self, gap: Declared) {
+        if gap.state == "reset" {
+            return;
         }
+        // Only what a sink lost is a `history` gap of one market: the venue's history is one for all.
+        if let (Some(market), "history") = (&gap.market, gap.kind.as_str()) {
+            let key = (gap.influencer_id.clone(), market.clone());
+            let lost = self.lost.entry(key).or_default();
+            lost.retain(|known| known.gap_id != gap.gap_id);
+            lost.push(gap.clone());
+        }
+        self.gaps.insert(gap.gap_id.clone(), gap);
     }
 
     /// Takes the next signal of the log.
@@ -75,15 +102,16 @@ impl Audit {
             return;
         }
         let market = self.markets.entry(entry.key.clone()).or_default();
+        let lost = self.lost.get(&entry.key).and_then(|lost| lost_before(lost, entry, market));
         if !market.seen || entry.epoch > market.epoch {
-            if entry.seq != 1 {
+            if entry.seq != 1 && lost.is_none() {
                 self.report.order_breaks += 1;
                 self.report.find(entry, format!("epoch {} begins with seq {}", entry.epoch, entry.seq));
             }
         } else if entry.epoch < market.epoch {
             self.report.order_breaks += 1;
             self.report.find(entry, format!("epoch {} after epoch {}", entry.epoch, market.epoch));
-        } else if entry.seq != market.seq + 1 {
+        } else if entry.seq != market.seq + 1 && !(entry.seq > market.seq && lost.is_some()) {
             self.report.order_breaks += 1;
             self.report.find(entry, format!("seq {} after seq {}", entry.seq, market.seq));
         }
@@ -101,7 +129,7 @@ impl Audit {
         self.report.pairs += u64::from(link != Link::First);
         if let Link::Broken { expected } = link {
             self.report.chain_breaks += 1;
-            let declared = entry.gap_id.clone().filter(|id| self.gaps.contains_key(id));
+            let declared = entry.gap_id.clone().filter(|id| self.gaps.contains_key(id)).or(lost);
             let finding = match &declared {
                 Some(gap) => format!("position {before}, but {expected} was left; declared by gap {gap}"),
                 None => format!("position {before}, but {expected} was left; no gap says why"),
@@ -114,8 +142,16 @@ impl Audit {
     /// Ends the audit.
     #[must_use]
     pub fn finish(mut self) -> Report {
-        let open = self.gaps.values().filter(|state| *state != "repaired").count();
+        let open = self.gaps.values().filter(|gap| gap.state != "repaired").count();
         self.report.declared_gaps = u64::try_from(open).unwrap_or(u64::MAX);
         self.report
     }
+}
+
+/// The gap that says that signals between the last one and this one never reached the log. Signals behind lost ones cannot name it
+/// themselves: they were written before the loss was known.
+fn lost_before(lost: &[Declared], entry: &Entry, market: &Market) -> Option<String> {
+    let since = if market.seen { market.time } else { i64::MIN };
+    let between = |gap: &&Declared| since <= gap.span.1 && (entry.late || gap.span.0 <= entry.time);
+    lost.iter().find(between).map(|gap| gap.gap_id.clone())
 }

@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::{Audit, Entry, Report};
+use super::{Audit, Declared, Entry, Report};
 
 fn entry(seq: u64, before: i64, after: i64) -> Entry {
     Entry {
@@ -19,9 +19,20 @@ fn entry(seq: u64, before: i64, after: i64) -> Entry {
     }
 }
 
+fn gap(id: &str, kind: &str, state: &str, span: (i64, i64)) -> Declared {
+    Declared {
+        gap_id: id.to_owned(),
+        influencer_id: "whale".to_owned(),
+        market: Some("ETH-PERP".to_owned()),
+        kind: kind.to_owned(),
+        state: state.to_owned(),
+        span,
+    }
+}
+
 fn audit(entries: Vec<Entry>, gaps: &[(&str, &str)]) -> Report {
     let mut audit = Audit::default();
-    gaps.iter().for_each(|(id, state)| audit.gap(id, state));
+    gaps.iter().for_each(|(id, state)| audit.gap(gap(id, "chain", state, (0, 0))));
     entries.into_iter().for_each(|entry| audit.signal(&entry));
     audit.finish()
 }
@@ -69,4 +80,26 @@ fn duplicates_holes_and_time_are_found() {
     early.time = 1;
     let report = audit(vec![entry(1, 0, 2), entry(1, 0, 2), entry(3, 2, 3), early], &[]);
     assert_eq!((report.duplicates, report.order_breaks), (1, 2), "{report:?}");
+}
+
+#[test]
+fn signals_that_never_came_are_excused_by_the_gap_that_says_so_alone() {
+    let log = || vec![entry(1, 0, 2), entry(4, 5, 3), entry(5, 3, 4)];
+    let with = |gap: Declared| {
+        let mut audit = Audit::default();
+        audit.gap(gap);
+        log().iter().for_each(|entry| audit.signal(entry));
+        audit.finish()
+    };
+    let declared = with(gap("lost", "history", "unfillable", (10, 40)));
+    assert!(declared.clean(false) && !declared.clean(true), "{declared:?}");
+    assert_eq!((declared.chain_breaks, declared.findings[0].gap_id.as_deref()), (1, Some("lost")));
+    for other in [
+        gap("elsewhen", "history", "unfillable", (41, 50)),
+        gap("other", "chain", "unfillable", (10, 40)),
+        Declared { market: None, ..gap("all", "history", "unfillable", (10, 40)) },
+    ] {
+        let report = with(other);
+        assert_eq!((report.order_breaks, report.undeclared), (1, 1), "{report:?}");
+    }
 }

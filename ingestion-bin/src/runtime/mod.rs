@@ -7,11 +7,13 @@
 
 pub mod clock;
 mod core;
+mod desk;
 mod echo;
 mod endpoints;
 pub mod events;
 mod handler;
 mod history;
+mod lost;
 mod service;
 mod sinks;
 mod superseded;

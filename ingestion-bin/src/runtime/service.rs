@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::core::{Followed, Known, Outbox, WorkerStatus};
+use super::desk::Desk;
 use super::echo::{Echo, Lines};
 use super::endpoints::dialled;
 use super::events::{self, JournalDamaged};
@@ -140,7 +141,9 @@ impl Service {
         if let Some(why) = &state.refused {
             return Err(StartError::World(format!("the journal cannot be used by this build: {why}")));
         }
-        let sinks = Sinks::start(&config.storage, &journal, &data, telemetry)?;
+        let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
+        let desk = Desk::new(commands.clone());
+        let sinks = Sinks::start(&config.storage, &journal, &data, telemetry, desk, state.damaged.clone())?;
         let echo = match echo {
             None => None,
             Some((lines, out)) => {
@@ -198,7 +201,6 @@ impl Service {
             status: Arc::clone(&status.worker),
             seed: clock::wall_ns(),
         };
-        let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
         let worker = std::thread::Builder::new()
             .name("worker-0".to_owned())
             .spawn(move || worker::run(plan, receiver))

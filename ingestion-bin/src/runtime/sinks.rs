@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use messaging::journal::{Cursor, From, Journal};
+use messaging::journal::{Cursor, From, Journal, Limit, Progress, Reader, Waited};
 use messaging::sink::{
     Ended, FileSink, FileSinkConfig, Hole, Owner, PausedSink, Pump, PumpConfig, Render, Sink, SinkStatus,
     SinkThread, SinkWatch, StdoutSink, Verdict,
@@ -11,8 +11,11 @@ use messaging::sink::{
 use messaging::storage::Storage;
 use observability::Telemetry;
 use signal_domain::Uuid;
+use tracing::warn;
 
+use super::desk::Desk;
 use super::events::JournalDamaged;
+use super::lost::lost_signals;
 use super::service::StartError;
 use crate::config::{self, SinkKind, SinkSettings, StartFrom};
 use crate::render::{DeadLetterLines, GapLines, RawFilter, RawLines, SignalLines};
@@ -23,20 +26,78 @@ pub(super) struct Sinks {
     _paused: Vec<PausedSink>,
 }
 
-/// Tells of what a sink will never get.
+/// Declares what a sink will never get, before it passes on.
 struct Declare {
     telemetry: Telemetry,
+    /// The hole that was named already.
+    named: Option<(u64, u64)>,
+    duty: Duty,
 }
+
+/// What consumers of a stream must be told when a part of it is lost.
+enum Duty {
+    /// Of every influencer and market whose numbers jump: a gap record.
+    Signals(Lookout),
+    /// All gaps as they are now.
+    Gaps(Lookout),
+    /// Nothing: their lines have no numbers. It is logged, counted and shown.
+    Nothing,
+}
+
+/// What is needed to find out, and to have it recorded.
+#[derive(Clone)]
+struct Lookout {
+    journal: Arc<Reader>,
+    progress: Arc<Progress>,
+    desk: Desk,
+    /// What this run's start could not read.
+    doubted: Arc<Vec<(u64, u64)>>,
+}
+
+/// How long one question may take; then the sink asks again.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Owner for Declare {
     fn on_hole(&mut self, hole: &Hole) -> Verdict {
         let (from, to) = hole.span();
-        let segment = match hole {
-            Hole::Damage(damage) => damage.segment,
-            Hole::Gone { .. } => 0,
+        if self.named.replace((from, to)) != Some((from, to)) {
+            let segment = match hole {
+                Hole::Damage(damage) => damage.segment,
+                Hole::Gone { .. } => 0,
+            };
+            self.telemetry.emit(&JournalDamaged { from, to, segment });
+        }
+        let declared = match &self.duty {
+            Duty::Signals(lookout) => lookout.declare_lost(hole),
+            Duty::Gaps(lookout) => lookout.restate_gaps(),
+            Duty::Nothing => Some(()),
         };
-        self.telemetry.emit(&JournalDamaged { from, to, segment });
-        Verdict::Pass
+        if declared.is_some() { Verdict::Pass } else { Verdict::Wait }
+    }
+}
+
+impl Lookout {
+    /// Finds the signals that lie in the hole and has their gaps recorded. Nothing when that is not durable yet: asked again, it
+    /// begins anew and records no gap twice.
+    fn declare_lost(&self, hole: &Hole) -> Option<()> {
+        let (handed_over, live) = self.desk.numbers(PATIENCE)?;
+        self.durable(handed_over)?;
+        match lost_signals(&self.journal, hole, &live, &self.doubted) {
+            Ok(lost) if lost.is_empty() => Some(()),
+            Ok(lost) => self.durable(self.desk.declare(lost, PATIENCE)?),
+            Err(error) => {
+                warn!(%error, "what a sink lost cannot be looked up now");
+                None
+            }
+        }
+    }
+
+    fn restate_gaps(&self) -> Option<()> {
+        self.durable(self.desk.restate_gaps(PATIENCE)?)
+    }
+
+    fn durable(&self, ticket: messaging::journal::Ticket) -> Option<()> {
+        (self.progress.wait_synced(ticket, PATIENCE) == Waited::Reached).then_some(())
     }
 }
 
@@ -47,13 +108,22 @@ impl Sinks {
         journal: &Journal,
         data: &Arc<dyn Storage>,
         telemetry: &Telemetry,
+        desk: Desk,
+        doubted: Vec<(u64, u64)>,
     ) -> Result<Self, StartError> {
+        let lookout = Lookout {
+            journal: Arc::new(journal.reader(0, Limit::Synced)),
+            progress: journal.progress(),
+            desk,
+            doubted: Arc::new(doubted),
+        };
         let mut opening = Opening { journal, data, telemetry, threads: Vec::new(), paused: Vec::new() };
-        opening.open("signals", &settings.signals, SignalLines::default)?;
-        opening.open("gaps", &settings.gaps, || GapLines)?;
-        opening.open("dead_letters", &settings.dead_letters, DeadLetterLines::default)?;
+        opening.open("signals", &settings.signals, Duty::Signals(lookout.clone()), SignalLines::default)?;
+        opening.open("gaps", &settings.gaps, Duty::Gaps(lookout), || GapLines)?;
+        opening.open("dead_letters", &settings.dead_letters, Duty::Nothing, DeadLetterLines::default)?;
         let identity = journal.id().to_string().parse().unwrap_or(Uuid::nil());
-        opening.open("raw", &settings.raw, || RawLines::new(identity, RawFilter::default()))?;
+        opening
+            .open("raw", &settings.raw, Duty::Nothing, || RawLines::new(identity, RawFilter::default()))?;
         let Opening { threads, paused, .. } = opening;
         journal.allow_deletion();
         Ok(Self { threads, _paused: paused })
@@ -92,6 +162,7 @@ impl Opening<'_> {
         &mut self,
         stream: &'static str,
         settings: &SinkSettings,
+        duty: Duty,
         render: impl FnOnce() -> R,
     ) -> Result<(), StartError> {
         match settings.kind {
@@ -103,10 +174,11 @@ impl Opening<'_> {
                 };
                 let sink = FileSink::open(Arc::clone(self.data), config, render())
                     .map_err(|error| StartError::sink(stream, &error))?;
-                self.start(stream, "file", settings, sink)
+                self.start(stream, "file", settings, duty, sink)
             }
             SinkKind::Stdout => {
-                self.start(stream, "stdout", settings, StdoutSink::new(std::io::stdout(), render()))
+                let sink = StdoutSink::new(std::io::stdout(), render());
+                self.start(stream, "stdout", settings, duty, sink)
             }
             SinkKind::Paused => {
                 let cursor = self.cursor(stream, "file", settings)?;
@@ -122,10 +194,11 @@ impl Opening<'_> {
         stream: &'static str,
         target: &str,
         settings: &SinkSettings,
+        duty: Duty,
         sink: K,
     ) -> Result<(), StartError> {
         let cursor = self.cursor(stream, target, settings)?;
-        let owner = Box::new(Declare { telemetry: self.telemetry.clone() });
+        let owner = Box::new(Declare { telemetry: self.telemetry.clone(), named: None, duty });
         let pump = Pump::new(sink, self.journal, cursor, owner, PumpConfig::default());
         let thread = SinkThread::spawn(stream, pump).map_err(|error| StartError::sink(stream, &error))?;
         self.threads.push((stream, thread));

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,8 +25,10 @@ use tokio::time::{Instant as TokioInstant, interval, sleep_until};
 
 use super::clock;
 use super::core::{Core, CoreConfig, Followed, Known, Outbox, WorkerStatus};
+use super::desk::Standing;
 use super::handler::Ear;
 use super::history::History;
+use super::lost::Lost;
 use super::superseded::Superseded;
 use crate::account::{Cause, Settings};
 use crate::state::Spent;
@@ -39,6 +42,12 @@ pub(super) enum Command {
     Follow(Followed),
     Change(Followed),
     Unfollow([u8; 20]),
+    /// Where all numbers stand; no answer while the journal has no room.
+    Numbers(SyncSender<Standing>),
+    /// Records what a sink lost; answers when it is handed over.
+    Declare(Vec<Lost>, SyncSender<Ticket>),
+    /// Records all gaps again; answers when they are handed over.
+    RestateGaps(SyncSender<Ticket>),
     /// With the time it may take.
     Stop(Duration),
 }
@@ -205,7 +214,17 @@ fn obey(core: &mut Core, command: Command, now: Instant) {
         Command::Follow(followed) => core.follow(followed, Cause::Added, now),
         Command::Change(followed) => core.change(followed),
         Command::Unfollow(account) => core.unfollow(account, now),
+        Command::Numbers(answer) => tell(&answer, core.standing()),
+        Command::Declare(lost, answer) => tell(&answer, core.declare_lost(&lost)),
+        Command::RestateGaps(answer) => tell(&answer, core.restate_gaps()),
         Command::Stop(_) => {}
+    }
+}
+
+fn tell<T>(asker: &SyncSender<T>, answer: Option<T>) {
+    if let Some(answer) = answer {
+        // Who does not wait any more asks again.
+        let _late = asker.try_send(answer);
     }
 }
 

@@ -124,6 +124,35 @@ impl Reader {
         Ok(Self::new(storage, journal, Bound::Good, position))
     }
 
+    /// Another reader of the same journal, up to the same limit, from `position` on; it wants everything.
+    #[must_use]
+    pub fn fork(&self, position: u64) -> Self {
+        Self::new(Arc::clone(&self.storage), self.journal, self.bound.clone(), position)
+    }
+
+    /// The newest good checkpoint at or below `position`, and the position in front of which it stands: what the fold
+    /// made of all records before, whether they can still be read or not. `None` when there is none any more.
+    ///
+    /// # Errors
+    /// [`ReadError::Io`]; asking again is right.
+    pub fn checkpoint(&self, position: u64) -> Result<Option<(u64, Vec<u8>)>, ReadError> {
+        let io = |source| ReadError::Io { position, source };
+        let firsts = segment::list(&*self.storage).map_err(io)?;
+        for first in firsts.into_iter().rev().filter(|first| *first <= position) {
+            let mut segment = match Segment::open(&*self.storage, first) {
+                // Deleted since it was listed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                opened => opened.map_err(io)?,
+            };
+            if segment.ours(self.journal).is_some()
+                && let Some(bytes) = segment.checkpoint().map_err(io)?
+            {
+                return Ok(Some((first, bytes)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Yields only what `query` wants, skipping by index where there is one; what is skipped is not checked for damage.
     #[must_use]
     pub fn select(mut self, query: Query) -> Self {

@@ -17,7 +17,7 @@ use super::super::args::{Cli, Verify};
 use super::super::exit::{Exit, Failure};
 use super::super::output::Output;
 use super::super::setup;
-use crate::audit::{Audit, Chain, Entry, Finding, Link, Report};
+use crate::audit::{Audit, Chain, Declared, Entry, Finding, Link, Report};
 use crate::record::RowKind;
 use crate::render::EventReader;
 
@@ -64,7 +64,7 @@ fn signals(directory: &Path) -> Result<Report, Failure> {
     let mut gaps = Lines::open(Arc::clone(&storage), "gaps", Begin::Oldest).map_err(failed)?;
     while let Some(line) = gaps.next_line().map_err(failed)? {
         match GapV1::decode(line.bytes) {
-            Ok(gap) => audit.gap(&gap.gap_id.to_string(), gap.state.as_str()),
+            Ok(gap) => audit.gap(declared(&gap)),
             Err(error) => return Err(Failure::world(&format!("gap line at {:?}", line.place), error)),
         }
     }
@@ -77,6 +77,18 @@ fn signals(directory: &Path) -> Result<Report, Failure> {
         audit.signal(&entry);
     }
     Ok(audit.finish())
+}
+
+fn declared(gap: &GapV1<'_>) -> Declared {
+    let time = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+    Declared {
+        gap_id: gap.gap_id.to_string(),
+        influencer_id: gap.influencer_id.to_string(),
+        market: gap.market.as_ref().map(ToString::to_string),
+        kind: gap.kind.as_str().to_owned(),
+        state: gap.state.as_str().to_owned(),
+        span: (time(gap.from_time), time(gap.to_time)),
+    }
 }
 
 fn entry(signal: &SignalV1<'_>) -> Result<Entry, String> {

@@ -7,6 +7,7 @@ mod drain;
 mod followed;
 mod frames;
 mod history;
+mod lost;
 mod outbox;
 mod slot;
 mod status;

@@ -1,0 +1,79 @@
+//! What a sink asks of the worker when it meets a hole in the journal.
+
+use messaging::journal::Ticket;
+
+use super::{Core, Known};
+use crate::account::{Gap, GapState, Ledger, Record};
+use crate::record::{AccountBody, Body, Change, Stamp};
+use crate::runtime::desk::Standing;
+use crate::runtime::lost::{Lost, Numbers};
+
+impl Core {
+    /// Where all accounts' numbers stand and the batch that brings the journal there; nothing while batches wait.
+    pub(in crate::runtime) fn standing(&mut self) -> Option<Standing> {
+        self.flush();
+        let followed = self.slots.iter().map(|(account, slot)| {
+            (*account, Numbers::of(slot.followed.influencer.as_str(), slot.machine.ledger()))
+        });
+        let known = self.known.iter();
+        let known = known.map(|(account, known)| (*account, Numbers::of(&known.influencer, &known.ledger)));
+        let all = followed.chain(known).collect();
+        (!self.outbox.is_blocked()).then(|| (self.outbox.last(), all))
+    }
+
+    /// Records the gaps of lost signals, those that are not kept already.
+    pub(in crate::runtime) fn declare_lost(&mut self, lost: &[Lost]) -> Option<Ticket> {
+        for Lost { account, influencer, gap } in lost {
+            if self.with_slot(*account, |slot| slot.machine.handle_lost(gap)).is_some() {
+                continue;
+            }
+            let known = self.known.entry(*account).or_insert_with(|| Known {
+                influencer: influencer.clone(),
+                ledger: Ledger::new(&self.config.settings),
+                opened: Vec::new(),
+            });
+            if known.ledger.gap(&gap.id).is_none() {
+                known.ledger.apply(&Record::<()>::Gap(gap.clone()));
+                known.opened.push((gap.id.clone(), Self::now_ms()));
+                self.restate(*account, gap);
+            }
+        }
+        self.handed_over()
+    }
+
+    /// Says every gap again as it is, of followed accounts and of others.
+    pub(in crate::runtime) fn restate_gaps(&mut self) -> Option<Ticket> {
+        let followed = self.slots.iter().map(|(account, slot)| (*account, slot.machine.ledger().gaps()));
+        let known = self.known.iter().map(|(account, known)| (*account, known.ledger.gaps()));
+        let all: Vec<([u8; 20], Gap)> = followed
+            .chain(known)
+            .flat_map(|(account, gaps)| gaps.iter().map(move |gap| (account, gap.clone())))
+            .collect();
+        for (account, gap) in &all {
+            self.restate(*account, gap);
+        }
+        self.handed_over()
+    }
+
+    /// A kept gap once more, without passing through a machine: it changes nothing.
+    fn restate(&mut self, account: [u8; 20], gap: &Gap) {
+        debug_assert!(gap.state != GapState::Repaired, "Invariant: a repaired gap is not kept");
+        let at_ms = Self::now_ms();
+        let (influencer, epoch, opened) = match (self.slots.get(&account), self.known.get(&account)) {
+            (Some(slot), _) => {
+                (slot.followed.influencer.as_str(), slot.machine.ledger().epoch(), &slot.opened)
+            }
+            (None, Some(known)) => (known.influencer.as_str(), known.ledger.epoch(), &known.opened),
+            (None, None) => return,
+        };
+        let opened_at_ms = opened.iter().find(|(id, _)| *id == gap.id).map_or(at_ms, |(_, at)| *at);
+        let stamp = Stamp { account, influencer, network: &self.config.network, at_ms, epoch };
+        let change = Change::Gap { gap: gap.clone(), opened_at_ms };
+        self.outbox.put(&Body::Account(AccountBody { stamp, change }));
+    }
+
+    fn handed_over(&mut self) -> Option<Ticket> {
+        self.flush();
+        (!self.outbox.is_blocked()).then(|| self.outbox.last())
+    }
+}
