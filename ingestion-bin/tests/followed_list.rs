@@ -211,3 +211,41 @@ fn what_was_kept_is_found_again() {
         "--account carol: neither an address nor an id of the list",
     );
 }
+
+/// An account on the list for longer than this journal exists had a state once: what lies between is declared before its baseline,
+/// also when the first start did not get as far as that. One that came on the list later begins with its baseline.
+#[test]
+fn an_account_older_than_the_journal_declares_what_it_lost() {
+    // Venue times beyond any clock of ours, so that both accounts are on the list before they trade.
+    let (before_us, after_us, traded) = (1_600_000_000_000_u64, 3_000_000_000_000_u64, 3_900_000_000_000_u64);
+    let venue = SimVenue::start(SimConfig::manual()).expect("the venue starts");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let list = directory.path().join("list.toml");
+    let entry = |id: &str, address: &str, at: u64| {
+        format!("[[influencer]]\nid = {id:?}\naddress = {address:?}\naddedAt = {at}\n")
+    };
+    std::fs::write(&list, entry("alice", ALICE, before_us) + &entry("bob", BOB, after_us)).expect("written");
+    let influencers = format!("source = \"file\"\nfile = {list:?}");
+    let twap = "[streams]\ntwap = false";
+    let config = configuration(directory.path(), &venue, &influencers, twap);
+    let mut chains = Chains::new(traded - 1_000, 1_000);
+    venue.play(&chains.block(&[ALICE, BOB], "ETH"));
+
+    // Nobody answers: both are known to the journal, neither has a baseline.
+    let nowhere = "venue.endpoint.0.ws_url=ws://127.0.0.1:1/ws";
+    let mut service = Service::start(&config, &["--set", nowhere]);
+    service.process.log_line("cannot connect");
+    service.wait_lines("gaps", 2);
+    service.process.kill();
+
+    let service = Service::start(&config, &[]);
+    service.wait_ready();
+    let gaps = service.wait_lines("gaps", 5);
+    let end = service.stop();
+    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    let declared: Vec<&Value> = gaps.iter().filter(|gap| gap["kind"] == "history").collect();
+    assert_eq!(declared.len(), 1, "{gaps:?}");
+    let gap = declared.first().expect("one");
+    assert_eq!((&gap["influencerId"], &gap["state"]), (&"alice".into(), &"unfillable".into()));
+    assert_eq!((gap["fromTime"].as_u64(), gap["toTime"].as_u64()), (Some(before_us), Some(traded)));
+}

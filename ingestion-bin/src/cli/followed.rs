@@ -89,5 +89,6 @@ pub(super) fn followed(influencer: &Influencer, config: &Config) -> Followed {
             markets: influencer.markets().iter().map(|market| market.as_str().to_owned()).collect(),
         },
         priority: influencer.priority(),
+        added_at_ms: influencer.added_at_ms(),
     }
 }

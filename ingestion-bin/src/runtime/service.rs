@@ -166,6 +166,7 @@ impl Service {
         let latches = ["listeners", "journal", "sinks"].map(|part| telemetry.readiness().latch(part)).into();
         let epoch = state.epoch().saturating_add(1).max(started_at_ms);
         let (spent, damaged) = (state.spent.clone(), !state.damaged.is_empty());
+        let journal_began_ms = state.began_ms.unwrap_or(started_at_ms);
         let known = state.accounts.into_iter().map(|(account, state)| {
             (account, Known { influencer: state.influencer, ledger: state.ledger, opened: state.opened })
         });
@@ -189,6 +190,7 @@ impl Service {
             epoch,
             twap: config.streams.twap,
             damaged,
+            journal_began_ms,
             state_interval: config.account_state.enabled.then_some(config.account_state.interval),
             removal_grace: config.influencers.removal_grace,
             follow,

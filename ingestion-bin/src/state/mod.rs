@@ -44,6 +44,8 @@ pub struct State {
     pub spent: Vec<Spent>,
     /// Runs of the process so far.
     pub runs: u64,
+    /// When the first of them began, wall clock, ms.
+    pub began_ms: Option<u64>,
     /// Positions that could not be read since the last run began.
     pub damaged: Vec<(u64, u64)>,
     /// A record that must be understood and is not: nothing may be built on this state.
@@ -80,8 +82,9 @@ impl State {
                 });
                 self.spent.push(Spent { endpoint: endpoint.into_owned(), weight, at_ms });
             }
-            Some(Body::Run(_)) => {
+            Some(Body::Run(run)) => {
                 self.runs += 1;
+                self.began_ms.get_or_insert(run.started_at_ms);
                 self.damaged.clear();
             }
             Some(Body::Refusal(_) | Body::Raw(_)) | None => {}

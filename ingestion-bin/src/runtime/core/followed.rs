@@ -28,9 +28,17 @@ impl Core {
         });
         let epoch = self.config.epoch.max(ledger.epoch() + 1);
         self.telemetry.emit(&InfluencerAdded { followed: &followed });
+        // The journal never saw the account's removal, so a baseline it lacks was never made in it.
+        let since = followed.added_at_ms.filter(|at| *at < self.config.journal_began_ms);
+        let since = since.filter(|_| cause == Cause::Start && !ledger.is_removed());
         let mut machine = Machine::new(self.config.settings.clone(), ledger, cause, epoch, now);
         if self.config.damaged && cause == Cause::Start {
             machine.handle_damage(now);
+        }
+        if let Some(since) =
+            since.and_then(|at| i64::try_from(at).ok()).filter(|_| !is_based(machine.ledger()))
+        {
+            machine.handle_no_state(since);
         }
         let slot = Slot::new(followed, machine, opened);
         let subscriptions = slot.subscriptions(self.config.twap, self.config.state_interval.is_some());
@@ -67,7 +75,8 @@ impl Core {
             let Some(known) = self.known.remove(&account) else { continue };
             let account = Account::from_bytes(account);
             let influencer = InfluencerId::parse(&known.influencer).unwrap_or_else(|_| account.into());
-            let followed = Followed { account, influencer, interest: Interest::default(), priority: 0 };
+            let interest = Interest::default();
+            let followed = Followed { account, influencer, interest, priority: 0, added_at_ms: None };
             let newest = Stream::ALL.iter().filter_map(|stream| known.ledger.stream(*stream).newest).max();
             let epoch = self.config.epoch.max(known.ledger.epoch() + 1);
             let machine = Machine::new(self.config.settings.clone(), known.ledger, Cause::Start, epoch, now);
@@ -192,4 +201,9 @@ impl Core {
         }
         self.flush();
     }
+}
+
+/// Whether every stream's beginning is known.
+fn is_based(ledger: &Ledger) -> bool {
+    ledger.streams().all(|stream| ledger.stream(stream).baseline.is_some())
 }

@@ -44,6 +44,8 @@ pub(super) struct CoreConfig {
     pub(super) twap: bool,
     /// Part of the journal could not be read: what accounts know may have holes.
     pub(super) damaged: bool,
+    /// When this journal's first run began, wall clock, ms: what was followed before lost its state.
+    pub(super) journal_began_ms: u64,
     /// Keep at most one account state per account in this time; `None`: do not listen to states.
     pub(super) state_interval: Option<Duration>,
     pub(super) removal_grace: Duration,

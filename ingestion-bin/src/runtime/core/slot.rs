@@ -21,6 +21,8 @@ pub struct Followed {
     pub interest: Interest,
     /// Larger is served first.
     pub priority: i32,
+    /// When it was put on the list, wall clock, ms, where the list says.
+    pub added_at_ms: Option<u64>,
 }
 
 /// What the journal knows of an account, to go on from.

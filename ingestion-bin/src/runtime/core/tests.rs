@@ -50,6 +50,7 @@ fn core(journal: &Journal, telemetry: &Telemetry) -> Core {
         epoch: 1,
         twap: false,
         damaged: false,
+        journal_began_ms: 0,
         state_interval: None,
         removal_grace: Duration::ZERO,
         refusals_per_minute: 100,
@@ -68,7 +69,13 @@ async fn listen(venue: SimHandle, core: Rc<RefCell<Core>>, telemetry: Telemetry)
     let control = Control::new(SessionConfig::default());
     let account: Account = ALICE.parse().unwrap();
     core.borrow_mut().follow(
-        Followed { account, influencer: account.into(), interest: Default::default(), priority: 0 },
+        Followed {
+            account,
+            influencer: account.into(),
+            interest: Default::default(),
+            priority: 0,
+            added_at_ms: None,
+        },
         Cause::Start,
         crate::runtime::clock::now(),
     );
