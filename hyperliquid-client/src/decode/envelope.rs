@@ -5,7 +5,7 @@ use super::cursor::{Cursor, Item};
 use super::error::{FrameError, Row, RowReason, RowRefusal, shown};
 use super::field::{self, Field};
 use super::frame::{AckMethod, Drift, FillsFrame, Frame, TwapFillsFrame, UserEvents};
-use super::rows::{self, ReadRow};
+use super::rows::{self, ReadObject};
 use super::venue_error::VenueError;
 use crate::wire::{AccountState, Address, DexState, SubscriptionEcho};
 use simd_json::Node;
@@ -131,7 +131,7 @@ fn need<T>(channel: &str, slot: Option<T>, name: &'static str) -> Read<T> {
     slot.ok_or_else(|| Stop::shape(channel, RowReason::MissingField(name), ""))
 }
 
-fn list<'a, T: ReadRow<'a>>(
+fn list<'a, T: ReadObject<'a>>(
     channel: &str,
     name: &'static str,
     cursor: &mut Cursor<'_, 'a>,
@@ -146,7 +146,7 @@ fn list<'a, T: ReadRow<'a>>(
 
 type Batch<'a, T> = (Address, bool, Vec<Row<'a, T>>);
 
-fn batch<'a, T: ReadRow<'a>>(
+fn batch<'a, T: ReadObject<'a>>(
     channel: &str,
     name: &'static str,
     cursor: &mut Cursor<'_, 'a>,

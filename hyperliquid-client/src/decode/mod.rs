@@ -27,7 +27,7 @@ pub use venue_error::{VenueError, VenueErrorKind};
 use crate::wire::{Fill, TwapFill};
 use cursor::Cursor;
 use error::shown;
-use rows::ReadRow;
+use rows::ReadObject;
 use simd_json::{Buffers, INPUT_PADDING, Node, Tape};
 
 /// Buffers above this are given back once frames are small again.
@@ -109,7 +109,7 @@ impl Decoder {
         self.page(body)
     }
 
-    fn page<'a, T: ReadRow<'a>>(&'a mut self, body: &'a [u8]) -> Result<Page<'a, T>, FrameError> {
+    fn page<'a, T: ReadObject<'a>>(&'a mut self, body: &'a [u8]) -> Result<Page<'a, T>, FrameError> {
         let mut drift = Drift::default();
         let (parsed, spare) = self.parse(body, |mut cursor| {
             let root = cursor.value().ok_or(envelope::Stop::Lost)?;

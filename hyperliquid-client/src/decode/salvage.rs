@@ -6,7 +6,7 @@
 use super::cursor::Cursor;
 use super::error::{Row, RowReason, RowRefusal, shown};
 use super::frame::{Decoded, Drift, FillsFrame, Frame, TwapFillsFrame};
-use super::rows::{self, ReadRow};
+use super::rows::{self, ReadObject};
 use super::{Page, scan};
 use crate::wire::Address;
 use serde::Deserialize;
@@ -38,7 +38,7 @@ pub(super) fn frame<'a>(raw: &'a [u8], spare: &'a mut Vec<u8>) -> Option<Decoded
 
 /// A page of rows, or `None` when it cannot be taken apart.
 #[cold]
-pub(super) fn page<'a, T: ReadRow<'a>>(raw: &'a [u8], spare: &'a mut Vec<u8>) -> Option<Page<'a, T>> {
+pub(super) fn page<'a, T: ReadObject<'a>>(raw: &'a [u8], spare: &'a mut Vec<u8>) -> Option<Page<'a, T>> {
     let mut drift = Drift::default();
     let rows = list_rows(raw, spare, &mut drift)?;
     Some(Page { rows, drift })
@@ -66,7 +66,7 @@ fn json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
 }
 
 /// Parses each element by itself, in its own piece of `spare`.
-fn list_rows<'a, T: ReadRow<'a>>(
+fn list_rows<'a, T: ReadObject<'a>>(
     list: &'a [u8],
     spare: &'a mut Vec<u8>,
     drift: &mut Drift<'a>,

@@ -1,5 +1,8 @@
 //! What the venue allows one address, and how much of it is used. Windows slide over the last 60 s.
 //! `now` is the time since the venue started.
+//!
+//! Not the client's [`VenueLimits`](crate::limits::VenueLimits), though the numbers are the same today: those are what a
+//! client relies on, these what the venue enforces, and a client that relies on too much must be refused here.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -7,52 +7,40 @@ mod trade;
 
 use super::cursor::{Cursor, Item};
 use super::error::{Row, RowReason, RowRefusal};
-use super::field::{Field, Refused};
+use super::field::{self, Field, Refused, refused};
 use super::frame::Drift;
 use simd_json::Node;
 
-/// A kind of row. `read` is called after its opening bracket was taken; it takes everything up to and with the closing one.
-/// `None` means the cursor lost its way: the frame is refused whole.
-pub(super) trait ReadRow<'a>: Sized {
-    /// What the row is called when it is not even an object.
+/// A kind of object, read field by field: a row, or what stands inside one.
+pub(super) trait ReadObject<'a>: Sized {
+    /// What it is called when it is not even an object.
     const NAME: &'static str;
 
-    fn read(
+    /// Its fields as far as they were seen.
+    type Slots: Default;
+
+    /// Whether `take` reads this container itself; all others are passed over before `take` sees them.
+    #[inline]
+    fn enters(_key: &str) -> bool {
+        false
+    }
+
+    /// Puts one field into its slot and leaves the cursor behind it. `None` means the cursor lost its way: the frame is
+    /// refused whole.
+    fn take(
+        slots: &mut Self::Slots,
+        key: &'a str,
+        item: Item<'a>,
         cursor: &mut Cursor<'_, 'a>,
-        row: Item<'a>,
-        len: usize,
         drift: &mut Drift<'a>,
-    ) -> Option<Row<'a, Self>>;
-}
+    ) -> Option<Field>;
 
-/// One row at the cursor, whatever is there.
-#[inline]
-pub(super) fn row<'a, T: ReadRow<'a>>(
-    cursor: &mut Cursor<'_, 'a>,
-    drift: &mut Drift<'a>,
-) -> Option<Row<'a, T>> {
-    let item = cursor.value()?;
-    let Node::Object { len, .. } = item.node else {
-        cursor.skip(item)?;
-        return Some(Err(not_an_object(T::NAME, cursor.raw_of(item)?)));
-    };
-    T::read(cursor, item, len, drift)
-}
-
-#[cold]
-fn not_an_object<'a>(name: &'static str, raw: &'a [u8]) -> RowRefusal<'a> {
-    RowRefusal { reason: RowReason::WrongType(name), detail: "found no object".to_owned(), raw }
-}
-
-#[cold]
-#[expect(clippy::boxed_local, reason = "refusals travel boxed, so that the good path moves one word")]
-fn refusal_of(refusal: Refused, raw: &[u8]) -> RowRefusal<'_> {
-    let (reason, detail) = *refusal;
-    RowRefusal { reason, detail, raw }
+    /// The object, when every field it must have was seen. `raw` is all of its bytes.
+    fn finish(slots: Self::Slots, raw: &'a [u8], drift: &mut Drift<'a>) -> Result<Self, Refused>;
 }
 
 /// All rows of an array just entered.
-pub(super) fn rows<'a, T: ReadRow<'a>>(
+pub(super) fn rows<'a, T: ReadObject<'a>>(
     cursor: &mut Cursor<'_, 'a>,
     len: usize,
     drift: &mut Drift<'a>,
@@ -66,25 +54,37 @@ pub(super) fn rows<'a, T: ReadRow<'a>>(
     Some(rows)
 }
 
-/// Calls `take` for every field of an object just entered. Containers are passed over before `take` sees them, unless `enter` says
-/// that `take` reads this one itself. Answers the first refusal and the object's bytes.
+/// One row at the cursor, whatever is there.
 #[inline]
-pub(super) fn fields<'t, 'a>(
-    cursor: &mut Cursor<'t, 'a>,
+pub(super) fn row<'a, T: ReadObject<'a>>(
+    cursor: &mut Cursor<'_, 'a>,
+    drift: &mut Drift<'a>,
+) -> Option<Row<'a, T>> {
+    let item = cursor.value()?;
+    object(cursor, item, drift)
+}
+
+/// A value just entered that should be an object. The cursor is behind it then; of several refused fields the first counts.
+#[inline]
+fn object<'a, T: ReadObject<'a>>(
+    cursor: &mut Cursor<'_, 'a>,
     object: Item<'a>,
-    len: usize,
-    enter: fn(&str) -> bool,
-    mut take: impl FnMut(&'a str, Item<'a>, &mut Cursor<'t, 'a>) -> Option<Field>,
-) -> Option<(Field, &'a [u8])> {
+    drift: &mut Drift<'a>,
+) -> Option<Row<'a, T>> {
+    let Node::Object { len, .. } = object.node else {
+        cursor.skip(object)?;
+        return Some(Err(not_an_object(T::NAME, cursor.raw_of(object)?)));
+    };
+    let mut slots = T::Slots::default();
     let mut outcome = Ok(());
     let mut close = None;
     for _ in 0..len {
         let key = cursor.key()?;
         let item = cursor.value()?;
-        if item.is_container() && !enter(key) {
+        if item.is_container() && !T::enters(key) {
             cursor.skip(item)?;
         }
-        let field = take(key, item, cursor)?;
+        let field = T::take(&mut slots, key, item, cursor, drift)?;
         if outcome.is_ok() {
             outcome = field;
         }
@@ -94,12 +94,43 @@ pub(super) fn fields<'t, 'a>(
         Some(close) => close,
         None => cursor.separator()?, // an empty object
     };
-    Some((outcome, cursor.raw_to(object, close)?))
+    let raw = cursor.raw_to(object, close)?;
+    Some(match outcome.and_then(|()| T::finish(slots, raw, drift)) {
+        Ok(object) => Ok(object),
+        Err(refusal) => Err(refusal_of(refusal, raw)),
+    })
+}
+
+/// An object in a field of another one.
+#[inline]
+fn inner<'a, T: ReadObject<'a>>(
+    slot: &mut Option<T>,
+    item: Item<'a>,
+    cursor: &mut Cursor<'_, 'a>,
+    drift: &mut Drift<'a>,
+) -> Option<Field> {
+    Some(match object(cursor, item, drift)? {
+        Ok(found) => field::put(slot, found, T::NAME),
+        Err(refusal) => Err(refused(refusal.reason, refusal.detail)),
+    })
 }
 
 /// An unknown field loses nothing; it is counted.
 #[cold]
-fn note_field<'a>(drift: &mut Drift<'a>, key: &'a str) {
+fn unknown<'a>(drift: &mut Drift<'a>, key: &'a str) -> Field {
     drift.unknown_fields = drift.unknown_fields.saturating_add(1);
     drift.first.get_or_insert(key);
+    Ok(())
+}
+
+#[cold]
+fn not_an_object<'a>(name: &'static str, raw: &'a [u8]) -> RowRefusal<'a> {
+    RowRefusal { reason: RowReason::WrongType(name), detail: "found no object".to_owned(), raw }
+}
+
+#[cold]
+#[expect(clippy::boxed_local, reason = "refusals travel boxed, so that the good path moves one word")]
+fn refusal_of(refusal: Refused, raw: &[u8]) -> RowRefusal<'_> {
+    let (reason, detail) = *refusal;
+    RowRefusal { reason, detail, raw }
 }
