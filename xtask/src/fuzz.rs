@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// A target is a check in fuzz/checks and a corpus in fuzz/corpus.
 const TARGETS: [&str; 4] = ["journal", "decoder", "record", "state"];
 
-const USAGE: &str = "usage: cargo xtask fuzz journal|decoder|record|state [--seconds N]";
+const USAGE: &str = "usage: cargo xtask fuzz journal|decoder|record|state [--seconds N], N from 1";
 
 /// The counters libFuzzer follows: one for each edge, a table of the places, and what comparisons were made with.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -19,14 +19,15 @@ const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-l
 /// What was asked for.
 struct Asked {
     target: &'static str,
-    seconds: u64,
+    /// As libFuzzer counts them; from 1, because it takes 0 for "without end".
+    seconds: i32,
 }
 
 /// Fuzzes one target, by default for a minute. A finding ends it, and its input is written to target/fuzz.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let asked = Asked::read(arguments)?;
     if !Step::program("c++", &["--version"]).works() {
-        return Err(Failure(
+        return Err(Failure::Failed(
             "missing: a C++ compiler, which libFuzzer is built with. Type: apt-get install g++".to_owned(),
         ));
     }
@@ -50,7 +51,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
 
 impl Asked {
     fn read(arguments: &[String]) -> Result<Self, Failure> {
-        let usage = || Failure(USAGE.to_owned());
+        let usage = || Failure::Usage(USAGE.to_owned());
         let (name, options) = arguments.split_first().ok_or_else(usage)?;
         let target = TARGETS.into_iter().find(|target| target == name).ok_or_else(usage)?;
         let mut asked = Self { target, seconds: 60 };
@@ -58,8 +59,8 @@ impl Asked {
         while let Some(option) = options.next() {
             match option.as_str() {
                 "--seconds" => {
-                    asked.seconds =
-                        options.next().and_then(|seconds| seconds.parse().ok()).ok_or_else(usage)?;
+                    let seconds = options.next().and_then(|seconds| seconds.parse().ok());
+                    asked.seconds = seconds.filter(|seconds| *seconds > 0).ok_or_else(usage)?;
                 }
                 _ => return Err(usage()),
             }
@@ -75,7 +76,7 @@ fn fuzzer(target: &Path, arguments: &[&str]) -> Result<(), Failure> {
 /// A folder below the root, made when it is not there.
 fn folder(path: &str) -> Result<String, Failure> {
     let folder: PathBuf = root().join(path);
-    std::fs::create_dir_all(&folder).map_err(|error| Failure(format!("{path}: {error}")))?;
+    std::fs::create_dir_all(&folder).map_err(|error| Failure::Failed(format!("{path}: {error}")))?;
     Ok(path.to_owned())
 }
 
@@ -83,5 +84,26 @@ fn folder(path: &str) -> Result<String, Failure> {
 fn host() -> Result<String, Failure> {
     let version = Step::program("rustc", &["--version", "--verbose"]).output()?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).ok_or_else(|| Failure("rustc does not say what it runs on".to_owned()))
+    host.map(str::to_owned).ok_or_else(|| Failure::Failed("rustc does not say what it runs on".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<(&'static str, i32), Failure> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        Asked::read(&words).map(|asked| (asked.target, asked.seconds))
+    }
+
+    #[test]
+    fn every_run_has_an_end() {
+        assert_eq!(read("state").unwrap(), ("state", 60));
+        assert_eq!(read("decoder --seconds 1").unwrap(), ("decoder", 1));
+        for line in
+            ["", "other", "decoder --seconds", "decoder --seconds 0", "decoder --seconds -1", "decoder 5"]
+        {
+            assert!(matches!(read(line), Err(Failure::Usage(_))), "{line}");
+        }
+    }
 }

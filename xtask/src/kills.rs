@@ -9,7 +9,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         match pair {
             [name, value] if name == "--count" => count = number(name, value)?,
             [name, value] if name == "--seed" => seed = Some(number(name, value)?),
-            _ => return Err(Failure(format!("kills takes --count N and --seed S, not {}", pair.join(" ")))),
+            _ => {
+                return Err(Failure::Usage(format!(
+                    "kills takes --count N and --seed S, not {}",
+                    pair.join(" ")
+                )));
+            }
         }
     }
     let drill = drill("killed_").env("INGESTION_KILLS", &count.to_string());
@@ -24,7 +29,7 @@ pub(crate) fn restart(arguments: &[String]) -> Result<(), Failure> {
     let events = match arguments {
         [] => 1_000_000,
         [name, value] if name == "--events" => number(name, value)?,
-        _ => return Err(Failure(format!("restart takes --events N, not {}", arguments.join(" ")))),
+        _ => return Err(Failure::Usage(format!("restart takes --events N, not {}", arguments.join(" ")))),
     };
     drill("a_restart_").env("INGESTION_RESTART_EVENTS", &events.to_string()).run()
 }
@@ -36,5 +41,5 @@ fn drill(tests: &str) -> Step {
 }
 
 fn number(name: &str, value: &str) -> Result<u64, Failure> {
-    value.parse().map_err(|_| Failure(format!("{name} {value}: wants a whole number")))
+    value.parse().map_err(|_| Failure::Usage(format!("{name} {value}: wants a whole number")))
 }

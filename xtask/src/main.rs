@@ -10,6 +10,8 @@ mod test;
 
 use std::process::ExitCode;
 
+use step::Failure;
+
 const HELP: &str = "\
 cargo xtask test           format, lints, docs, features, all tests: what CI runs
 cargo xtask fuzz TARGET [--seconds N]
@@ -43,15 +45,18 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{failure}");
-            ExitCode::FAILURE
+            match failure {
+                Failure::Usage(_) => ExitCode::from(2),
+                Failure::Failed(_) => ExitCode::FAILURE,
+            }
         }
     }
 }
 
 /// One test on the release binary, with its pace given; without recorded data it would show nothing.
-fn own_pace() -> Result<(), step::Failure> {
+fn own_pace() -> Result<(), Failure> {
     if !std::env::vars_os().any(|(name, _)| name == "INGESTION_TEST_DATA") {
-        return Err(step::Failure("INGESTION_TEST_DATA is not set".to_owned()));
+        return Err(Failure::Failed("INGESTION_TEST_DATA is not set".to_owned()));
     }
     step::Step::cargo(
         "test --release -p ingestion-bin --test replayed_fills -- --exact recorded_segment_s3 --nocapture",

@@ -5,13 +5,19 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// A command that did not do its work.
+/// Why a chore did not do its work, in a line for the person who typed it.
 #[derive(Debug)]
-pub(crate) struct Failure(pub(crate) String);
+pub(crate) enum Failure {
+    /// It was asked for in words it does not know.
+    Usage(String),
+    /// A step failed, or something is missing.
+    Failed(String),
+}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let (Self::Usage(line) | Self::Failed(line)) = self;
+        f.write_str(line)
     }
 }
 
@@ -48,9 +54,10 @@ impl Step {
     pub(crate) fn run(mut self) -> Result<(), Failure> {
         println!("==> {}", self.text);
         let start = Instant::now();
-        let status = self.command.status().map_err(|error| Failure(format!("{}: {error}", self.text)))?;
+        let status =
+            self.command.status().map_err(|error| Failure::Failed(format!("{}: {error}", self.text)))?;
         if !status.success() {
-            return Err(Failure(format!("failed: {}", self.text)));
+            return Err(Failure::Failed(format!("failed: {}", self.text)));
         }
         println!("    {:.0} s", start.elapsed().as_secs_f64());
         Ok(())
@@ -60,9 +67,9 @@ impl Step {
     pub(crate) fn output(mut self) -> Result<String, Failure> {
         println!("==> {}", self.text);
         let output = self.command.stderr(Stdio::inherit()).output();
-        let output = output.map_err(|error| Failure(format!("{}: {error}", self.text)))?;
+        let output = output.map_err(|error| Failure::Failed(format!("{}: {error}", self.text)))?;
         if !output.status.success() {
-            return Err(Failure(format!("failed: {}", self.text)));
+            return Err(Failure::Failed(format!("failed: {}", self.text)));
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }

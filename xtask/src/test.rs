@@ -29,7 +29,9 @@ fn tools() -> Result<(), Failure> {
         ("clippy", Step::cargo("clippy --version").works()),
     ] {
         if !works {
-            return Err(Failure(format!("missing: {component}. Type: rustup component add {component}")));
+            return Err(Failure::Failed(format!(
+                "missing: {component}. Type: rustup component add {component}"
+            )));
         }
     }
     Ok(())
@@ -42,7 +44,7 @@ fn protocol_half() -> Result<(), Failure> {
         Step::cargo("tree -p hyperliquid-client --no-default-features -e normal --prefix none").output()?;
     for name in NOT_IN_PROTOCOL_HALF {
         if tree.lines().any(|line| line.split(' ').next() == Some(name)) {
-            return Err(Failure(format!("hyperliquid-client without features depends on {name}")));
+            return Err(Failure::Failed(format!("hyperliquid-client without features depends on {name}")));
         }
     }
     Ok(())
