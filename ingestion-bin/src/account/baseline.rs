@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use dedup::{Entry, FillKey, Position as _};
+use dedup::{Entry, Position as _, Sequencer};
 
-use super::feed::{Empty, Kept};
+use super::feed::{Empty, Feed, FirstPage, Kept};
 use super::intake::Source;
 use super::mark::{Mark, State, bit};
 use super::{Fate, Held, Item, Machine, Origin, Record, Row, Stream};
@@ -27,26 +27,64 @@ impl<P> Machine<P> {
             empty.listeners |= bit(listener);
             let (twice, read) = (empty.listeners.count_ones() >= 2, empty.read_at.is_some());
             if twice && read {
-                self.set_baseline(stream, i64::MIN, None, Origin::Snapshot, now);
+                self.set_baseline(stream, None, None, Origin::Snapshot, now);
             } else {
                 self.feeds[stream].want = true;
             }
             return;
         }
-        self.set_baseline(stream, i64::MIN, Some(Kept::new(listener, rows, make)), Origin::Snapshot, now);
+        if self.feeds[stream].first.is_none() {
+            self.begin_with(stream, Kept::new(listener, rows, make), Origin::Snapshot, now);
+        }
+    }
+
+    /// B8: the other stream may be about to show events from before this page's newest row.
+    fn begin_with(&mut self, stream: Stream, page: Kept<P>, origin: Origin, now: Instant) {
+        self.feeds[stream].first = Some(FirstPage { page, origin, until: now + self.settings.repair_hold });
+        self.begin_late_streams(now);
+    }
+
+    /// B8: the baselines whose other stream has caught up, or does not in time.
+    pub(super) fn begin_late_streams(&mut self, now: Instant) {
+        for stream in self.ledger.streams() {
+            let behind = self.ledger.streams().find(|&other| other != stream && self.is_catching_up(other));
+            let Some(first) =
+                self.feeds[stream].first.take_if(|first| behind.is_none() || first.until <= now)
+            else {
+                continue;
+            };
+            let unknown_since = behind.and_then(|other| self.newest_known(other));
+            self.set_baseline(stream, Some(first.page), unknown_since, first.origin, now);
+        }
+    }
+
+    /// A stream that goes on from an earlier run and has not shown yet what it brought since.
+    fn is_catching_up(&self, stream: Stream) -> bool {
+        let feed = &self.feeds[stream];
+        self.ledger.stream(stream).baseline.is_some() && (feed.blind || feed.gate.is_some())
+    }
+
+    /// B8: the account's first row that is an event already or will be one.
+    fn first_event(&self, stream: Stream) -> Option<i64> {
+        let held = self.held.values().flat_map(Sequencer::rows).chain(&self.twins);
+        let held = held.filter(|row| Some(row.time) > self.ledger.stream(row.item.stream).baseline);
+        let held = held.map(|row| row.time);
+        let waiting = self.feeds.iter().flat_map(|feed| &feed.before).flat_map(|kept| &kept.rows);
+        let first = self.ledger.stream(stream).first.into_iter();
+        first.chain(held).chain(waiting.map(|row| row.time)).min()
     }
 
     /// The confirming read of an empty snapshot is complete; `newest` is its last page that was not empty.
     pub(super) fn empty_read(&mut self, stream: Stream, began: Instant, now: Instant) {
         if let Some(page) = self.feeds[stream].confirming.take() {
-            self.set_baseline(stream, i64::MIN, Some(page), Origin::Backfill, now);
+            self.begin_with(stream, page, Origin::Backfill, now);
             return;
         }
         let Some(empty) = self.feeds[stream].empty.as_mut() else { return };
         let witnesses = empty.listeners.count_ones() >= 2
             || empty.read_at.is_some_and(|first| began >= first + self.settings.recheck);
         if witnesses {
-            self.set_baseline(stream, i64::MIN, None, Origin::Snapshot, now);
+            self.set_baseline(stream, None, None, Origin::Snapshot, now);
             return;
         }
         empty.read_at.get_or_insert(now);
@@ -76,50 +114,86 @@ impl<P> Machine<P> {
         at == start.saturating_sub(1) && state.certified == Some(at) && state.anchor.is_none()
     }
 
-    /// B1, B2, B4: the record first, then the rows that are no signals, then what live frames brought before.
-    fn set_baseline(&mut self, stream: Stream, at: i64, page: Option<Kept<P>>, origin: Origin, now: Instant) {
-        let last = page.as_ref().and_then(|kept| kept.rows.iter().max_by_key(|row| row.time));
-        let (at, anchor) = last.map_or((at, None), |row| (row.time, Some((row.key, row.time))));
-        if let Some(since) = self.orphaned.filter(|&since| since < at) {
+    /// B1, B2, B4, B8: the record first, then the rows that are no signals, then what live frames brought before, then
+    /// what of the page is an event.
+    /// `unknown_since`: the other stream may still bring events that happened after this.
+    fn set_baseline(
+        &mut self,
+        stream: Stream,
+        page: Option<Kept<P>>,
+        unknown_since: Option<i64>,
+        origin: Origin,
+        now: Instant,
+    ) {
+        let first = self.first_event(stream).filter(|_| !planted!(self, LateStreamForgets));
+        let is_event = |row: &Row| first.is_some_and(|first| first <= row.time);
+        let rows = page.as_ref().map_or(&[][..], |page| &page.rows);
+        let last = rows.iter().filter(|row| !is_event(row)).max_by_key(|row| row.time);
+        let anchor = last.map(|row| (row.key, row.time));
+        let at = match (last, first.filter(|_| !rows.is_empty())) {
+            (Some(row), _) => row.time,
+            (None, Some(first)) => unknown_since.unwrap_or(i64::MAX).min(first.saturating_sub(1)),
+            (None, None) => i64::MIN,
+        };
+        for since in self.orphaned.into_iter().chain(unknown_since).filter(|&since| since < at) {
             self.declare_history(since, at);
         }
         self.record(Record::Baseline { stream, at, anchor });
         let feed = &mut self.feeds[stream];
-        feed.empty = None;
-        feed.confirming = None;
-        feed.read = None;
-        feed.asked = None;
-        feed.want = false;
-        feed.not_before = None;
-        feed.blind = false;
-        feed.next_sweep = Some(now + self.settings.first_sweep);
-        feed.older_events = (LOOKS, None);
         let before = std::mem::take(&mut feed.before);
-        if let Some(page) = page {
-            let came_live =
-                |key: FillKey| before.iter().any(|kept| kept.rows.iter().any(|row| row.key == key));
-            let listener = page.listener;
-            for (row, payload) in page.rows.into_iter().zip(page.payloads) {
-                let Some(payload) = payload.filter(|_| !came_live(row.key)) else { continue };
-                let received = self.millis(now);
-                let entry = self.marks.insert_or_get(row.key, row.time, || {
-                    Mark::new(row.digest, stream, State::Baseline, received)
-                });
-                if let Entry::New(mark) = entry {
-                    mark.market = Some(row.market.clone());
-                    mark.shown_by = if origin == Origin::Snapshot { bit(listener) } else { 0 };
-                    self.emit_baseline(row, stream, origin, payload, now);
-                }
-            }
+        *feed = Feed {
+            blind: false,
+            next_sweep: Some(now + self.settings.first_sweep),
+            older_events: (LOOKS, None),
+            ..Feed::default()
+        };
+        let events = page.and_then(|page| self.emit_first_page(stream, page, at, origin, now));
+        let whole = events.is_none() || anchor.is_some();
+        if let Some(events) = events.as_ref().filter(|_| !whole) {
+            self.end_blindness(stream, false, &events.rows, now);
         }
-        for mut kept in before {
+        let source =
+            |listener| if origin == Origin::Snapshot { Source::Snapshot(listener) } else { Source::Page };
+        let live = before.into_iter().map(|kept| (Source::Live(kept.listener), kept));
+        for (source, mut kept) in live.chain(events.map(|kept| (source(kept.listener), kept))) {
             let mut payloads = std::mem::take(&mut kept.payloads);
             let mut make = |index: usize| match payloads.get_mut(index).and_then(Option::take) {
                 Some(payload) => payload,
                 None => unreachable!("each payload is asked for once"),
             };
-            let _ = self.intake(Source::Live(kept.listener), stream, &kept.rows, &mut make, true, now);
+            let _ = self.intake(source, stream, &kept.rows, &mut make, whole, now);
         }
+    }
+
+    /// The rows of the page that makes the baseline, up to it; returns the others.
+    fn emit_first_page(
+        &mut self,
+        stream: Stream,
+        page: Kept<P>,
+        at: i64,
+        origin: Origin,
+        now: Instant,
+    ) -> Option<Kept<P>> {
+        let listener = page.listener;
+        let mut events = Kept { listener, rows: Vec::new(), payloads: Vec::new() };
+        for (row, payload) in page.rows.into_iter().zip(page.payloads) {
+            if row.time > at {
+                events.rows.push(row);
+                events.payloads.push(payload);
+                continue;
+            }
+            let Some(payload) = payload else { continue };
+            let received = self.millis(now);
+            let entry = self.marks.insert_or_get(row.key, row.time, || {
+                Mark::new(row.digest, stream, State::Baseline, received)
+            });
+            if let Entry::New(mark) = entry {
+                mark.market = Some(row.market.clone());
+                mark.shown_by = if origin == Origin::Snapshot { bit(listener) } else { 0 };
+                self.emit_baseline(row, stream, origin, payload, now);
+            }
+        }
+        (!events.rows.is_empty()).then_some(events)
     }
 
     /// Where a read must begin to see live rows from before the baseline: they are events, and no ordinary read would

@@ -263,6 +263,13 @@ impl<P> Machine<P> {
         limit
     }
 
+    /// C4: reads of every stream have failed to fill it as often as they must; other gaps may go on holding `certified`
+    /// back.
+    pub(super) fn is_given_up(&self, gap: &Gap) -> bool {
+        let tries = self.tries.get(&gap.id).filter(|_| !gap.adds_up());
+        tries.is_some_and(|tries| self.ledger.streams().all(|stream| tries[stream].0 >= TRIES))
+    }
+
     /// K2: what is certified with the margin is known by rule.
     fn forget(&mut self) {
         let floor = self.ledger.floor();

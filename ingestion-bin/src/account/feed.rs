@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use dedup::FillKey;
 
+use super::Origin;
 use super::row::{Market, Row};
 
 /// Live rows wait for history.
@@ -31,6 +32,14 @@ impl<P> Kept<P> {
         let payloads = (0..rows.len()).map(|index| Some(make(index))).collect();
         Self { listener, rows: rows.to_vec(), payloads }
     }
+}
+
+/// A page that makes the baseline once the other stream has caught up.
+#[derive(Debug)]
+pub(super) struct FirstPage<P> {
+    pub(super) page: Kept<P>,
+    pub(super) origin: Origin,
+    pub(super) until: Instant,
 }
 
 /// An empty snapshot that waits to be confirmed (B1).
@@ -131,6 +140,8 @@ pub(super) struct Feed<P> {
     /// Frames that came before the baseline.
     pub(super) before: Vec<Kept<P>>,
     pub(super) empty: Option<Empty>,
+    /// The page that is to make the baseline (B8).
+    pub(super) first: Option<FirstPage<P>>,
     /// The newest page of a read that confirms an empty snapshot.
     pub(super) confirming: Option<Kept<P>>,
     pub(super) read: Option<Read>,
@@ -170,6 +181,7 @@ impl<P> Default for Feed<P> {
             blind: true,
             before: Vec::new(),
             empty: None,
+            first: None,
             confirming: None,
             read: None,
             asked: None,

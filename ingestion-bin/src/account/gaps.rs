@@ -133,6 +133,9 @@ impl<P> Machine<P> {
                 (GapKind::Chain, GapState::Opened) if planted!(self, RepairedBySum) && gap.adds_up() => {
                     GapState::Repaired
                 }
+                (GapKind::Chain, GapState::Opened) if certified < gap.to && self.is_given_up(&gap) => {
+                    GapState::Unfillable
+                }
                 (_, GapState::Opened) if certified < gap.to => continue,
                 (GapKind::Chain, _) if gap.adds_up() || balanced.contains(&gap.id.market) => {
                     GapState::Repaired
@@ -182,6 +185,14 @@ impl<P> Machine<P> {
         self.held.clear();
         self.twins.clear();
         let _ = now;
+    }
+
+    /// X: a stream is switched off: what of it is not certified never will be, up to the first venue time known since.
+    pub(super) fn declare_switched_off(&mut self) {
+        if let Some(from) = self.switched_off {
+            let to = self.journal_end.max(self.venue_time).max(Some(from));
+            self.declare_history(from, to.unwrap_or(from));
+        }
     }
 
     /// A new or changed gap, inside the bound (§5).

@@ -114,9 +114,11 @@ impl<P> Machine<P> {
         now: Instant,
     ) -> Option<Place<P>> {
         // B2: only rows of frames that are neither snapshot nor history are never baseline by their time.
-        let baseline = self.ledger.stream(stream).baseline.unwrap_or(i64::MIN);
+        let state = self.ledger.stream(stream);
+        let baseline = state.baseline.unwrap_or(i64::MIN);
+        let made_it = state.anchor.is_some_and(|(key, _)| key == row.key);
         let is_baseline = !matches!(source, Source::Live(_))
-            && (row.time < baseline || (row.time == baseline && !self.links_to_head(row)));
+            && (row.time < baseline || (row.time == baseline && (made_it || !self.links_to_head(row))));
         let content = content(row.digest, row.time);
         let alike = self.contents.get(content).copied();
         let twin = !is_baseline

@@ -22,6 +22,8 @@ pub struct StreamLedger {
     pub anchor: Option<(FillKey, i64)>,
     /// Venue time of the newest event.
     pub newest: Option<i64>,
+    /// While there is no baseline: venue time of the account's first event in its turn since this stream is followed.
+    pub first: Option<i64>,
 }
 
 /// What is durable of one known key.
@@ -46,6 +48,8 @@ struct Book {
     number: u32,
     chain: Chain<Position>,
     last: Option<FillKey>,
+    /// Where the signals stand: the head, without what made none (B9).
+    said: Option<(i64, Position)>,
     /// Sizes that went out late and belong to no gap, less what repaired gaps lacked: breaks add up to late sizes
     /// over a market, whatever gap each of them was counted to.
     unplaced: Position,
@@ -61,6 +65,8 @@ pub struct Ledger {
     margin_ms: i64,
     twap: bool,
     streams: PerStream<StreamLedger>,
+    /// Rows older than this are known by rule (K2); it never falls.
+    floor: i64,
     keys: Window<Known>,
     books: BTreeMap<Market, Book>,
     /// Markets in the order in which they came.
@@ -78,6 +84,7 @@ impl Ledger {
             margin_ms: settings.margin_ms,
             twap: settings.twap,
             streams: PerStream::default(),
+            floor: i64::MIN,
             keys: Window::new(settings.key_cap + 2 * settings.read_rows),
             books: BTreeMap::new(),
             markets: Vec::new(),
@@ -159,7 +166,12 @@ impl Ledger {
     /// Rows older than this are known by rule (K2).
     #[must_use]
     pub fn floor(&self) -> i64 {
-        self.certified().map_or(i64::MIN, |time| time.saturating_sub(self.margin_ms))
+        self.floor
+    }
+
+    /// Where the signals of a market stand, and since which venue time.
+    pub(super) fn said(&self, market: &Market) -> Option<(i64, Position)> {
+        self.books.get(market)?.said
     }
 
     /// Whether the market's newest released row is this one.
@@ -182,11 +194,15 @@ impl Ledger {
         match record {
             Record::Epoch { epoch, fresh, margin_ms, twap } => {
                 self.epoch = (*epoch).max(self.epoch);
+                if *twap && !self.twap {
+                    self.streams[Stream::Twap] = StreamLedger::default();
+                }
                 (self.margin_ms, self.twap) = (*margin_ms, *twap);
                 self.books.values_mut().for_each(|book| book.chain.restart());
                 if *fresh {
                     self.removed = false;
                     self.streams = PerStream::default();
+                    self.floor = i64::MIN;
                     self.keys = Window::new(self.keys.cap());
                     self.books.clear();
                     self.markets.clear();
@@ -195,6 +211,8 @@ impl Ledger {
             Record::Baseline { stream, at, anchor } => {
                 let state = &mut self.streams[*stream];
                 (state.baseline, state.certified, state.anchor) = (Some(*at), Some(*at), *anchor);
+                state.first = None;
+                self.raise_floor();
             }
             Record::Event(event) => self.apply_event(event),
             Record::Gap(gap) => self.apply_gap(gap),
@@ -202,8 +220,9 @@ impl Ledger {
             Record::Certified { stream, to, anchor } => {
                 let state = &mut self.streams[*stream];
                 (state.certified, state.anchor) = (Some(*to), *anchor);
+                self.raise_floor();
                 let kept = self.kept_keys();
-                self.keys.prune(self.floor(), |key, _| kept.contains(&key));
+                self.keys.prune(self.floor, |key, _| kept.contains(&key));
             }
             Record::Refused { .. } => {}
             Record::Removed => self.removed = true,
@@ -214,6 +233,11 @@ impl Ledger {
     pub(super) fn kept_keys(&self) -> Vec<FillKey> {
         let anchors = self.streams.iter().filter_map(|state| state.anchor.map(|(key, _)| key));
         anchors.chain(self.gaps.iter().flat_map(|gap| gap.keys.iter().copied())).collect()
+    }
+
+    fn raise_floor(&mut self) {
+        let floor = self.certified().map(|time| time.saturating_sub(self.margin_ms));
+        self.floor = self.floor.max(floor.unwrap_or(i64::MIN));
     }
 
     fn apply_event<P>(&mut self, event: &Event<P>) {
@@ -233,6 +257,17 @@ impl Ledger {
         }
         let newest = &mut self.streams[event.stream].newest;
         *newest = (*newest).max(Some(event.time));
+        if event.fate != Fate::Baseline
+            && !event.late
+            && Some(event.time) > self.streams[event.stream].baseline
+        {
+            for stream in
+                self.streams().filter(|&stream| self.streams[stream].baseline.is_none()).collect::<Vec<_>>()
+            {
+                let first = &mut self.streams[stream].first;
+                *first = Some(first.map_or(event.time, |first| first.min(event.time)));
+            }
+        }
         if event.late {
             self.explain(&event.market, event.time, change);
         }
@@ -246,6 +281,9 @@ impl Ledger {
                 book.began = book.began.or(Some(event.time));
                 book.chain.advance(event.time, event.link);
                 book.last = Some(event.key);
+                if let (Fate::Signal, Some(link)) = (event.fate, event.link) {
+                    book.said = Some((event.time, link.after));
+                }
             }
             if let Some(seq) = event.seq {
                 book.chain.count(seq);

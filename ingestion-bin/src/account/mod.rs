@@ -139,6 +139,10 @@ pub struct Machine<P> {
     venue_time: Option<i64>,
     /// Frames are being refused; the last one then.
     dirty: Option<Instant>,
+    /// Up to where a stream was certified that is switched off since this start (X).
+    switched_off: Option<i64>,
+    /// Newest event when this process began.
+    journal_end: Option<i64>,
     /// Since when it was followed, though its state is lost (B6).
     orphaned: Option<i64>,
     /// Next instant at which a held row may move.
@@ -156,6 +160,7 @@ impl<P> Machine<P> {
     pub fn new(settings: Settings, ledger: Ledger, cause: Cause, epoch: u64, now: Instant) -> Self {
         let fresh = cause == Cause::Added || ledger.is_removed();
         let keys = settings.key_cap + 2 * settings.read_rows;
+        let journal_end = Stream::ALL.iter().filter_map(|&stream| ledger.stream(stream).newest).max();
         let mut machine = Self {
             ledger,
             born: now,
@@ -170,6 +175,8 @@ impl<P> Machine<P> {
             tries: HashMap::new(),
             venue_time: None,
             dirty: None,
+            switched_off: None,
+            journal_end,
             orphaned: None,
             wake: None,
             asked: 0,
@@ -178,6 +185,10 @@ impl<P> Machine<P> {
             #[cfg(test)]
             bug: None,
         };
+        if machine.ledger.streams().any(|stream| stream == Stream::Twap) && !machine.settings.twap && !fresh {
+            machine.switched_off = machine.ledger.stream(Stream::Twap).certified;
+            machine.declare_switched_off();
+        }
         let (margin_ms, twap) = (machine.settings.margin_ms, machine.settings.twap);
         machine.record(Record::Epoch { epoch, fresh, margin_ms, twap });
         for gap in machine.ledger.gaps().to_vec() {
@@ -210,7 +221,8 @@ impl<P> Machine<P> {
         let reads = self.ledger.streams().filter_map(|stream| self.next_read(stream));
         let gates = self.feeds.iter().filter_map(|feed| feed.gate.as_ref()?.deadline);
         let misses = self.misses.front().map(|miss| self.instant(miss.due));
-        reads.chain(gates).chain(misses).chain(self.retry_refused()).chain(self.wake).min()
+        let first_pages = self.feeds.iter().filter_map(|feed| feed.first.as_ref()).map(|first| first.until);
+        reads.chain(gates).chain(first_pages).chain(misses).chain(self.retry_refused()).chain(self.wake).min()
     }
 
     /// Time passed.
@@ -230,7 +242,12 @@ impl<P> Machine<P> {
         if self.ledger.is_removed() {
             return;
         }
+        if self.venue_time.is_some() {
+            self.declare_switched_off();
+            self.switched_off = None;
+        }
         self.expire_gates(now);
+        self.begin_late_streams(now);
         self.resolve_twins(now);
         self.pump(now);
         self.drive_reads(now);

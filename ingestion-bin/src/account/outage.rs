@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::feed::{Gate, PAUSE};
+use super::mark::Mark;
 use super::{Machine, Origin, Output, Row, Stream};
 
 impl<P> Machine<P> {
@@ -92,10 +93,22 @@ impl<P> Machine<P> {
         }
         let floor = if planted!(self, HeldKeysProve) { i64::MAX } else { self.ledger.floor() };
         rows.iter().any(|row| {
+            let proves = |mark: &Mark| {
+                (mark.proven && (mark.in_history != 0 || !self.may_follow_a_held_row(row.time)))
+                    || planted!(self, HeldKeysProve)
+            };
             Some(row.time) <= state.baseline
+                || Some(row.time) <= state.certified
                 || row.time < floor
-                || self.marks.get(row.key).is_some_and(|mark| mark.proven || planted!(self, HeldKeysProve))
+                || self.marks.get(row.key).is_some_and(proves)
         })
+    }
+
+    /// Rows that waited when the last process ended are gone with it; what it had received after them may be in the
+    /// journal.
+    fn may_follow_a_held_row(&self, time: i64) -> bool {
+        let longest = i64::try_from(self.settings.repair_hold.as_millis()).unwrap_or(i64::MAX);
+        self.journal_end.is_some_and(|end| end.saturating_sub(longest) < time && time <= end)
     }
 
     /// R1, R2: what a fresh snapshot ends or begins.

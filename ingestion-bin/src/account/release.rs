@@ -69,7 +69,8 @@ impl<P> Machine<P> {
                 Next::Empty => return,
                 Next::Release { index, late } => {
                     let Some(row) = rows.take(index) else { return };
-                    self.emit(row, late, None, 0, None);
+                    let gap = if strict && !late { self.declare_unsaid(market, &row) } else { None };
+                    self.emit(row, late, gap, 0, None);
                 }
                 Next::Unlinked(unlinked) => {
                     let Some(row) = rows.peek(unlinked.index) else { return };
@@ -143,6 +144,14 @@ impl<P> Machine<P> {
         let expected = unlinked.expected.filter(|_| !planted!(self, SilentBreak))?;
         let from = self.ledger.head(market)?.time;
         Some(self.open_chain(market, from, expected, row.time, unlinked.found))
+    }
+
+    /// B9: the chain links, the signals do not: rows between them made none (they are baseline, or their market or
+    /// stream was not wanted then).
+    fn declare_unsaid(&mut self, market: &Market, row: &Held<P>) -> Option<GapId> {
+        let (from, expected) = self.ledger.said(market).filter(|_| !planted!(self, SilentBaseline))?;
+        let found = row.link.filter(|_| row.item.row.fate == Fate::Signal)?.before;
+        (found != expected).then(|| self.open_chain(market, from, expected, row.time, found))
     }
 
     /// The only way out: an event is numbered, recorded, and known as being in the journal.

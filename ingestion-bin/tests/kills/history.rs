@@ -19,6 +19,13 @@ pub(crate) struct Row {
     pub(crate) whole: Value,
 }
 
+impl Row {
+    /// As `sourceEventId` names it.
+    pub(crate) fn event_id(&self) -> String {
+        format!("fill:{}:{}:{}", self.time, self.fill["tid"], self.fill["side"].as_str().unwrap_or_default())
+    }
+}
+
 /// Both streams of `user` from the beginning on, by time, each in the venue's order.
 pub(crate) fn read(venue: SocketAddr, user: &str) -> Vec<Row> {
     let mut rows = pages(venue, user, "userFillsByTime", false);

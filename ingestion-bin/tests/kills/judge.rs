@@ -54,15 +54,31 @@ impl Case {
         self.history.iter().flat_map(|(user, rows)| rows.iter().map(move |row| (user, row)))
     }
 
-    /// Behind the baseline of its stream.
-    fn is_after_baseline(&self, user: &str, row: &Row) -> bool {
-        let stream = if row.twap { Stream::Twap } else { Stream::Fills };
-        self.baselines.get(&(user.to_owned(), stream)).is_some_and(|at| row.time > *at)
+    /// Whether a row must be there: it is behind the baseline of its stream, or behind the account's first signal.
+    fn followed(&self) -> impl Fn(&str, &Row) -> bool {
+        let based = |user: &str, row: &Row| {
+            let stream = if row.twap { Stream::Twap } else { Stream::Fills };
+            self.baselines.get(&(user.to_owned(), stream)).is_some_and(|at| row.time > *at)
+        };
+        let signals =
+            self.signals.iter().map(|line| serde_json::from_str::<Value>(line).expect("a signal line"));
+        let in_turn: BTreeSet<(String, String)> = signals
+            .filter(|signal| signal["late"] != true)
+            .map(|signal| (text(&signal, "influencerId"), text(&signal, "sourceEventId")))
+            .collect();
+        let mut first: BTreeMap<&str, i64> = BTreeMap::new();
+        for (user, row) in self.rows().filter(|(user, row)| based(user, row)) {
+            if in_turn.contains(&(user.clone(), row.event_id())) {
+                let time = first.entry(user).or_insert(row.time);
+                *time = row.time.min(*time);
+            }
+        }
+        move |user, row| based(user, row) || first.get(user).is_some_and(|first| row.time > *first)
     }
 
     /// The signals that must be there, by id.
     pub(crate) fn expected(&self) -> BTreeMap<String, Expected> {
-        self.signals_of(|user, row| self.is_after_baseline(user, row))
+        self.signals_of(self.followed())
     }
 
     fn signals_of(&self, wanted: impl Fn(&str, &Row) -> bool) -> BTreeMap<String, Expected> {
@@ -149,11 +165,12 @@ impl Case {
             let payload = serde_json::from_str(raw["rawPayload"].as_str().unwrap_or_default());
             kept.entry(event_of(&raw)).or_default().push(payload.unwrap_or(Value::Null));
         }
-        let after = self.rows().filter(|(user, row)| self.is_after_baseline(user, row));
+        let followed = self.followed();
+        let after = self.rows().filter(|(user, row)| followed(user, row));
         let rows = after.filter_map(|(user, row)| {
             let coin = text(&row.fill, "coin");
             let market = if expected::is_perp(&row.fill) { format!("{coin}-PERP") } else { coin };
-            let id = format!("fill:{}:{}:{}", row.time, row.fill["tid"], text(&row.fill, "side"));
+            let id = row.event_id();
             let found = kept.get(&(user.clone(), market, id.clone())).map(Vec::as_slice);
             (found != Some(std::slice::from_ref(&row.whole)))
                 .then(|| format!("{user} {id}: {} of history, {found:?} kept", row.whole))

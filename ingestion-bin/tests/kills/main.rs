@@ -65,9 +65,7 @@ fn killed_inside_the_info_budget() {
         seed: seed().wrapping_add(1),
         limits,
         accounts,
-        // Known and open: a kill between the baselines of an account's two streams, long apart on so small a budget, takes a
-        // slice for older than the start. The long form meets it and says so.
-        slices: if kills.is_some() { 150 } else { 0 },
+        slices: 150,
         wait: if kills.is_some() { Wait::Healed } else { Wait::No },
     }
     .run();

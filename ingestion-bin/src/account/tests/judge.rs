@@ -15,6 +15,11 @@ pub(super) type Violation = (&'static str, String);
 #[derive(Clone, Debug, Default)]
 struct Life {
     baselines: [Option<i64>; 2],
+    /// Venue time of the first signal in its turn.
+    first: Option<i64>,
+    /// When slices were followed: their baseline, and when they were switched off.
+    slices: Vec<(i64, Option<i64>)>,
+    switched: bool,
     /// Venue time of its removal.
     end: Option<i64>,
 }
@@ -34,6 +39,10 @@ struct Judge {
     superseded: HashSet<FillKey>,
     phantom_contents: HashMap<(dedup::Digest, i64), i64>,
     refused: HashSet<FillKey>,
+    /// What was declared because a stream was switched off before it was certified.
+    at_switch: HashSet<GapId>,
+    /// Where the signals of a market stand.
+    said: HashMap<String, Option<Position>>,
     /// Newest row of a market that a listener brought and that went out in its turn.
     shown: HashMap<String, (u32, i64)>,
 }
@@ -70,7 +79,7 @@ impl Judge {
                 self.violated("after-removal", format!("{record:?}"));
             }
             match record {
-                Record::Epoch { epoch: next, fresh, .. } => {
+                Record::Epoch { epoch: next, fresh, twap, .. } => {
                     if *next <= epoch {
                         self.violated("epoch", format!("{next} after {epoch}"));
                     }
@@ -80,11 +89,29 @@ impl Judge {
                     if *fresh || self.lives.is_empty() {
                         self.lives.push(Life::default());
                         heads.clear();
+                        self.said.clear();
+                    }
+                    if let Some(life) = self.lives.last_mut().filter(|_| !twap) {
+                        life.switched = true;
+                        if let Some((_, end @ None)) = life.slices.last_mut() {
+                            *end = world
+                                .kills
+                                .iter()
+                                .rfind(|&&kill| kill < world.appended[at])
+                                .map(|at| world.began + at);
+                            if let Some(Record::Gap(gap)) = at.checked_sub(1).map(|last| &world.journal[last])
+                            {
+                                self.at_switch.insert(gap.id.clone());
+                            }
+                        }
                     }
                 }
                 Record::Baseline { stream, at, .. } => {
                     if let Some(life) = self.lives.last_mut() {
                         life.baselines[*stream as usize] = Some(*at);
+                        if *stream == Stream::Twap {
+                            life.slices.push((*at, None));
+                        }
                     }
                 }
                 Record::Event(event) => {
@@ -144,6 +171,7 @@ impl Judge {
                 && let Some(head) = heads.get_mut(market)
             {
                 head.2 = after;
+                self.said.insert(market.into(), after);
             }
             return;
         }
@@ -160,6 +188,7 @@ impl Judge {
                 && let Some(head) = heads.get_mut(market)
             {
                 head.2 = after;
+                self.said.insert(market.into(), after);
             }
             return;
         }
@@ -195,6 +224,19 @@ impl Judge {
             && !self.gaps.contains_key(id)
         {
             self.violated("gap-after-its-event", format!("#{index} {id:?}"));
+        }
+        if !event.late {
+            let before = event.link.map(|link| link.before);
+            if self.said.insert(market.into(), after).is_some_and(|said| said != before)
+                && event.gap.is_none()
+                && !wrong
+            {
+                self.violated("signals-chain", format!("#{index} begins at {before:?}"));
+            }
+            let own = self.lives.last().and_then(|life| life.baselines[event.stream as usize]);
+            if let Some(life) = self.lives.last_mut().filter(|_| Some(event.time) > own) {
+                life.first = Some(life.first.map_or(event.time, |first| first.min(event.time)));
+            }
         }
         let Some(&(newest, time, position)) = heads.get(market) else {
             heads.insert(market.into(), (index, event.time, after));
@@ -258,7 +300,7 @@ impl Judge {
     /// I1: each fill that had to be followed is a signal, or declared; what history still shows is a signal.
     fn fills(&mut self, world: &World) {
         for fill in &world.venue.all {
-            if fill.time() > world.settled_to || !self.required(world, fill) {
+            if fill.time() > world.settled_to || !self.required(fill) {
                 continue;
             }
             let said = self.signals.contains_key(&fill.index);
@@ -282,7 +324,11 @@ impl Judge {
                     what,
                     format!("#{} at {} {:?}", fill.index, fill.time() - world.began, fill.stream),
                 );
-            } else if !gone && !world.has(Fault::Dense) && world.removed_at.is_empty() {
+            } else if !gone
+                && !world.has(Fault::Dense)
+                && world.removed_at.is_empty()
+                && !self.switched_off(fill)
+            {
                 self.violated("lost-declared-but-in-history", format!("#{}", fill.index));
             } else {
                 self.count("declared loss".into());
@@ -308,14 +354,25 @@ impl Judge {
         }
     }
 
-    fn required(&self, world: &World, fill: &Fill) -> bool {
-        if fill.stream == Stream::Twap && !world.settings.twap {
-            return false;
-        }
+    fn required(&self, fill: &Fill) -> bool {
         self.lives.iter().any(|life| {
-            life.baselines[fill.stream as usize].is_some_and(|baseline| fill.time() > baseline)
-                && life.end.is_none_or(|end| fill.time() < end - 8_000)
+            // B8: whatever is baseline, what happened since the first signal is not.
+            let begins = |at: i64| life.first.map_or(at, |first| at.min(first));
+            let in_time = |end: Option<i64>| end.is_none_or(|end| fill.time() < end - 8_000);
+            let followed = match fill.stream {
+                Stream::Fills => life.baselines[0].is_some_and(|at| fill.time() > begins(at)),
+                Stream::Twap => life.slices.iter().any(|&(at, end)| {
+                    let at = if life.switched { at } else { begins(at) };
+                    fill.time() > at && in_time(end)
+                }),
+            };
+            followed && in_time(life.end)
         })
+    }
+
+    /// A slice of an account whose TWAP stream was off at times.
+    fn switched_off(&self, fill: &Fill) -> bool {
+        fill.stream == Stream::Twap && self.lives.iter().any(|life| life.switched)
     }
 
     fn in_conflict(&self, key: FillKey) -> bool {
@@ -345,7 +402,7 @@ impl Judge {
                     break;
                 }
                 let published = self.signals.get(&index).is_some_and(|&(when, _)| when < at);
-                if self.required(world, fill)
+                if self.required(fill)
                     && !published
                     && !self.baselines.contains(&index)
                     && !self.covered(fill)
@@ -368,12 +425,11 @@ impl Judge {
             let inside = |fill: &&Fill| {
                 gap.covers(fill.time()) && id.market.as_ref().is_none_or(|market| *market == fill.row.market)
             };
-            let missing = world
-                .venue
-                .all
-                .iter()
-                .filter(inside)
-                .any(|fill| self.required(world, fill) && !said(self, fill));
+            let missing = world.venue.all.iter().filter(inside).any(|fill| {
+                // A slice from while the stream was off may be baseline: it breaks the signals' chain all the same.
+                let unsaid = self.switched_off(fill) && !self.signals.contains_key(&fill.index);
+                unsaid || (self.required(fill) && !said(self, fill))
+            });
             match (id.kind, gap.state) {
                 (GapKind::History, _) => {
                     // The first fill ever begins from somewhere: older history is taken to be forgotten.
@@ -381,6 +437,7 @@ impl Judge {
                     let declared = oldest
                         || world.has(Fault::Retention)
                         || world.has(Fault::Dense)
+                        || self.at_switch.contains(&id)
                         || !world.removed_at.is_empty();
                     if !declared {
                         self.violated("false-history-gap", format!("{gap:?}"));
@@ -409,7 +466,10 @@ impl Judge {
                             && (gap.covers(other.id.from) || gap.covers(other.to))
                     });
                     let started = world.has(Fault::Start) && id.kind == GapKind::Outage;
-                    let forgotten = world.has(Fault::Retention) || world.has(Fault::Dense);
+                    let switched = self.gaps.iter().any(|(other, (_, span))| {
+                        self.at_switch.contains(other) && id.from <= span.to && other.from <= gap.to
+                    });
+                    let forgotten = world.has(Fault::Retention) || world.has(Fault::Dense) || switched;
                     if !(missing || phantom || started || forgotten) && world.removed_at.is_empty() {
                         self.violated("false-unfillable", format!("{gap:?}"));
                     }
@@ -421,7 +481,7 @@ impl Judge {
                         .iter()
                         .filter(inside)
                         .filter(|fill| fill.time() > id.from && fill.time() < gap.to)
-                        .filter(|fill| self.required(world, fill) && !said(self, fill) && !self.covered(fill))
+                        .filter(|fill| self.required(fill) && !said(self, fill) && !self.covered(fill))
                         .map(|fill| fill.index)
                         .collect();
                     if !unsaid.is_empty() {
@@ -449,7 +509,7 @@ impl Judge {
             let newest = world.venue.streams[stream as usize]
                 .iter()
                 .map(|&index| &world.venue.all[index as usize])
-                .rfind(|fill| fill.time() < world.settled_to && self.required(world, fill));
+                .rfind(|fill| fill.time() < world.settled_to && self.required(fill));
             let slack = if world.settled_to == i64::MAX { 0 } else { 660_000 };
             if let Some(fill) = newest
                 && state.certified.is_some_and(|to| to < fill.time() - 120_001 - slack)

@@ -5,6 +5,10 @@
 pub(in super::super) enum Bug {
     /// A1: every snapshot's rows are baseline.
     EverySnapshotIsBaseline,
+    /// B8: a stream that begins late takes what happened since the first signal as baseline.
+    LateStreamForgets,
+    /// B9: a break between signals that the chain does not show is not declared.
+    SilentBaseline,
     /// S1: only keys unknown to the account count as new to a read.
     KnownKeysEndARead,
     /// S3: an answer without the anchor is believed.
@@ -36,8 +40,10 @@ pub(in super::super) enum Bug {
 }
 
 impl Bug {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::EverySnapshotIsBaseline,
+        Self::LateStreamForgets,
+        Self::SilentBaseline,
         Self::KnownKeysEndARead,
         Self::NoAnchor,
         Self::HeldKeysProve,

@@ -16,17 +16,36 @@ struct Rig {
 impl Rig {
     /// One listener, no TWAP stream, position 5 at venue time 1,000.
     fn new() -> Self {
-        let now = Instant::now();
-        let settings = Settings { twap: false, ..Settings::default() };
-        let ledger = Ledger::new(&settings);
-        let mut rig = Self { machine: Machine::new(settings, ledger, Cause::Start, 1, now), now };
-        rig.machine.handle_listener_up(0, now);
+        let mut rig = Self::begin(false);
         rig.frame(true, &[row(1, 1_000, 0, 5)]);
         rig
     }
 
+    fn begin(twap: bool) -> Self {
+        let now = Instant::now();
+        let settings = Settings { twap, ..Settings::default() };
+        let ledger = Ledger::new(&settings);
+        let mut rig = Self { machine: Machine::new(settings, ledger, Cause::Start, 1, now), now };
+        rig.machine.handle_listener_up(0, now);
+        rig
+    }
+
+    /// The process is killed and starts again over its journal.
+    fn restart(&mut self, twap: bool) {
+        let ledger = self.machine.ledger().clone();
+        let epoch = ledger.epoch() + 1;
+        let settings = Settings { twap, ..Settings::default() };
+        self.machine = Machine::new(settings, ledger, Cause::Start, epoch, self.now);
+        self.machine.handle_listener_up(0, self.now);
+        self.records();
+    }
+
     fn frame(&mut self, snapshot: bool, rows: &[Row]) -> Vec<Record<u32>> {
-        let taken = self.machine.handle_frame(0, Stream::Fills, snapshot, rows, |at| at as u32, self.now);
+        self.frame_of(Stream::Fills, snapshot, rows)
+    }
+
+    fn frame_of(&mut self, stream: Stream, snapshot: bool, rows: &[Row]) -> Vec<Record<u32>> {
+        let taken = self.machine.handle_frame(0, stream, snapshot, rows, |at| at as u32, self.now);
         assert_eq!(taken, Intake::Taken);
         self.records()
     }
@@ -177,4 +196,55 @@ fn a_lost_state_is_declared_before_the_new_baseline() {
         panic!("{out:?}")
     };
     assert_eq!((gap.id.kind, gap.id.from, gap.to), (GapKind::History, 400, 1_000));
+}
+
+#[test]
+fn a_stream_that_begins_late_takes_nothing_since_the_first_event_as_baseline() {
+    let mut rig = Rig::begin(true);
+    rig.frame(true, &[row(1, 1_000, 0, 5)]);
+    // Killed before the slices' snapshot came; a fill and a slice happen meanwhile.
+    rig.restart(true);
+    let waits = rig.frame_of(Stream::Twap, true, &[row(9, 900, -1, 0), row(3, 60_020, 7, 9)]);
+    assert!(events(&waits).is_empty(), "the fills of the meantime are not known yet");
+    let mut out = rig.frame(true, &[row(1, 1_000, 0, 5), row(2, 60_010, 5, 7)]);
+    out.extend(rig.wait(5_000));
+    let signals: Vec<_> = events(&out)
+        .iter()
+        .filter(|event| event.seq.is_some())
+        .map(|event| (event.time, event.gap.is_some()))
+        .collect();
+    assert_eq!(signals, [(60_010, false), (60_020, false)]);
+}
+
+#[test]
+fn what_a_stream_switched_off_did_is_said_by_a_gap() {
+    let mut rig = Rig::new();
+    rig.frame(false, &[row(2, 200_000, 5, 7)]);
+    rig.restart(true);
+    rig.frame(true, &[row(1, 1_000, 0, 5), row(2, 200_000, 5, 7)]);
+    // The slice was executed while nobody wanted slices.
+    let out = rig.frame_of(Stream::Twap, true, &[row(3, 260_000, 7, 9)]);
+    assert!(events(&out).iter().all(|event| event.fate == Fate::Baseline));
+    let out = rig.frame(false, &[row(4, 270_000, 9, 10)]);
+    let gap =
+        out.iter().find_map(|record| if let Record::Gap(gap) = record { Some(gap.clone()) } else { None });
+    let gap = gap.expect("a gap");
+    assert_eq!((gap.id.kind, gap.id.from, gap.to), (GapKind::Chain, 200_000, 270_000));
+    assert_eq!(events(&out).first().expect("an event").gap, Some(gap.id));
+}
+
+#[test]
+fn keys_that_are_known_by_rule_stay_known_when_a_stream_is_switched_on() {
+    let mut rig = Rig::new();
+    rig.frame(false, &[row(2, 2_000, 5, 7), row(3, 900_000, 7, 9)]);
+    let certified = Record::<u32>::Certified { stream: Stream::Fills, to: 800_000, anchor: None };
+    let mut ledger = rig.machine.ledger().clone();
+    ledger.apply(&certified);
+    assert!(ledger.keys().get(row(2, 2_000, 5, 7).key).is_none(), "older than the floor, no longer kept");
+    let settings = Settings { twap: true, ..Settings::default() };
+    rig.machine = Machine::new(settings, ledger, Cause::Start, 2, rig.now);
+    rig.machine.handle_listener_up(0, rig.now);
+    let mut out = rig.frame(true, &[row(2, 2_000, 5, 7), row(3, 900_000, 7, 9)]);
+    out.extend(rig.wait(10_000));
+    assert!(events(&out).is_empty(), "published already: {out:?}");
 }

@@ -62,7 +62,8 @@ faults!(
     SlowTwap,
     NoRoom,
     TightCaps,
-    OneListener
+    OneListener,
+    TwapSwitch,
 );
 
 #[derive(Clone, Debug)]
@@ -107,6 +108,8 @@ pub(super) struct World {
     /// Venue times at which the account was removed.
     pub(super) removed_at: Vec<i64>,
     pub(super) removed: bool,
+    /// When it was killed, our milliseconds.
+    pub(super) kills: Vec<i64>,
     /// Phantom keys, and true keys some listener showed with other content.
     pub(super) phantoms: Vec<FillKey>,
     /// Fills before this venue time must be settled at the end.
@@ -116,6 +119,10 @@ pub(super) struct World {
     check_every_step: bool,
     base: Instant,
     random: Random,
+    /// Draws that must not disturb the schedule.
+    aside: Random,
+    /// Whether slices are traded at all.
+    sliced: bool,
     queue: BinaryHeap<Reverse<(i64, u64)>>,
     steps: BTreeMap<u64, Step>,
     next: u64,
@@ -142,17 +149,24 @@ impl World {
 
     fn new(seed: u64, bug: Option<Bug>, print: bool) -> Self {
         let mut random = Random::new(seed);
+        let mut aside = Random::new(!seed);
         let faults: Vec<Fault> = Fault::ALL
             .iter()
             .copied()
             .filter(|fault| {
                 random.chance(match fault {
                     Fault::Phantom | Fault::Flip | Fault::Retention | Fault::Dense => 12.0,
+                    // Drawn apart: what it changes between runs must not change every other schedule.
+                    Fault::TwapSwitch => return aside.chance(30.0),
                     Fault::TightCaps | Fault::NoRoom | Fault::Start | Fault::Remove => 20.0,
                     _ => 40.0,
                 })
             })
             .collect();
+        // With the stream off nobody asks the endpoint that alone knows what the fills channel shows inline (§6).
+        let both = [Fault::TwapSwitch, Fault::InlineTwap].iter().all(|fault| faults.contains(fault));
+        let faults: Vec<Fault> =
+            faults.into_iter().filter(|&fault| !both || fault != Fault::TwapSwitch).collect();
         let has = |fault: Fault| faults.contains(&fault);
         let lag = match (has(Fault::Lag), has(Fault::Disorder)) {
             (true, false) => Lag::Whole(random.within(2_000, 90_000)),
@@ -187,6 +201,7 @@ impl World {
             problems: Vec::new(),
             removed_at: Vec::new(),
             removed: false,
+            kills: Vec::new(),
             phantoms: Vec::new(),
             settled_to: 0,
             began: VENUE,
@@ -206,8 +221,10 @@ impl World {
             twap_blocks: 0,
             full: false,
             weight: VecDeque::new(),
+            sliced: settings.twap,
             settings,
             random,
+            aside,
             faults,
             bug,
             print,

@@ -27,8 +27,7 @@ impl World {
         if self.twap_blocks < -30 && self.random.chance(5.0) {
             self.twap_blocks = self.random.within(5, 40);
         }
-        let slices =
-            self.has(Fault::Twap) && self.settings.twap && self.twap_blocks > 0 && self.random.chance(50.0);
+        let slices = self.has(Fault::Twap) && self.sliced && self.twap_blocks > 0 && self.random.chance(50.0);
         let mixed = slices && self.random.chance(if self.has(Fault::Split) { 10.0 } else { 1.0 });
         let mut frames: [Vec<u32>; 2] = [Vec::new(), Vec::new()];
         let mut done = 0;

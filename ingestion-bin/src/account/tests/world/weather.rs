@@ -58,6 +58,7 @@ impl World {
         self.machine = None;
         let kept = self.appended.partition_point(|&at| at <= self.now);
         self.count("kill");
+        self.kills.push(self.now);
         if kept < self.journal.len() {
             self.count("kill with a lost tail");
         }
@@ -108,6 +109,10 @@ impl World {
         self.life += 1;
         self.epoch += 1;
         // `start` is for accounts that are followed for the first time.
+        if self.has(Fault::TwapSwitch) && cause == Cause::Start && self.epoch > 1 && self.aside.chance(50.0) {
+            self.settings.twap = !self.settings.twap;
+            self.count("twap switched");
+        }
         let again = self.journal.iter().any(|record| matches!(record, Record::Removed));
         let settings = Settings { start: self.settings.start.filter(|_| !again), ..self.settings.clone() };
         let now = self.instant();
