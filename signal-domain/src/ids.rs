@@ -5,7 +5,7 @@
 //!
 //! | id | name that is hashed |
 //! |---|---|
-//! | signal | `signal://hyperliquid/{influencerId}/{market}/{sourceEventId}/{action}`, a correction ends in `/rev{n}` |
+//! | signal | `signal://hyperliquid/{influencerId}/{market}/{sourceEventId}/{action}`, its n-th correction ends in `/rev{n}` |
 //! | raw event | `raw://hyperliquid/{account}/{market}/{type}/{sourceEventId or key}`, type `FILL` for both kinds of fill |
 //! | gap | `gap://hyperliquid/{influencerId}/{market}/{kind}/{fromTime}/{startExpected}` |
 //! | reset | `gap://hyperliquid/{influencerId}//reset/{epoch}/` |
@@ -18,22 +18,22 @@ use std::fmt::Write as _;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::{Account, Action, Correction, Decimal, EventType, GapKind, InfluencerId, Market, Reason, Stage};
+use crate::{Account, Action, Decimal, EventType, GapKind, InfluencerId, Market, Reason, Stage};
 
 /// The namespace of every id: RFC 9562's for URLs.
 pub const NAMESPACE: Uuid = Uuid::NAMESPACE_URL;
 
-/// The id of a signal; of a correction, with its revision.
+/// The id of a signal; `revision` is 0, or n for the n-th correction of the event's signal.
 pub fn signal_id(
     influencer: &InfluencerId,
     market: &Market,
     source_event_id: &str,
     action: Action,
-    correction: Option<Correction>,
+    revision: u32,
 ) -> Uuid {
-    match correction {
-        None => of(format_args!("signal://hyperliquid/{influencer}/{market}/{source_event_id}/{action}")),
-        Some(Correction { revision, .. }) => of(format_args!(
+    match revision {
+        0 => of(format_args!("signal://hyperliquid/{influencer}/{market}/{source_event_id}/{action}")),
+        revision => of(format_args!(
             "signal://hyperliquid/{influencer}/{market}/{source_event_id}/{action}/rev{revision}"
         )),
     }

@@ -73,5 +73,5 @@ pub use number::{Number, Size};
 pub use position::{Action, PositionSide, Transition, normalise_position};
 pub use reason::Reason;
 pub use refusal::{Refusal, RefusedPayload};
-pub use signal::{CONTEXT_MAX_AGE_MS, Context, Correction, Emission, Signal};
+pub use signal::{CONTEXT_MAX_AGE_MS, Context, Emission, Signal};
 pub use uuid::Uuid;

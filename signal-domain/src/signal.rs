@@ -3,7 +3,7 @@
 //! A signal is a pure function of the fill and these facts, so the journal alone re-creates every signal byte for byte.
 //! It is no wire type: [`crate::wire::v1::SignalV1`] is what leaves the service.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -50,21 +50,14 @@ pub struct Emission {
     pub gap_id: Option<Uuid>,
     /// Newer signals of this market went out before.
     pub late: bool,
-    /// Set when this corrects an earlier signal.
-    pub correction: Option<Correction>,
+    /// How often this event's signal was corrected before: 0 for the first one, n for its n-th correction. Part of the id.
+    pub revision: u32,
+    /// The wrong signal that this one replaces: of the same event when it is a correction, else of another event.
+    pub supersedes: Option<Uuid>,
     /// The last account state known when the fill was taken.
     pub context: Option<Context>,
     /// Which listener brought the fill first.
     pub listener: Option<Arc<str>>,
-}
-
-/// What a correcting signal says about the one it corrects.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Correction {
-    /// The wrong signal.
-    pub supersedes: Uuid,
-    /// 1 for the first correction of an event, then 2, 3…
-    pub revision: NonZeroU32,
 }
 
 /// An account state, as context of a signal. Decimals as the venue had them.
@@ -96,7 +89,8 @@ impl Emission {
             more: false,
             gap_id: None,
             late: false,
-            correction: None,
+            revision: 0,
+            supersedes: None,
             context: None,
             listener: None,
         }
@@ -119,7 +113,7 @@ impl Signal {
         emission.context =
             emission.context.filter(|context| context.as_of.abs_diff(fill.time) <= CONTEXT_MAX_AGE_MS);
         let id =
-            ids::signal_id(&emission.influencer, &fill.market, &source_event_id, action, emission.correction);
+            ids::signal_id(&emission.influencer, &fill.market, &source_event_id, action, emission.revision);
         let cause = Cause::of(&fill, emission.account);
         Ok(Some(Self {
             id,

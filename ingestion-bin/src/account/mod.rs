@@ -206,6 +206,13 @@ impl<P> Machine<P> {
         &self.ledger
     }
 
+    /// What a row carries that is held and no event yet.
+    #[must_use]
+    pub fn waiting(&self, key: FillKey) -> Option<&P> {
+        let held = self.held.values().flat_map(Sequencer::rows).chain(&self.twins);
+        { held }.find(|row| row.key == key).map(|row| &row.item.payload)
+    }
+
     /// The next thing to do; to be called until it is empty after every `handle_*`.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output<P>> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::body::{AccountBody, Change, EventBody, Stamp};
+use super::body::{AccountBody, Change, EventBody, Stamp, Told};
 use crate::account::{Event, Origin, Record};
 
 /// How a row's bytes are to be read.
@@ -29,24 +29,31 @@ pub struct Arrival {
     pub connection: u64,
 }
 
+/// What a record says besides what the machine knows.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// The venue's clock, ms, where it was seen.
+    pub venue_ms: Option<u64>,
+    /// Of a gap; one without it makes no body.
+    pub told: Option<Told>,
+    /// Of a signal that replaces another.
+    pub supersedes_signal: Option<[u8; 16]>,
+}
+
 impl<'a> AccountBody<'a> {
     /// The body of a machine's record, or `None` for one that travels as a refusal.
     #[must_use]
-    pub fn of(
-        stamp: Stamp<'a>,
-        record: &'a Record<Arrival>,
-        opened_at_ms: u64,
-        supersedes_signal: Option<[u8; 16]>,
-    ) -> Option<Self> {
+    pub fn of(stamp: Stamp<'a>, record: &'a Record<Arrival>, beside: Beside) -> Option<Self> {
         let change = match record {
             Record::Epoch { fresh, margin_ms, twap, .. } => {
                 Change::Epoch { fresh: *fresh, margin_ms: *margin_ms, twap: *twap }
             }
             Record::Baseline { stream, at, anchor } => {
-                Change::Baseline { stream: *stream, at: *at, anchor: *anchor }
+                let made_at_ms = beside.venue_ms.unwrap_or(stamp.at_ms);
+                Change::Baseline { stream: *stream, at: *at, anchor: *anchor, made_at_ms }
             }
-            Record::Event(event) => Change::Event(event_body(event, supersedes_signal)),
-            Record::Gap(gap) => Change::Gap { gap: gap.clone(), opened_at_ms },
+            Record::Event(event) => Change::Event(event_body(event, beside.supersedes_signal)),
+            Record::Gap(gap) => Change::Gap { gap: gap.clone(), told: beside.told? },
             Record::Absorbed { gap } => Change::Absorbed { gap: gap.clone() },
             Record::Certified { stream, to, anchor } => {
                 Change::Certified { stream: *stream, to: *to, anchor: *anchor }
@@ -58,7 +65,7 @@ impl<'a> AccountBody<'a> {
     }
 }
 
-fn event_body(event: &Event<Arrival>, supersedes_signal: Option<[u8; 16]>) -> EventBody<'_> {
+pub(crate) fn event_body(event: &Event<Arrival>, supersedes_signal: Option<[u8; 16]>) -> EventBody<'_> {
     EventBody {
         key: event.key,
         digest: event.digest,
@@ -94,7 +101,7 @@ pub fn fold_record(body: &AccountBody<'_>) -> Record<()> {
         Change::Epoch { fresh, margin_ms, twap } => {
             Record::Epoch { epoch: body.stamp.epoch, fresh: *fresh, margin_ms: *margin_ms, twap: *twap }
         }
-        Change::Baseline { stream, at, anchor } => {
+        Change::Baseline { stream, at, anchor, .. } => {
             Record::Baseline { stream: *stream, at: *at, anchor: *anchor }
         }
         Change::Event(event) => Record::Event(Event {

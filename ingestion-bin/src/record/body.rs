@@ -82,6 +82,8 @@ pub enum Change<'a> {
         at: i64,
         /// Where its first read of history begins.
         anchor: Option<(FillKey, i64)>,
+        /// The venue's clock then, ms; our own where nothing had shown it. A label: what is older was asked for and is not there.
+        made_at_ms: u64,
     },
     /// An accepted row.
     #[serde(borrow)]
@@ -90,8 +92,8 @@ pub enum Change<'a> {
     Gap {
         /// As it is now.
         gap: Gap,
-        /// When it was first opened, wall clock, ms.
-        opened_at_ms: u64,
+        /// What consumers are told besides.
+        told: Told,
     },
     /// A gap that is declared inside another one.
     Absorbed {
@@ -109,6 +111,21 @@ pub enum Change<'a> {
     },
     /// Followed no longer.
     Removed,
+}
+
+/// What is told of a gap and is no matter of the machine. Found out when it is opened and kept as long as the gap is, so that every
+/// record of it says the same, whichever run writes it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Told {
+    /// Where it begins, venue ms: the gap's own begin, or where nothing was known before it, the begin of following. Part of the
+    /// published id.
+    pub from_ms: u64,
+    /// When it was opened, wall clock, ms.
+    pub opened_at_ms: u64,
+    /// When it was closed first and has stayed so since, wall clock, ms.
+    pub closed_at_ms: Option<u64>,
+    /// Of a conflict: the contents that disagree, as the venue wrote them.
+    pub contents: Vec<String>,
 }
 
 /// An accepted row with the venue's bytes.

@@ -10,15 +10,16 @@ mod kind;
 #[cfg(test)]
 mod tests;
 
-pub use account::{Arrival, RowKind, fold_record};
-pub use body::{AccountBody, Body, Change, EventBody, RawBody, RefusalBody, RunBody, Stamp};
+pub(crate) use account::event_body;
+pub use account::{Arrival, Beside, RowKind, fold_record};
+pub use body::{AccountBody, Body, Change, EventBody, RawBody, RefusalBody, RunBody, Stamp, Told};
 pub use kind::Kind;
 
 use messaging::journal::{NO_TIME, NewRecord, Record};
 use signal_domain::Account;
 
 /// The version of all bodies written by this build.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A record that this build cannot read.
 #[derive(Debug, thiserror::Error)]

@@ -1,12 +1,10 @@
 //! An accepted row read again: bytes to fill, fill to signal.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use hyperliquid_client::decode::Decoder;
 use signal_domain::{
-    Account, Correction, Decimal, Emission, Fill, GapKind, InfluencerId, Market, Network, Origin, Signal,
-    Uuid, ids,
+    Account, Decimal, Emission, Fill, GapKind, InfluencerId, Market, Network, Origin, Signal, Uuid, ids,
 };
 
 use crate::account::{self, GapId};
@@ -70,12 +68,11 @@ impl EventReader {
         emission.seq = seq;
         emission.more = event.more;
         emission.late = event.late;
-        emission.gap_id = event.gap.as_ref().map(|gap| gap_id(&influencer, gap));
+        // A signal names the break of its own chain, which begins at a signal before it.
+        emission.gap_id = event.gap.as_ref().map(|gap| gap_id(&influencer, gap, venue_ms(gap.from)));
         emission.listener = Some(listener_name(event.listener));
-        emission.correction = event.supersedes_signal.map(|supersedes| Correction {
-            supersedes: Uuid::from_bytes(supersedes),
-            revision: NonZeroU32::new(event.revision).unwrap_or(NonZeroU32::MIN),
-        });
+        emission.revision = event.revision;
+        emission.supersedes = event.supersedes_signal.map(Uuid::from_bytes);
         Signal::from_fill(fill, emission).map_err(Unreadable::because)
     }
 }
@@ -98,11 +95,11 @@ pub(super) fn listener_name(listener: u8) -> Arc<str> {
     }
 }
 
-/// The published id of a gap.
-pub(super) fn gap_id(influencer: &InfluencerId, gap: &GapId) -> Uuid {
+/// The published id of a gap that begins at `from_ms`.
+pub(super) fn gap_id(influencer: &InfluencerId, gap: &GapId, from_ms: u64) -> Uuid {
     let market = gap.market.as_ref().and_then(|market| Market::from_name(market.as_str()).ok());
     let expected = gap.expected.and_then(decimal);
-    ids::gap_id(influencer, market.as_ref(), gap_kind(gap.kind), venue_ms(gap.from), expected)
+    ids::gap_id(influencer, market.as_ref(), gap_kind(gap.kind), from_ms, expected)
 }
 
 pub(super) const fn gap_kind(kind: account::GapKind) -> GapKind {

@@ -9,7 +9,7 @@ use tracing::error;
 use super::events::{decimal, gap_id, gap_kind, venue_ms};
 use super::line_key::of_line;
 use crate::account::{self, Gap};
-use crate::record::{self, AccountBody, Body, Change, Stamp};
+use crate::record::{self, AccountBody, Body, Change, Stamp, Told};
 
 /// One line for every change of a gap, and a `reset` at the beginning of every epoch of an account.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ impl Render for GapLines {
         let influencer = InfluencerId::parse(stamp.influencer).ok()?;
         match change {
             Change::Epoch { .. } => GapV1::reset(&influencer, stamp.epoch, stamp.at_ms).encode(line),
-            Change::Gap { gap, opened_at_ms } => wire(&stamp, &influencer, &gap, opened_at_ms).encode(line),
+            Change::Gap { gap, told } => wire(&stamp, &influencer, &gap, &told).encode(line),
             Change::Baseline { .. }
             | Change::Event(_)
             | Change::Absorbed { .. }
@@ -42,7 +42,7 @@ impl Render for GapLines {
     }
 }
 
-fn wire<'a>(stamp: &Stamp<'a>, influencer: &InfluencerId, gap: &'a Gap, opened_at_ms: u64) -> GapV1<'a> {
+fn wire<'a>(stamp: &Stamp<'a>, influencer: &InfluencerId, gap: &'a Gap, told: &'a Told) -> GapV1<'a> {
     let state = match gap.state {
         account::GapState::Opened => GapState::Opened,
         account::GapState::Repaired => GapState::Repaired,
@@ -51,19 +51,19 @@ fn wire<'a>(stamp: &Stamp<'a>, influencer: &InfluencerId, gap: &'a Gap, opened_a
     let missing =
         gap.id.expected.zip(gap.found).map(|(expected, found)| found.minus(expected.plus(gap.filled)));
     GapV1 {
-        gap_id: gap_id(influencer, &gap.id),
+        gap_id: gap_id(influencer, &gap.id, told.from_ms),
         epoch: stamp.epoch,
         influencer_id: stamp.influencer.into(),
         market: gap.id.market.as_ref().map(|market| market.as_str().into()),
         kind: gap_kind(gap.id.kind).into(),
         state: state.into(),
-        from_time: venue_ms(gap.id.from),
-        to_time: venue_ms(gap.to),
+        from_time: told.from_ms,
+        to_time: venue_ms(gap.to).max(told.from_ms),
         start_expected: gap.id.expected.and_then(decimal),
         start_found: gap.found.and_then(decimal),
         missing: missing.and_then(decimal),
-        contents: None,
-        opened_at: opened_at_ms,
-        closed_at: (state != GapState::Opened).then_some(stamp.at_ms),
+        contents: (!told.contents.is_empty()).then(|| told.contents.iter().map(Into::into).collect()),
+        opened_at: told.opened_at_ms,
+        closed_at: told.closed_at_ms,
     }
 }

@@ -330,6 +330,8 @@ event! { /// Part of the journal cannot be read.
 pub(super) struct GapChanged<'a> {
     pub(super) influencer: &'a InfluencerId,
     pub(super) gap: &'a Gap,
+    /// Where it begins as it is told, venue ms.
+    pub(super) from_ms: u64,
 }
 
 impl Event<2> for GapChanged<'_> {
@@ -353,7 +355,7 @@ impl Event<2> for GapChanged<'_> {
     fn log(&self, _: Counted) {
         let [kind, state] = self.labels();
         let market = self.gap.id.market.as_ref().map(|market| market.as_str().to_owned());
-        let (from, to) = (self.gap.id.from, self.gap.to);
+        let (from, to) = (self.from_ms, self.gap.to.max(i64::try_from(self.from_ms).unwrap_or(i64::MAX)));
         warn!(influencer = %self.influencer, kind, state, market, from, to, "gap");
     }
 }

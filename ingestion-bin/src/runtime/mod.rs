@@ -14,9 +14,9 @@ pub mod events;
 mod handler;
 mod history;
 mod lost;
+mod published;
 mod service;
 mod sinks;
-mod superseded;
 mod worker;
 
 pub use self::core::{AccountStatus, Followed, WorkerStatus};

@@ -23,8 +23,8 @@ use super::echo::{Echo, Lines};
 use super::endpoints::dialled;
 use super::events::{self, JournalDamaged};
 use super::handler::chain;
+use super::published::Published;
 use super::sinks::{self, Sinks};
-use super::superseded::Superseded;
 use super::worker::{self, COMMANDS_MAX, Command, WorkerPlan};
 use super::{clock, events::totals};
 use crate::account::Settings;
@@ -168,8 +168,11 @@ impl Service {
         let (spent, damaged) = (state.spent.clone(), !state.damaged.is_empty());
         let journal_began_ms = state.began_ms.unwrap_or(started_at_ms);
         let known = state.accounts.into_iter().map(|(account, state)| {
-            (account, Known { influencer: state.influencer, ledger: state.ledger, opened: state.opened })
+            (account, Known { influencer: state.influencer, ledger: state.ledger, gaps: state.gaps })
         });
+        let network =
+            config.venue.endpoints.first().map(|endpoint| endpoint.network.clone()).unwrap_or_default();
+        let published = Published::new(files, journal.progress(), network.clone());
         let plan = WorkerPlan {
             endpoints,
             listeners: config.listeners.count,
@@ -181,12 +184,7 @@ impl Service {
                 ..BackoffConfig::default()
             },
             settings,
-            network: config
-                .venue
-                .endpoints
-                .first()
-                .map(|endpoint| endpoint.network.clone())
-                .unwrap_or_default(),
+            network,
             epoch,
             twap: config.streams.twap,
             damaged,
@@ -198,7 +196,7 @@ impl Service {
             spent,
             appender: journal.appender(),
             progress: journal.progress(),
-            superseded: Superseded::new(files),
+            published,
             telemetry: telemetry.clone(),
             status: Arc::clone(&status.worker),
             seed: clock::wall_ns(),

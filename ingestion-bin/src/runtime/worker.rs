@@ -29,7 +29,7 @@ use super::desk::Standing;
 use super::handler::Ear;
 use super::history::History;
 use super::lost::Lost;
-use super::superseded::Superseded;
+use super::published::Published;
 use crate::account::{Cause, Settings};
 use crate::state::Spent;
 
@@ -78,7 +78,7 @@ pub(super) struct WorkerPlan {
     pub(super) spent: Vec<Spent>,
     pub(super) appender: Appender,
     pub(super) progress: Arc<Progress>,
-    pub(super) superseded: Superseded,
+    pub(super) published: Published,
     pub(super) telemetry: Telemetry,
     pub(super) status: Arc<Mutex<WorkerStatus>>,
     pub(super) seed: u64,
@@ -111,7 +111,6 @@ async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) -> std::i
             for_journal.notify_one();
         }
     });
-    let superseded = plan.superseded;
     let core = Core::new(
         CoreConfig {
             settings: plan.settings,
@@ -126,7 +125,7 @@ async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) -> std::i
         },
         outbox,
         plan.telemetry.clone(),
-        Rc::new(move |account, key, time| superseded.find(account, key, time)),
+        plan.published,
         plan.known,
     );
     let core = Rc::new(RefCell::new(core));

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** changes only by [`Fold::apply`]; the same records give the same state, live and after a restart.
 
+mod gap_book;
 #[cfg(test)]
 mod tests;
 
@@ -10,8 +11,10 @@ use std::collections::BTreeMap;
 use messaging::journal::{Fold, Record};
 use serde::{Deserialize, Serialize};
 
-use crate::account::{GapId, GapState, Ledger, Settings};
+use crate::account::{Ledger, Settings};
 use crate::record::{self, AccountBody, Body, Change, RecordError};
+
+pub use gap_book::GapBook;
 
 /// One account as the journal knows it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -20,8 +23,8 @@ pub struct AccountState {
     pub influencer: String,
     /// The machine's durable half.
     pub ledger: Ledger,
-    /// When each gap that is kept was first opened, wall clock, ms.
-    pub opened: Vec<(GapId, u64)>,
+    /// What is told of its gaps.
+    pub gaps: GapBook,
 }
 
 /// Weight spent at an endpoint.
@@ -96,25 +99,18 @@ impl State {
         let state = self.accounts.entry(body.stamp.account).or_insert_with(|| AccountState {
             influencer: String::new(),
             ledger: Ledger::new(&Settings::default()),
-            opened: Vec::new(),
+            gaps: GapBook::default(),
         });
         if state.influencer != body.stamp.influencer {
             body.stamp.influencer.clone_into(&mut state.influencer);
         }
         state.ledger.apply(&record::fold_record(body));
         match &body.change {
-            Change::Gap { gap, opened_at_ms } => {
-                state.opened.retain(|(id, _)| *id != gap.id);
-                if gap.state != GapState::Repaired {
-                    state.opened.push((gap.id.clone(), *opened_at_ms));
-                }
-            }
-            Change::Absorbed { gap } => state.opened.retain(|(id, _)| id != gap),
-            Change::Epoch { .. }
-            | Change::Baseline { .. }
-            | Change::Event(_)
-            | Change::Certified { .. }
-            | Change::Removed => {}
+            Change::Epoch { fresh, .. } => state.gaps.epoch(*fresh),
+            Change::Baseline { made_at_ms, .. } => state.gaps.based(*made_at_ms),
+            Change::Gap { gap, told } => state.gaps.keep(gap, told),
+            Change::Absorbed { gap } => state.gaps.absorbed(gap),
+            Change::Event(_) | Change::Certified { .. } | Change::Removed => {}
         }
     }
 }

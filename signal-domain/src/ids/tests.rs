@@ -1,7 +1,5 @@
 //! The ids of the contract, computed with another implementation (Python's `uuid.uuid5`) from the names in the table.
 
-use std::num::NonZeroU32;
-
 use proptest::prelude::*;
 
 use super::*;
@@ -22,10 +20,9 @@ const EVENT: &str = "fill:1790000000123:512345678901234:B";
 
 #[test]
 fn signals() {
-    let id = signal_id(&influencer(), &eth(), EVENT, Action::Decrease, None);
+    let id = signal_id(&influencer(), &eth(), EVENT, Action::Decrease, 0);
     assert_eq!(id.to_string(), "f4903d93-cccf-5fa6-8a0f-3980cc2d2153");
-    let correction = Correction { supersedes: id, revision: NonZeroU32::MIN };
-    let corrected = signal_id(&influencer(), &eth(), EVENT, Action::Decrease, Some(correction));
+    let corrected = signal_id(&influencer(), &eth(), EVENT, Action::Decrease, 1);
     assert_eq!(corrected.to_string(), "826c8eed-3582-583a-b80c-c30739dab8bb");
 }
 
@@ -78,13 +75,12 @@ proptest! {
         b in (0_usize..2, 0_usize..2, 0_u64..3, 0_usize..5, 0_u32..3),
     ) {
         let id = |(who, coin, tid, action, revision): (usize, usize, u64, usize, u32)| {
-            let correction = NonZeroU32::new(revision).map(|revision| Correction { supersedes: Uuid::nil(), revision });
             signal_id(
                 &InfluencerId::parse(["whale-1", "whale-2"][who]).unwrap(),
                 &Market::from_coin(["ETH", "BTC"][coin]).unwrap(),
                 &format!("fill:1:{tid}:B"),
                 Action::ALL[action],
-                correction,
+                revision,
             )
         };
         prop_assert_eq!(id(a) == id(b), a == b);

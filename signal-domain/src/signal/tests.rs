@@ -72,8 +72,9 @@ fn the_facts_of_emission_do_not_change_the_id() {
         ..emission()
     };
     assert_eq!(id(again), plain);
-    let correction = Correction { supersedes: plain, revision: NonZeroU32::MIN };
-    assert_ne!(id(Emission { correction: Some(correction), ..emission() }), plain);
+    // Replacing the signal of another event is no property of this one; being its own correction is.
+    assert_eq!(id(Emission { supersedes: Some(Uuid::nil()), ..emission() }), plain);
+    assert_ne!(id(Emission { revision: 1, ..emission() }), plain);
 }
 
 #[test]

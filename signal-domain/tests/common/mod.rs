@@ -4,9 +4,9 @@
 #![allow(dead_code, reason = "each test file uses its part of this one")]
 
 use signal_domain::{
-    Account, Context, Correction, Decimal, Disposition, Emission, EventType, Fill, GapKind, GapState,
-    InfluencerId, Liquidation, Market, Network, Number, Origin, Reason, Refusal, RefusedPayload, Side,
-    Signal, Size, Stage, StateReason, StateSource, Uuid,
+    Account, Context, Decimal, Disposition, Emission, EventType, Fill, GapKind, GapState, InfluencerId,
+    Liquidation, Market, Network, Number, Origin, Reason, Refusal, RefusedPayload, Side, Signal, Size, Stage,
+    StateReason, StateSource, Uuid,
     wire::{
         encoded_payload,
         v1::{DeadLetterV1, GapV1, InfluencerStateV1, MarketStateV1, RawV1, SignalV1},
@@ -72,7 +72,8 @@ pub(crate) fn full_signal() -> Signal {
         more: true,
         gap_id: Some(uuid(1)),
         late: true,
-        correction: Some(Correction { supersedes: uuid(2), revision: std::num::NonZeroU32::MIN }),
+        revision: 1,
+        supersedes: Some(uuid(2)),
         context: Some(Context {
             account_value: Some(decimal("100000.5")),
             leverage: Some(decimal("10")),

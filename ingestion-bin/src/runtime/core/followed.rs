@@ -9,6 +9,7 @@ use signal_domain::{Account, InfluencerId};
 use super::{Core, Followed, Known, Slot};
 use crate::account::{Cause, Ledger, Machine, Stream};
 use crate::runtime::events::{InfluencerAdded, InfluencerRemoved};
+use crate::state::GapBook;
 use crate::translate::Interest;
 
 impl Core {
@@ -21,10 +22,10 @@ impl Core {
             Some(slot) => Some(Known::of(slot)),
             None => self.known.remove(&account),
         };
-        let Known { ledger, opened, .. } = known.unwrap_or_else(|| Known {
+        let Known { ledger, gaps, .. } = known.unwrap_or_else(|| Known {
             influencer: followed.influencer.to_string(),
             ledger: Ledger::new(&self.config.settings),
-            opened: Vec::new(),
+            gaps: GapBook::default(),
         });
         let epoch = self.config.epoch.max(ledger.epoch() + 1);
         self.telemetry.emit(&InfluencerAdded { followed: &followed });
@@ -40,7 +41,7 @@ impl Core {
         {
             machine.handle_no_state(since);
         }
-        let slot = Slot::new(followed, machine, opened);
+        let slot = Slot::new(followed, machine, gaps);
         let subscriptions = slot.subscriptions(self.config.twap, self.config.state_interval.is_some());
         self.slots.insert(account, slot);
         let connected: Vec<usize> = self.connected.keys().copied().collect();
@@ -80,7 +81,7 @@ impl Core {
             let newest = Stream::ALL.iter().filter_map(|stream| known.ledger.stream(*stream).newest).max();
             let epoch = self.config.epoch.max(known.ledger.epoch() + 1);
             let machine = Machine::new(self.config.settings.clone(), known.ledger, Cause::Start, epoch, now);
-            self.slots.insert(*account.as_bytes(), Slot::new(followed, machine, known.opened));
+            self.slots.insert(*account.as_bytes(), Slot::new(followed, machine, known.gaps));
             self.with_slot(*account.as_bytes(), |slot| {
                 slot.machine.handle_removed(newest.unwrap_or(i64::MIN), now);
             });

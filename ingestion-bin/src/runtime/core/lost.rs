@@ -7,6 +7,7 @@ use crate::account::{Gap, GapState, Ledger, Record};
 use crate::record::{AccountBody, Body, Change, Stamp};
 use crate::runtime::desk::Standing;
 use crate::runtime::lost::{Lost, Numbers};
+use crate::state::GapBook;
 
 impl Core {
     /// Where all accounts' numbers stand and the batch that brings the journal there; nothing while batches wait.
@@ -30,11 +31,12 @@ impl Core {
             let known = self.known.entry(*account).or_insert_with(|| Known {
                 influencer: influencer.clone(),
                 ledger: Ledger::new(&self.config.settings),
-                opened: Vec::new(),
+                gaps: GapBook::default(),
             });
             if known.ledger.gap(&gap.id).is_none() {
                 known.ledger.apply(&Record::<()>::Gap(gap.clone()));
-                known.opened.push((gap.id.clone(), Self::now_ms()));
+                let told = known.gaps.tell(gap, Self::now_ms(), Vec::new());
+                known.gaps.keep(gap, &told);
                 self.restate(*account, gap);
             }
         }
@@ -59,16 +61,14 @@ impl Core {
     fn restate(&mut self, account: [u8; 20], gap: &Gap) {
         debug_assert!(gap.state != GapState::Repaired, "Invariant: a repaired gap is not kept");
         let at_ms = Self::now_ms();
-        let (influencer, epoch, opened) = match (self.slots.get(&account), self.known.get(&account)) {
-            (Some(slot), _) => {
-                (slot.followed.influencer.as_str(), slot.machine.ledger().epoch(), &slot.opened)
-            }
-            (None, Some(known)) => (known.influencer.as_str(), known.ledger.epoch(), &known.opened),
+        let (influencer, epoch, book) = match (self.slots.get(&account), self.known.get(&account)) {
+            (Some(slot), _) => (slot.followed.influencer.as_str(), slot.machine.ledger().epoch(), &slot.gaps),
+            (None, Some(known)) => (known.influencer.as_str(), known.ledger.epoch(), &known.gaps),
             (None, None) => return,
         };
-        let opened_at_ms = opened.iter().find(|(id, _)| *id == gap.id).map_or(at_ms, |(_, at)| *at);
+        let told = book.tell(gap, at_ms, Vec::new());
         let stamp = Stamp { account, influencer, network: &self.config.network, at_ms, epoch };
-        let change = Change::Gap { gap: gap.clone(), opened_at_ms };
+        let change = Change::Gap { gap: gap.clone(), told };
         self.outbox.put(&Body::Account(AccountBody { stamp, change }));
     }
 

@@ -19,22 +19,20 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use dedup::FillKey;
 use hyperliquid_client::io::Control;
 use observability::Telemetry;
 use tokio::sync::Notify;
 
 use super::events::Meters;
-use crate::account::Settings;
+use super::published::Published;
+use crate::account::{Output, Settings};
+use crate::record::Arrival;
 pub(super) use frames::From;
 pub(super) use history::Asked;
 pub(super) use outbox::Outbox;
 pub use slot::Followed;
 pub(super) use slot::{Known, Slot};
 pub use status::{AccountStatus, WorkerStatus};
-
-/// Finds the id of the newest signal made of a key, for corrections: account, key, venue time.
-pub(super) type FindSignal = Rc<dyn Fn([u8; 20], FillKey, i64) -> Option<[u8; 16]>>;
 
 /// What a worker is told when it is made.
 pub(super) struct CoreConfig {
@@ -63,7 +61,9 @@ pub(super) struct Core {
     connected: BTreeMap<usize, u64>,
     telemetry: Telemetry,
     meters: Meters,
-    find_signal: FindSignal,
+    published: Published,
+    /// Of the input in hand; kept for its room.
+    outputs: Vec<Output<Arrival>>,
     /// What the journal knows of accounts that are not followed now.
     known: BTreeMap<[u8; 20], Known>,
     venue_time: Option<i64>,
@@ -84,7 +84,7 @@ impl Core {
         config: CoreConfig,
         outbox: Outbox,
         telemetry: Telemetry,
-        find_signal: FindSignal,
+        published: Published,
         known: BTreeMap<[u8; 20], Known>,
     ) -> Self {
         let meters = Meters::new(&telemetry);
@@ -97,7 +97,8 @@ impl Core {
             connected: BTreeMap::new(),
             telemetry,
             meters,
-            find_signal,
+            published,
+            outputs: Vec::new(),
             known,
             venue_time: None,
             venue_time_at: None,
@@ -181,10 +182,11 @@ impl Core {
 
     /// Writes what waits, and asks for the timer where a deadline came closer.
     fn flush(&mut self) {
-        if !self.outbox.flush() {
-            self.meters.blocked.set(1.0);
-        } else {
+        if self.outbox.flush() {
+            self.published.handed_over(self.outbox.last());
             self.meters.blocked.set(0.0);
+        } else {
+            self.meters.blocked.set(1.0);
         }
     }
 

@@ -6,8 +6,9 @@ use std::time::Instant;
 use hyperliquid_client::wire::{Address, Subscription};
 use signal_domain::{Account, InfluencerId};
 
-use crate::account::{GapId, GapState, Ledger, Machine, Record, Stream};
+use crate::account::{Ledger, Machine, Stream};
 use crate::record::{Arrival, Stamp};
+use crate::state::GapBook;
 use crate::translate::{Identifier, Interest};
 
 /// What the registry and the configuration say about an account.
@@ -31,7 +32,7 @@ pub(in crate::runtime) struct Known {
     /// The influencer's id, as last recorded.
     pub(in crate::runtime) influencer: String,
     pub(in crate::runtime) ledger: Ledger,
-    pub(in crate::runtime) opened: Vec<(GapId, u64)>,
+    pub(in crate::runtime) gaps: GapBook,
 }
 
 impl Known {
@@ -39,7 +40,7 @@ impl Known {
         Self {
             influencer: slot.followed.influencer.to_string(),
             ledger: slot.machine.ledger().clone(),
-            opened: slot.opened,
+            gaps: slot.gaps,
         }
     }
 }
@@ -50,8 +51,8 @@ pub(in crate::runtime) struct Slot {
     pub(in crate::runtime) address: Address,
     pub(in crate::runtime) machine: Machine<Arrival>,
     pub(super) identifier: Identifier,
-    /// When each kept gap was opened, wall clock, ms.
-    pub(super) opened: Vec<(GapId, u64)>,
+    /// What is told of its gaps; the same book is folded from the journal.
+    pub(super) gaps: GapBook,
     /// Venue time of the newest row, ms.
     pub(in crate::runtime) newest: Option<i64>,
     /// When an account state was last kept.
@@ -65,14 +66,14 @@ pub(in crate::runtime) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(followed: Followed, machine: Machine<Arrival>, opened: Vec<(GapId, u64)>) -> Self {
+    pub(super) fn new(followed: Followed, machine: Machine<Arrival>, gaps: GapBook) -> Self {
         let bytes = *followed.account.as_bytes();
         Self {
             address: Address::from_bytes(bytes),
             identifier: Identifier::new(bytes, followed.interest.clone()),
             followed,
             machine,
-            opened,
+            gaps,
             newest: None,
             state_kept: None,
             turns: BTreeMap::new(),
@@ -107,34 +108,6 @@ impl Slot {
             network,
             at_ms,
             epoch: self.machine.ledger().epoch(),
-        }
-    }
-
-    /// Keeps book of when gaps were opened; the same book is folded from the journal.
-    pub(super) fn opened_at(&mut self, record: &Record<Arrival>, at_ms: u64) -> u64 {
-        match record {
-            Record::Gap(gap) => {
-                let known = self.opened.iter().position(|(id, _)| *id == gap.id);
-                let at = known.and_then(|index| self.opened.get(index)).map_or(at_ms, |(_, at)| *at);
-                match (gap.state, known) {
-                    (GapState::Repaired, Some(index)) => {
-                        self.opened.swap_remove(index);
-                    }
-                    (GapState::Opened | GapState::Unfillable, None) => self.opened.push((gap.id.clone(), at)),
-                    _ => {}
-                }
-                at
-            }
-            Record::Absorbed { gap } => {
-                self.opened.retain(|(id, _)| id != gap);
-                at_ms
-            }
-            Record::Epoch { .. }
-            | Record::Baseline { .. }
-            | Record::Event(_)
-            | Record::Certified { .. }
-            | Record::Refused { .. }
-            | Record::Removed => at_ms,
         }
     }
 }

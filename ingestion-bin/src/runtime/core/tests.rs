@@ -1,5 +1,7 @@
 //! A panic of the decoder, planted: the frame ends as a dead letter, its neighbours as signals.
 
+mod told;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -27,6 +29,7 @@ use crate::account::{Cause, Settings};
 use crate::render::DeadLetterLines;
 use crate::runtime::events::{catalogue, totals};
 use crate::runtime::handler::Ear;
+use crate::runtime::published::Published;
 use crate::state::State;
 
 const ALICE: &str = "0x0000000000000000000000000000000a11ce0001";
@@ -56,7 +59,8 @@ fn core(journal: &Journal, telemetry: &Telemetry) -> Core {
         refusals_per_minute: 100,
     };
     let outbox = Outbox::new(journal.appender());
-    Core::new(config, outbox, telemetry.clone(), Rc::new(|_, _, _| None), BTreeMap::new())
+    let published = Published::new(Arc::new(FaultyStorage::new(0)), journal.progress(), "sim".to_owned());
+    Core::new(config, outbox, telemetry.clone(), published, BTreeMap::new())
 }
 
 async fn listen(venue: SimHandle, core: Rc<RefCell<Core>>, telemetry: Telemetry) {

@@ -185,7 +185,7 @@ impl<'a> From<&'a Signal> for SignalV1<'a> {
             more: emission.more,
             gap_id: emission.gap_id,
             late: emission.late,
-            supersedes: emission.correction.map(|correction| correction.supersedes),
+            supersedes: emission.supersedes,
             context: emission.context.as_ref().map(ContextV1::from),
             metadata: MetadataV1::of(signal),
         }

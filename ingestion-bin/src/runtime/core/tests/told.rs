@@ -1,0 +1,284 @@
+//! What consumers are told besides a row itself: what a correction replaces, what a conflict is about, when a gap began and ended.
+//! Frames and pages by hand, into the state of a worker, on a disk that fails on demand.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyperliquid_client::decode::Decoder;
+use hyperliquid_client::io::Received;
+use messaging::journal::{Fold, Journal, JournalConfig, Limit, Read, Waited};
+use messaging::sink::Render;
+use messaging::storage::{FaultyStorage, IoFault};
+use observability::Telemetry;
+use serde_json::{Value, json};
+use signal_domain::wire::v1::GapV1;
+use signal_domain::{Account, Action, GapKind, InfluencerId, Market, ids};
+
+use super::super::{Core, CoreConfig, Followed, From, Known, Outbox};
+use super::ALICE;
+use crate::account::{Cause, Settings};
+use crate::render::{GapLines, SignalLines};
+use crate::runtime::clock;
+use crate::runtime::events::catalogue;
+use crate::runtime::published::Published;
+use crate::state::State;
+
+const T: i64 = 1_790_000_000_000;
+
+struct Rig {
+    disk: FaultyStorage,
+    journal: Journal,
+    core: Core,
+    now: Instant,
+    start: Instant,
+}
+
+impl Rig {
+    fn new() -> Self {
+        Self::on(FaultyStorage::new(1), None)
+    }
+
+    /// A run over what `disk` holds; earlier events are looked up in `library`, where it is another disk.
+    fn on(disk: FaultyStorage, library: Option<FaultyStorage>) -> Self {
+        let opened = Journal::open(JournalConfig::default(), Arc::new(disk.clone()), 1_000, |saved| {
+            State::restore(saved.unwrap_or_default())
+        })
+        .unwrap();
+        let (journal, state) = (opened.journal, opened.state);
+        assert_eq!(state.refused, None);
+        let config = CoreConfig {
+            settings: Settings { twap: false, ..Settings::default() },
+            network: "sim".to_owned(),
+            epoch: state.epoch() + 1,
+            twap: false,
+            damaged: false,
+            journal_began_ms: 0,
+            state_interval: None,
+            removal_grace: Duration::ZERO,
+            refusals_per_minute: 100,
+        };
+        let known = state.accounts.into_iter().map(|(account, state)| {
+            (account, Known { influencer: state.influencer, ledger: state.ledger, gaps: state.gaps })
+        });
+        let storage = Arc::new(library.unwrap_or_else(|| disk.clone()));
+        let published = Published::new(storage, journal.progress(), "sim".to_owned());
+        let telemetry = Telemetry::new(&catalogue()).unwrap();
+        let outbox = Outbox::new(journal.appender());
+        let core = Core::new(config, outbox, telemetry, published, known.collect::<BTreeMap<_, _>>());
+        let start = clock::now();
+        let mut rig = Self { disk, journal, core, now: start, start };
+        let account: Account = ALICE.parse().unwrap();
+        let followed = Followed {
+            account,
+            influencer: account.into(),
+            interest: Default::default(),
+            priority: 0,
+            added_at_ms: None,
+        };
+        rig.core.follow(followed, Cause::Start, start);
+        rig
+    }
+
+    fn up(&mut self, listener: usize) {
+        self.core.listener_up(listener, self.now);
+    }
+
+    fn frame(&mut self, listener: usize, snapshot: bool, fills: &[Value]) {
+        let frame = json!({ "channel": "userFills",
+            "data": { "isSnapshot": snapshot, "user": ALICE, "fills": fills } });
+        let raw = frame.to_string().into_bytes();
+        let mut decoder = Decoder::new();
+        let decoded = decoder.decode(&raw).unwrap();
+        self.core.handle_frame(From { listener, connection: 1 }, &decoded, &raw, self.at());
+    }
+
+    /// Lets time pass until history is asked, and answers every question with the fills from the asked time on.
+    fn history(&mut self, seconds: u64, fills: &[Value]) {
+        self.now += Duration::from_secs(seconds);
+        self.core.handle_timeout(self.now);
+        for _ in 0..20 {
+            while let Some(asked) = self.core.next_ask() {
+                let from = |fill: &&Value| fill["time"].as_i64() >= Some(asked.start);
+                let page: Vec<&Value> = fills.iter().filter(from).collect();
+                let body = serde_json::to_vec(&page).unwrap();
+                self.core.handle_page(asked, &body, &mut Decoder::new(), self.at()).unwrap();
+            }
+            self.now += Duration::from_secs(2);
+            self.core.handle_timeout(self.now);
+        }
+    }
+
+    fn at(&self) -> Received {
+        let passed = self.now.saturating_duration_since(self.start);
+        Received { unix_ns: 1_000 + u64::try_from(passed.as_nanos()).unwrap(), at: self.now }
+    }
+
+    /// The lines that the journal's records make.
+    fn lines(&self, mut render: impl Render) -> Vec<Value> {
+        let last = self.core.outbox().last();
+        assert_eq!(self.journal.progress().wait_synced(last, Duration::from_secs(60)), Waited::Reached);
+        let mut reader = self.journal.reader(1_000, Limit::Synced);
+        let mut lines = Vec::new();
+        while let Some(read) = reader.next().unwrap() {
+            let Read::Record(record) = read else { panic!("{read:?}") };
+            let mut line = Vec::new();
+            if render.render(&record, &mut line).is_some() {
+                lines.push(serde_json::from_slice(&line).unwrap());
+            }
+        }
+        lines
+    }
+
+    fn gaps(&self) -> Vec<Value> {
+        let mut gaps = self.lines(GapLines);
+        gaps.retain(|gap| gap["state"] != "reset");
+        for gap in &gaps {
+            let line = gap.to_string();
+            assert!(GapV1::decode(line.as_bytes()).is_ok(), "{line}");
+        }
+        gaps
+    }
+
+    /// The process ends and another one begins, at a later millisecond of our clock.
+    fn restart(self, library: Option<FaultyStorage>) -> Self {
+        let ended = clock::wall_ms();
+        drop(self.core);
+        self.journal.close(Duration::from_secs(60)).unwrap();
+        while clock::wall_ms() == ended {
+            std::thread::yield_now();
+        }
+        Self::on(self.disk, library)
+    }
+}
+
+/// A buy of 1 at `px`, `number` ms after the begin, in a chain of such.
+fn fill(number: i64, px: &str) -> Value {
+    json!({ "coin": "ETH", "px": px, "sz": "1", "side": "B", "time": T + number, "startPosition": format!("{number}.0"),
+        "dir": "Open Long", "closedPnl": "0.0", "hash": format!("0x{number:064x}"), "oid": 7, "crossed": true,
+        "fee": "0.1", "tid": 900 + number, "feeToken": "USDC", "twapId": null })
+}
+
+fn followed() -> Rig {
+    let mut rig = Rig::new();
+    rig.up(0);
+    rig.up(1);
+    for listener in [0, 1] {
+        rig.frame(listener, true, &[fill(0, "2400.5")]);
+    }
+    rig
+}
+
+#[test]
+fn a_correction_of_what_is_still_queued_says_what_it_replaces() {
+    let mut rig = followed();
+    rig.disk.fail_writes(u32::MAX, IoFault::Full);
+    rig.frame(0, false, &[fill(1, "2400.5")]);
+    rig.history(100, &[fill(0, "2400.5"), fill(1, "2400.7")]);
+    assert!(rig.journal.progress().tickets_appended() < rig.core.outbox().last(), "it is queued");
+    rig.disk.heal();
+
+    let signals = rig.lines(SignalLines::default());
+    assert_eq!(signals.len(), 2, "{signals:?}");
+    assert_eq!(signals[1]["price"], "2400.7");
+    assert_eq!(signals[1]["supersedes"], signals[0]["signalId"]);
+    let influencer: InfluencerId = ALICE.parse::<Account>().unwrap().into();
+    let market = Market::from_coin("ETH").unwrap();
+    let event = signals[1]["sourceEventId"].as_str().unwrap();
+    let id = |revision| ids::signal_id(&influencer, &market, event, Action::Increase, revision).to_string();
+    assert_eq!(signals[0]["signalId"], id(0));
+    assert_eq!(signals[1]["signalId"], id(1));
+
+    // A later one replaces the correction, also where no journal holds that any more.
+    let mut rig = rig.restart(Some(FaultyStorage::new(9)));
+    rig.history(100, &[fill(0, "2400.5"), fill(1, "2400.9")]);
+    let signals = rig.lines(SignalLines::default());
+    assert_eq!(signals.len(), 3, "{signals:?}");
+    assert_eq!((&signals[2]["signalId"], &signals[2]["supersedes"]), (&id(2).into(), &id(1).into()));
+}
+
+#[test]
+fn a_conflict_tells_both_contents_as_long_as_it_is_told() {
+    let mut rig = followed();
+    let (first, second) = (fill(1, "2400.5"), fill(1, "2400.7"));
+    rig.frame(0, false, std::slice::from_ref(&first));
+    rig.frame(1, false, std::slice::from_ref(&second));
+    let opened = rig.gaps();
+    assert_eq!(opened.len(), 1, "{opened:?}");
+    let influencer: InfluencerId = ALICE.parse::<Account>().unwrap().into();
+    let market = Market::from_coin("ETH").unwrap();
+    let time = u64::try_from(T + 1).unwrap();
+    assert_eq!(
+        opened[0],
+        json!({
+            "gapId": ids::gap_id(&influencer, Some(&market), GapKind::Conflict, time, None).to_string(),
+            "epoch": 1, "influencerId": ALICE, "market": "ETH-PERP", "kind": "conflict", "state": "opened",
+            "fromTime": time, "toTime": time, "contents": [first.to_string(), second.to_string()],
+            "openedAt": opened[0]["openedAt"],
+        })
+    );
+
+    let mut rig = rig.restart(None);
+    rig.up(0);
+    rig.frame(0, true, &[fill(0, "2400.5"), first.clone()]);
+    rig.history(100, &[fill(0, "2400.5"), first]);
+    let gaps = rig.gaps();
+    let told: Vec<(&Value, &Value)> = gaps.iter().map(|gap| (&gap["contents"], &gap["openedAt"])).collect();
+    assert!(told.iter().all(|told| *told == (&opened[0]["contents"], &opened[0]["openedAt"])), "{gaps:?}");
+    let states: Vec<&str> = gaps.iter().map(|gap| gap["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["opened", "opened", "repaired"]);
+}
+
+#[test]
+fn a_gap_after_an_empty_baseline_begins_where_following_did_and_closes_once() {
+    let mut rig = Rig::new();
+    let began = T - 50_000;
+    rig.core.handle_venue_time(began, rig.now);
+    rig.up(0);
+    rig.up(1);
+    for listener in [0, 1] {
+        rig.frame(listener, true, &[]);
+    }
+    rig.history(100, &[]);
+    assert!(rig.core.status().accounts.iter().all(|account| account.based));
+    for listener in [0, 1] {
+        rig.core.listener_down(listener, rig.now);
+        rig.up(listener);
+        rig.frame(listener, true, &[fill(0, "2400.5")]);
+    }
+    let opened = rig.gaps();
+    assert_eq!(opened.len(), 1, "{opened:?}");
+    assert_eq!((&opened[0]["kind"], &opened[0]["state"]), (&"outage".into(), &"opened".into()));
+    assert_eq!((opened[0]["fromTime"].as_i64(), opened[0]["toTime"].as_i64()), (Some(began), Some(T)));
+
+    // Removed: nobody will repair it any more.
+    rig.core.unfollow(*ALICE.parse::<Account>().unwrap().as_bytes(), rig.now);
+    let removed = rig.gaps();
+    let closed: Vec<&Value> = removed.iter().filter(|gap| gap["state"] == "unfillable").collect();
+    assert!(closed.len() >= 2, "{removed:?}");
+    assert!(closed.iter().all(|gap| gap["closedAt"].is_u64() && gap["fromTime"].as_i64() >= Some(began)));
+
+    // Told again in the next epoch, as it was told.
+    let rig = rig.restart(None);
+    let again: Vec<Value> = rig.gaps().split_off(removed.len());
+    assert_eq!(again.len(), closed.len(), "{again:?}");
+    for gap in &again {
+        let same = |before: &&&Value| {
+            ["gapId", "fromTime", "toTime", "openedAt", "closedAt"]
+                .iter()
+                .all(|key| before[*key] == gap[*key])
+        };
+        assert!(closed.iter().any(|before| same(&before)), "{gap} of {closed:?}");
+    }
+
+    // The fold keeps the same book as the account did.
+    let mut state = State::default();
+    let mut reader = rig.journal.reader(1_000, Limit::Synced);
+    while let Some(read) = reader.next().unwrap() {
+        let Read::Record(record) = read else { panic!("{read:?}") };
+        state.apply(&record);
+    }
+    let slot = rig.core.slots.values().next().unwrap();
+    let folded = state.accounts.values().next().unwrap();
+    assert!(folded.ledger.gaps().iter().all(|gap| folded.gaps.told(&gap.id) == slot.gaps.told(&gap.id)));
+}
