@@ -13,8 +13,11 @@ use super::tls::{Tls, TlsError};
 use super::{Dialer, Dns};
 use crate::auth::Auth;
 
-/// The longest any attempt to connect may take, whatever is configured.
+/// The longest any attempt to connect may take; an endpoint with more is refused.
 pub const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(10);
+
+/// The longest an info request may take; an endpoint with more is refused.
+pub const INFO_TIMEOUT_MAX: Duration = Duration::from_secs(3_600);
 
 /// What is configured for an endpoint; [`Endpoint::new`] checks it.
 #[derive(Clone, Debug)]
@@ -31,13 +34,13 @@ pub struct EndpointConfig {
     pub local: Option<IpAddr>,
     /// PEM file of authorities trusted besides the known ones.
     pub ca_file: Option<PathBuf>,
-    /// The largest message accepted, over all its fragments. Bytes.
+    /// The largest message accepted, over all its fragments. Bytes, more than zero.
     pub max_message_bytes: usize,
-    /// The largest info answer accepted. Bytes.
+    /// The largest info answer accepted. Bytes, more than zero.
     pub max_answer_bytes: usize,
-    /// For resolving, connecting, TLS and upgrade together; at most 10 s.
+    /// For resolving, connecting, TLS and upgrade together; more than zero, at most [`CONNECT_TIMEOUT_MAX`] (10 s).
     pub connect_timeout: Duration,
-    /// For one info request, connecting included.
+    /// For one info request, connecting included; more than zero, at most [`INFO_TIMEOUT_MAX`] (an hour).
     pub info_timeout: Duration,
 }
 
@@ -91,12 +94,12 @@ pub enum EndpointError {
         /// The header's name as given.
         header: String,
     },
-    /// Zero, or more than 10 s to connect.
+    /// A limit of zero, more than [`CONNECT_TIMEOUT_MAX`] to connect, or more than [`INFO_TIMEOUT_MAX`] for an info request.
     #[error("{key} of endpoint {name} is out of range")]
     OutOfRange {
         /// The endpoint.
         name: String,
-        /// Which limit.
+        /// Which limit: the name of the field.
         key: &'static str,
     },
 }
@@ -152,7 +155,7 @@ impl Endpoint {
                 "connect_timeout",
                 !limits.connect_timeout.is_zero() && limits.connect_timeout <= CONNECT_TIMEOUT_MAX,
             ),
-            ("info_timeout", !limits.info_timeout.is_zero()),
+            ("info_timeout", !limits.info_timeout.is_zero() && limits.info_timeout <= INFO_TIMEOUT_MAX),
         ] {
             if !sound {
                 return Err(EndpointError::OutOfRange { name, key });
@@ -285,6 +288,10 @@ mod tests {
             (
                 EndpointConfig { connect_timeout: Duration::from_secs(11), ..config("ws://h/ws") },
                 "connect_timeout of endpoint provider is out of range",
+            ),
+            (
+                EndpointConfig { info_timeout: Duration::MAX, ..config("ws://h/ws") },
+                "info_timeout of endpoint provider is out of range",
             ),
             (
                 EndpointConfig { max_message_bytes: 0, ..config("ws://h/ws") },

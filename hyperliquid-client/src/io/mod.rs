@@ -44,7 +44,7 @@ pub use self::control::Control;
 pub use self::dial::{DialError, Dialer, Stage};
 pub use self::dns::Dns;
 pub use self::egress::Egress;
-pub use self::endpoint::{CONNECT_TIMEOUT_MAX, Endpoint, EndpointConfig, EndpointError};
+pub use self::endpoint::{CONNECT_TIMEOUT_MAX, Endpoint, EndpointConfig, EndpointError, INFO_TIMEOUT_MAX};
 pub use self::handler::{Ended, Handler, ListenerEvent, Refused};
 pub use self::history::{HistoryError, HistoryOf, HistoryPage, HistoryReader, HistoryRows};
 pub use self::info::{AskAgain, InfoAnswer, InfoClient, InfoError};

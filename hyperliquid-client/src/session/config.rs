@@ -1,19 +1,22 @@
-//! How patient a session is. Defaults follow the service's own; the venue's bounds are in [`limits`](crate::limits).
+//! How patient a session is. The venue's own bounds are in [`limits`](crate::limits).
 
 use std::time::Duration;
 
-/// A session's waits.
+/// A session's waits. [`Duration::MAX`] is never; nothing else is checked here. What makes sense: `ping_interval` above zero and, with
+/// `pong_timeout`, well under the venue's 60 s; `stale_after` above `ping_interval`, since a pong may be the only frame there is;
+/// `replace_after` under the venue's 10,000 s.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SessionConfig {
-    /// A ping this long after the last one. The venue closes after 60 s in which it sent nothing but acks.
+    /// A ping this long after the last one. The venue closes after 60 s in which it sent nothing but acks. Default 5 s.
     pub ping_interval: Duration,
-    /// How late a pong may be.
+    /// How late a pong may be. Default 5 s.
     pub pong_timeout: Duration,
-    /// No frame at all for this long: the connection is stale.
+    /// No frame at all for this long: the connection is stale. Default 15 s.
     pub stale_after: Duration,
     /// How late an acknowledgement may be before the request is sent once more, and again before the session gives up on it.
+    /// Default 5 s.
     pub ack_timeout: Duration,
-    /// Age at which the connection should be replaced; the venue ends it at about 10,000 s.
+    /// Age at which the connection should be replaced; the venue ends it at about 10,000 s. Default 9,000 s.
     pub replace_after: Duration,
 }
 

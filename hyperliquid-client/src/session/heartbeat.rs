@@ -1,5 +1,6 @@
 //! Signs of life of one connection: pings, pongs, the last frame, its age. Each is told once.
 
+use super::after;
 use super::config::SessionConfig;
 use super::event::{SessionEvent, TimeoutReason};
 use std::collections::VecDeque;
@@ -42,7 +43,7 @@ impl Heartbeat {
 
     /// No second ping while one is unanswered: it would hide how late the first is.
     pub(super) fn ping_due(&self, config: &SessionConfig, now: Instant) -> bool {
-        self.awaiting_pong.is_none() && now >= self.last_ping + config.ping_interval
+        self.awaiting_pong.is_none() && now >= after(self.last_ping, config.ping_interval)
     }
 
     pub(super) const fn on_ping(&mut self, now: Instant) {
@@ -52,14 +53,14 @@ impl Heartbeat {
 
     pub(super) fn deadlines(&self, config: &SessionConfig) -> impl Iterator<Item = (Instant, TimeoutReason)> {
         let ping = match self.awaiting_pong {
-            None => Some((self.last_ping + config.ping_interval, TimeoutReason::Ping)),
-            Some(sent) if !self.told_pong => Some((sent + config.pong_timeout, TimeoutReason::Pong)),
+            None => Some((after(self.last_ping, config.ping_interval), TimeoutReason::Ping)),
+            Some(sent) if !self.told_pong => Some((after(sent, config.pong_timeout), TimeoutReason::Pong)),
             Some(_) => None,
         };
         let stale =
-            (!self.told_stale).then_some((self.last_frame + config.stale_after, TimeoutReason::Stale));
+            (!self.told_stale).then_some((after(self.last_frame, config.stale_after), TimeoutReason::Stale));
         let replace = (!self.told_replace)
-            .then_some((self.connected_at + config.replace_after, TimeoutReason::Replace));
+            .then_some((after(self.connected_at, config.replace_after), TimeoutReason::Replace));
         [ping, stale, replace].into_iter().flatten()
     }
 
@@ -71,17 +72,17 @@ impl Heartbeat {
     ) {
         if let Some(sent) = self.awaiting_pong
             && !self.told_pong
-            && now >= sent + config.pong_timeout
+            && now >= after(sent, config.pong_timeout)
         {
             self.told_pong = true;
             events.push_back(SessionEvent::PongLate { waited: now.saturating_duration_since(sent) });
         }
-        if !self.told_stale && now >= self.last_frame + config.stale_after {
+        if !self.told_stale && now >= after(self.last_frame, config.stale_after) {
             self.told_stale = true;
             let silent_for = now.saturating_duration_since(self.last_frame);
             events.push_back(SessionEvent::ConnectionStale { silent_for });
         }
-        if !self.told_replace && now >= self.connected_at + config.replace_after {
+        if !self.told_replace && now >= after(self.connected_at, config.replace_after) {
             self.told_replace = true;
             let age = now.saturating_duration_since(self.connected_at);
             events.push_back(SessionEvent::ReplaceDue { age });

@@ -164,7 +164,7 @@ impl Session {
         if let Some(entry) = entry
             && matches!(entry.state, State::Live)
         {
-            entry.owed.get_or_insert((now, now + patience));
+            entry.owed.get_or_insert((now, after(now, patience)));
         }
     }
 
@@ -199,7 +199,7 @@ impl Session {
             return self.wait_for_budget(free_at, now);
         }
         (self.waiting_until, self.waiting_told) = (None, false);
-        self.entries.get_mut(at).map(|entry| entry.send(now, now + self.config.ack_timeout))
+        self.entries.get_mut(at).map(|entry| entry.send(now, after(now, self.config.ack_timeout)))
     }
 
     /// The next thing that happened, if any. Call it until it answers `None`.
@@ -340,4 +340,10 @@ impl Session {
             None => SessionEvent::VenueErrorUnmatched { refusal, text },
         });
     }
+}
+
+/// The instant `wait` after `at`. An instant cannot hold every duration, so a century is the longest wait: never.
+fn after(at: Instant, wait: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+    at + wait.min(CENTURY)
 }
