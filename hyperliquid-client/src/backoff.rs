@@ -33,7 +33,7 @@ impl SmallRng {
 /// How to back off.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BackoffConfig {
-    /// First wait.
+    /// First wait; zero would try again at once, for ever.
     pub initial: Duration,
     /// Longest wait before jitter.
     pub max: Duration,

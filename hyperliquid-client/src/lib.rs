@@ -16,6 +16,16 @@
 //! | `io` (feature `io`) | sockets, TLS, the info client over HTTP |
 //! | `sim` (feature `sim`) | a venue for tests and demos, same protocol, with faults on request |
 //!
+//! # Features
+//!
+//! `io` is on by default; without it there is no tokio, no TLS and no HTTP in the graph. `sim` needs `io` and is for tests and demos.
+//!
+//! # Following an account
+//!
+//! `examples/follow.rs` prints an account's fills as they come: an `io::Endpoint`, an `io::Listener` that keeps its connection alive,
+//! an `io::Control` that says what is subscribed, and an `io::Handler` that is given every frame. `examples/sim_venue.rs` starts a
+//! venue to try it on. `examples/decode.rs` needs no socket at all.
+//!
 //! # A fill out of a frame
 //!
 //! ```

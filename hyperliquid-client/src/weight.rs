@@ -1,4 +1,4 @@
-//! The info weight of one public address: 1200 in any minute, failures and restarts included.
+//! The info weight of one public address: what the venue allows in any minute (1200, docs of 2026), failures and restarts included.
 //!
 //! Before asking, the most an answer can cost is charged (120 for a page); when the answer is there, the charge is set to its true
 //! cost and dated to that moment, because the venue counts rows when it answers. A ticket that is lost keeps its full charge. What is
@@ -118,7 +118,8 @@ impl WeightBudget {
         self.date(ticket.id, None, now);
     }
 
-    /// The venue said 429: nothing is asked before `retry_after` has passed (a minute when it names none).
+    /// The venue said 429: nothing is asked before `retry_after` has passed (a minute when it names none, ten at
+    /// most).
     pub fn on_too_many_requests(&mut self, retry_after: Option<Duration>, now: Instant) {
         let until = now + retry_after.unwrap_or(MINUTE).min(10 * MINUTE);
         self.blocked_until = self.blocked_until.max(Some(until));
@@ -130,7 +131,7 @@ impl WeightBudget {
         self.sum()
     }
 
-    /// Everything that still counts, for the checkpoint.
+    /// Everything that still counts, for whoever keeps it over a restart; see [`restore`](Self::restore).
     pub fn export(&mut self, now: Instant) -> Vec<SpentWeight> {
         self.forget_old(now);
         let charges = self.charges.iter().map(|charge| {

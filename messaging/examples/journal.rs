@@ -67,8 +67,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let began = Instant::now();
     write(&opened.journal, records, &vec![b'x'; body_bytes])?;
-    let counters = opened.journal.progress().counters();
+    let progress = opened.journal.progress();
     opened.journal.close(Duration::from_secs(60))?;
+    let counters = progress.counters();
     println!(
         "wrote {records} records of {body_bytes} bytes in {:?}; {} fsyncs, {} segments",
         began.elapsed(),
@@ -104,7 +105,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Appends in batches of up to 256, waiting for the disk where the queue is full.
+/// Appends in batches of up to 256, a tenth of the records under each of ten keys, waiting for the disk where the queue is full.
 fn write(journal: &Journal, records: u64, body: &[u8]) -> Result<(), Box<dyn Error>> {
     let (appender, progress) = (journal.appender(), journal.progress());
     let mut batch = BatchBuilder::new();
@@ -112,7 +113,7 @@ fn write(journal: &Journal, records: u64, body: &[u8]) -> Result<(), Box<dyn Err
     while number < records || !batch.is_empty() {
         while number < records && batch.len() < 256 {
             let time = i64::try_from(number)?;
-            match batch.push(&NewRecord { kind: 1, partition: 0, key: number / 1_000, time, body }) {
+            match batch.push(&NewRecord { kind: 1, partition: 0, key: number * 10 / records, time, body }) {
                 Ok(()) => number += 1,
                 Err(BatchError::Full { .. }) => break,
                 Err(error) => return Err(error.into()),

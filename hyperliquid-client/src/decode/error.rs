@@ -10,7 +10,7 @@ pub type Row<'a, T> = Result<T, RowRefusal<'a>>;
 pub struct RowRefusal<'a> {
     /// Why.
     pub reason: RowReason,
-    /// What was found, at most about 100 characters.
+    /// What was found, at most about 120 characters; empty when the reason says it all.
     pub detail: String,
     /// The row's bytes, untouched.
     pub raw: &'a [u8],
@@ -25,7 +25,8 @@ impl fmt::Display for RowRefusal<'_> {
 
 impl std::error::Error for RowRefusal<'_> {}
 
-/// Why a row was refused; the field by the venue's name.
+/// Why a row was refused; the field by the venue's name (`order.sz` inside an inner object). In account states, acknowledgements and the
+/// seldom kinds of `user` events the name is the whole object's, and the refusal's detail names the field.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 pub enum RowReason {
     /// A field that must be there is not.
@@ -71,19 +72,19 @@ pub enum FrameError {
     /// Not JSON.
     #[error("the frame is not json: {detail}")]
     NotJson {
-        /// The parser's word.
+        /// The parser's word, at most 120 characters.
         detail: String,
     },
     /// JSON that ends too early.
     #[error("the frame is cut off after {length} bytes")]
     Truncated {
-        /// Its length.
+        /// Its length in bytes.
         length: usize,
     },
     /// Not UTF-8: the connection must be closed with 1007.
     #[error("the frame is not utf-8 at byte {at}")]
     BadUtf8 {
-        /// Where.
+        /// The first byte that is not, counted from 0.
         at: usize,
     },
     /// JSON, but its envelope is not what this channel has.

@@ -18,11 +18,11 @@ pub struct Decoded<'a> {
 /// How far the venue has moved away from what we know.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Drift<'a> {
-    /// Unknown fields in rows.
+    /// Unknown fields in rows and beside them in `data`. Rows read by serde (states, acknowledgements, what is seldom) are not counted.
     pub unknown_fields: u32,
     /// Unknown `dir` texts.
     pub unknown_dirs: u32,
-    /// The first of them, for the log.
+    /// The first of them, for the log: a field's name or a `dir` text.
     pub first: Option<&'a str>,
 }
 

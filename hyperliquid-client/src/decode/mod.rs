@@ -4,7 +4,7 @@
 //! carries the exact slice of those bytes it came from, one bad row costs that row only, and no bytes make it panic. Nothing is
 //! judged here: a sound fill of an account nobody follows is still a fill.
 //!
-//! Memory: about four times the largest recent frame; after a frame above 4 MiB the buffers are given back.
+//! Memory: about four times the largest recent frame; buffers above 4 MiB are given back with the next frame under 64 KiB.
 
 mod cold;
 mod cursor;

@@ -3,7 +3,9 @@
 use crate::limits::InfoCost;
 use crate::wire::Address;
 
-/// A request to the info API. Times are venue ms, both ends inclusive.
+/// A request to the info API. Times are venue ms, both ends inclusive. A fill may be on the socket before it is in an
+/// answer: measured in 2026, 1.5 s covers nine in ten, and who wants to be sure waits a minute. The venue promises the newest 10,000 fills
+/// of an account (docs of 2026) and often has more.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum InfoRequest {
     /// The newest 2000 fills, newest first. Holds no TWAP slices of the account's own.
@@ -17,10 +19,10 @@ pub enum InfoRequest {
         user: Address,
         /// From, inclusive.
         start_ms: u64,
-        /// To, inclusive.
+        /// To, inclusive; `None`: up to the newest.
         end_ms: Option<u64>,
     },
-    /// The newest TWAP slices, newest first.
+    /// The newest 2000 TWAP slices, newest first.
     UserTwapSliceFills {
         /// Account.
         user: Address,
@@ -31,7 +33,7 @@ pub enum InfoRequest {
         user: Address,
         /// From, inclusive.
         start_ms: u64,
-        /// To, inclusive.
+        /// To, inclusive; `None`: up to the newest.
         end_ms: Option<u64>,
     },
     /// Positions on one dex.

@@ -61,7 +61,7 @@ pub enum InfoError {
         kind: &'static str,
         /// 401 or 403.
         status: u16,
-        /// How long to stay away, if said.
+        /// How long to stay away, if said in seconds; at most an hour.
         retry_after: Option<Duration>,
     },
     /// Any other status than 200: 429 (over weight), 422 (the body cannot be read), 5xx; or a page for people.
@@ -75,7 +75,7 @@ pub enum InfoError {
         status: u16,
         /// A page for people, as a shield in front of the venue sends.
         html: bool,
-        /// How long to stay away, if said; at most an hour.
+        /// How long to stay away, if said in seconds; at most an hour.
         retry_after: Option<Duration>,
     },
     /// More bytes than the endpoint's `max_answer_bytes`.
@@ -106,7 +106,7 @@ pub enum InfoError {
 pub enum AskAgain {
     /// With backoff.
     Later,
-    /// Not before this time has passed (429 with `Retry-After`).
+    /// Not before this time has passed (an answer with `Retry-After`).
     After(Duration),
     /// Rarely (a minute apart): a person must act, on the token or a certificate.
     Rarely,

@@ -63,11 +63,11 @@ pub struct VenueConfig {
     pub user_linger: Duration,
     /// First text on a socket, not JSON: `Websocket connection established.`
     pub greeting: Option<String>,
-    /// Account states are pushed this often, and on change at most every 500 ms.
+    /// Account states are pushed this often (at least 10 ms apart), and on change at most every 500 ms.
     pub state_interval: Duration,
-    /// Mid prices are pushed this often.
+    /// Mid prices are pushed this often (at least 10 ms apart).
     pub mids_interval: Duration,
-    /// How often a snapshot comes before its acknowledgement (both happen).
+    /// How often a snapshot comes before its acknowledgement (both happen), a probability 0.0 to 1.0.
     pub snapshot_before_ack: f64,
     /// Rows of ground truth kept, oldest forgotten first.
     pub truth_rows: usize,
@@ -104,11 +104,11 @@ pub struct SimConfig {
     pub source: SimSource,
     /// Seeds faults, index lags and the order of snapshot and acknowledgement.
     pub seed: u64,
-    /// How fast.
+    /// How fast venue time passes.
     pub speed: Speed,
-    /// Longest real pause between two blocks.
+    /// Longest real pause between two blocks; `None`: as long as the source has it.
     pub max_gap: Option<Duration>,
-    /// Playing begins after so many `userFills` subscriptions are open …
+    /// Playing begins after so many `userFills` subscriptions are open (0: at once) …
     pub wait_subscriptions: usize,
     /// … and this time has passed since.
     pub warmup: Duration,
@@ -118,7 +118,7 @@ pub struct SimConfig {
     pub faults: Vec<FaultSpec>,
     /// `wss` and `https` instead of `ws` and `http`.
     pub tls: Option<SimTls>,
-    /// Requests need `Authorization: Bearer …` or `?token=…`; else 401.
+    /// Requests need `Authorization: Bearer …` or `?token=…` with this, not empty; else 401.
     pub require_token: Option<String>,
     /// Frames waiting for one slow socket before it is closed; at least 16.
     pub queue_frames: usize,

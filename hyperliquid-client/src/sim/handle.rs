@@ -60,7 +60,7 @@ impl SimVenue {
     /// Binds the address, prepares the source and starts serving; the play begins as configured.
     ///
     /// # Errors
-    /// The address is taken, the certificate cannot be made or written, or the configuration makes no sense.
+    /// [`SimError`]: the address is taken, the certificate cannot be made or written, the speed is not positive, the token is empty.
     pub fn start(config: SimConfig) -> Result<SimHandle, SimError> {
         if let Speed::Times(times) = config.speed
             && !(times.is_finite() && times > 0.0)

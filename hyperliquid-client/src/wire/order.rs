@@ -22,11 +22,11 @@ pub struct Order<'a> {
     pub coin: &'a str,
     /// Side.
     pub side: Side,
-    /// Limit price.
+    /// Limit price, not negative.
     pub limit_px: Number<'a>,
-    /// What is left of it.
+    /// What is left of it, base units, not negative.
     pub sz: Number<'a>,
-    /// What was placed.
+    /// What was placed, base units, not negative.
     pub orig_sz: Number<'a>,
     /// Its id.
     pub oid: u64,

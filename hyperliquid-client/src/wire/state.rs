@@ -1,6 +1,8 @@
 //! Positions and equity of an account on one dex (`clearinghouseState`, on the socket and from info).
 //!
-//! A flat position is absent, never `"0.0"`: replace wholesale, never merge. All figures are the venue's text.
+//! A flat position is absent, never `"0.0"`: replace wholesale, never merge. All figures are the venue's text, not checked to be
+//! numbers. Sizes are base units; money is in the dex's collateral (USDC on the main dex, else
+//! [`Meta::collateral_token`](crate::info::Meta::collateral_token)). Shapes as recorded in 2026.
 
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -61,7 +63,7 @@ pub struct Position<'a> {
     /// Market.
     #[serde(borrow)]
     pub coin: Cow<'a, str>,
-    /// Signed size.
+    /// Signed size: below zero is short.
     #[serde(borrow)]
     pub szi: Cow<'a, str>,
     /// Leverage and margin mode.
@@ -76,13 +78,13 @@ pub struct Position<'a> {
     /// Unrealised result.
     #[serde(borrow, default)]
     pub unrealized_pnl: Option<Cow<'a, str>>,
-    /// Often null.
+    /// Price at which it would be liquidated; often null.
     #[serde(borrow, default)]
     pub liquidation_px: Option<Cow<'a, str>>,
     /// Margin of this position.
     #[serde(borrow, default)]
     pub margin_used: Option<Cow<'a, str>>,
-    /// Funding so far; positive is paid.
+    /// Funding so far; positive is paid, the opposite sign of [`Funding::usdc`](super::Funding::usdc).
     #[serde(borrow, default)]
     pub cum_funding: Option<CumFunding<'a>>,
 }
@@ -94,9 +96,9 @@ pub struct Leverage<'a> {
     /// `cross` or `isolated`.
     #[serde(borrow, rename = "type")]
     pub kind: Cow<'a, str>,
-    /// Times.
+    /// The multiple, from 1.
     pub value: u64,
-    /// Isolated only.
+    /// Money put aside for it; isolated only.
     #[serde(borrow, default)]
     pub raw_usd: Option<Cow<'a, str>>,
 }

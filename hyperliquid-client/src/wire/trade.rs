@@ -9,9 +9,9 @@ pub struct Trade<'a> {
     pub coin: &'a str,
     /// The aggressor's side.
     pub side: Side,
-    /// Price.
+    /// Price, not negative.
     pub px: Number<'a>,
-    /// Size in base units.
+    /// Size in base units, not negative.
     pub sz: Number<'a>,
     /// Block time, venue ms.
     pub time: u64,

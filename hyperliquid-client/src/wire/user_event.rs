@@ -12,16 +12,16 @@ pub struct Funding<'a> {
     /// Market.
     #[serde(borrow)]
     pub coin: Cow<'a, str>,
-    /// Paid (negative) or received.
+    /// Paid (negative) or received, in USDC as written.
     #[serde(borrow)]
     pub usdc: Cow<'a, str>,
-    /// Position at that moment.
+    /// Signed position at that hour, base units.
     #[serde(borrow)]
     pub szi: Cow<'a, str>,
-    /// Rate.
+    /// The hour's rate, as written.
     #[serde(borrow)]
     pub funding_rate: Cow<'a, str>,
-    /// Samples in the period.
+    /// Samples in the period; often null.
     #[serde(default)]
     pub n_samples: Option<u64>,
 }

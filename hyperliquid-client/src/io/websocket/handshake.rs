@@ -46,7 +46,7 @@ pub enum ConnectError {
         status: u16,
         /// A page for people, as a shield in front of the venue sends.
         html: bool,
-        /// How long to stay away, if said.
+        /// How long to stay away, if said in seconds; at most an hour.
         retry_after: Option<Duration>,
     },
     /// Any other answer than a switch of protocols: 429, 503, a page of a shield.
@@ -58,7 +58,7 @@ pub enum ConnectError {
         status: u16,
         /// A page for people, as a shield in front of the venue sends.
         html: bool,
-        /// How long to stay away, if said; at most an hour.
+        /// How long to stay away, if said in seconds; at most an hour.
         retry_after: Option<Duration>,
     },
     /// The switch of protocols was answered against RFC 6455.
