@@ -186,7 +186,9 @@ impl<P> Machine<P> {
             bug: None,
         };
         if machine.ledger.streams().any(|stream| stream == Stream::Twap) && !machine.settings.twap && !fresh {
-            machine.switched_off = machine.ledger.stream(Stream::Twap).certified;
+            // Nobody was followed before the first baseline, however little is certified of an empty stream.
+            let [fills, slices] = [Stream::Fills, Stream::Twap].map(|stream| machine.ledger.stream(stream));
+            machine.switched_off = slices.certified.max(slices.certified.and(fills.baseline));
             machine.declare_switched_off();
         }
         let (margin_ms, twap) = (machine.settings.margin_ms, machine.settings.twap);
