@@ -101,8 +101,11 @@ fn slices_in_between(fills: &Path, segment: Option<&str>, pace: &[&str]) {
     rows.retain(|row| segment.is_none_or(|segment| row.segment == segment));
     // Few accounts: each start asks for the history of all, and the budget is one for all starts of a minute.
     let mut users = expected::users_with_perps(&rows, usize::MAX);
-    let slices =
-        |user: &String| rows.iter().filter(|row| row.user == *user && row.fill["twapId"].is_number()).count();
+    let slices = |user: &String| {
+        rows.iter()
+            .filter(|row| row.user == *user && row.fill.get("twapId").is_some_and(Value::is_number))
+            .count()
+    };
     users.sort_by_cached_key(|user| std::cmp::Reverse(slices(user)));
     users.truncate(3);
     let signals: Vec<Value> = documents(&rows, &users).into_values().flatten().collect();
