@@ -72,8 +72,8 @@ pub struct Audit {
     ids: HashSet<String>,
     markets: BTreeMap<(String, String), Market>,
     gaps: BTreeMap<String, Declared>,
-    /// What never reached the log, by influencer and market.
-    lost: BTreeMap<(String, String), Vec<Declared>>,
+    /// `history` gaps by influencer and market. Only what a sink lost is one of a single market: the venue's history is one for all.
+    lost: BTreeMap<(String, Option<String>), Vec<Declared>>,
     report: Report,
 }
 
@@ -83,9 +83,8 @@ impl Audit {
         if gap.state == "reset" {
             return;
         }
-        // Only what a sink lost is a `history` gap of one market: the venue's history is one for all.
-        if let (Some(market), "history") = (&gap.market, gap.kind.as_str()) {
-            let key = (gap.influencer_id.clone(), market.clone());
+        if gap.kind == "history" {
+            let key = (gap.influencer_id.clone(), gap.market.clone());
             let lost = self.lost.entry(key).or_default();
             lost.retain(|known| known.gap_id != gap.gap_id);
             lost.push(gap.clone());
@@ -102,7 +101,8 @@ impl Audit {
             return;
         }
         let market = self.markets.entry(entry.key.clone()).or_default();
-        let lost = self.lost.get(&entry.key).and_then(|lost| lost_before(lost, entry, market));
+        let follows = if market.seen && entry.epoch == market.epoch { market.seq + 1 } else { 1 };
+        let lost = lost_before(&self.lost, entry, market, entry.seq > follows);
         if !market.seen || entry.epoch > market.epoch {
             if entry.seq != 1 && lost.is_none() {
                 self.report.order_breaks += 1;
@@ -150,8 +150,21 @@ impl Audit {
 
 /// The gap that says that signals between the last one and this one never reached the log. Signals behind lost ones cannot name it
 /// themselves: they were written before the loss was known.
-fn lost_before(lost: &[Declared], entry: &Entry, market: &Market) -> Option<String> {
+///
+/// A gap of all markets says so only where numbers jump: what the venue's history does not tell breaks no numbering.
+fn lost_before(
+    lost: &BTreeMap<(String, Option<String>), Vec<Declared>>,
+    entry: &Entry,
+    market: &Market,
+    jumps: bool,
+) -> Option<String> {
+    if lost.is_empty() {
+        return None;
+    }
     let since = if market.seen { market.time } else { i64::MIN };
     let between = |gap: &&Declared| since <= gap.span.1 && (entry.late || gap.span.0 <= entry.time);
-    lost.iter().find(between).map(|gap| gap.gap_id.clone())
+    let of =
+        |market: Option<&String>| lost.get(&(entry.key.0.clone(), market.cloned())).into_iter().flatten();
+    let wide = of(None).filter(|_| jumps);
+    of(Some(&entry.key.1)).chain(wide).find(between).map(|gap| gap.gap_id.clone())
 }

@@ -93,13 +93,21 @@ fn signals_that_never_came_are_excused_by_the_gap_that_says_so_alone() {
     };
     let declared = with(gap("lost", "history", "unfillable", (10, 40)));
     assert!(declared.clean(false) && !declared.clean(true), "{declared:?}");
+    let wide = with(Declared { market: None, ..gap("all", "history", "unfillable", (10, 40)) });
+    assert!(wide.clean(false) && !wide.clean(true), "{wide:?}");
     assert_eq!((declared.chain_breaks, declared.findings[0].gap_id.as_deref()), (1, Some("lost")));
-    for other in [
-        gap("elsewhen", "history", "unfillable", (41, 50)),
-        gap("other", "chain", "unfillable", (10, 40)),
-        Declared { market: None, ..gap("all", "history", "unfillable", (10, 40)) },
-    ] {
+    for other in
+        [gap("elsewhen", "history", "unfillable", (41, 50)), gap("other", "chain", "unfillable", (10, 40))]
+    {
         let report = with(other);
         assert_eq!((report.order_breaks, report.undeclared), (1, 1), "{report:?}");
     }
+}
+
+#[test]
+fn a_break_without_a_jump_is_not_excused_by_a_gap_of_all_markets() {
+    let mut audit = Audit::default();
+    audit.gap(Declared { market: None, ..gap("all", "history", "unfillable", (0, 100)) });
+    [entry(1, 0, 2), entry(2, 5, 3)].iter().for_each(|entry| audit.signal(entry));
+    assert_eq!(audit.finish().undeclared, 1);
 }

@@ -209,3 +209,60 @@ fn breaks(event: &EventBody<'_>, stand: &Stand) -> bool {
     let moved = event.link.zip(stand.position).is_some_and(|(link, position)| link.before != position);
     in_its_turn && moved && strict()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::{Fate, Stream};
+    use crate::record::{RowKind, Stamp, encode};
+    use dedup::{Digest, FillKey};
+
+    fn apply(state: &mut State, account: [u8; 20], change: Change<'_>) {
+        let stamp = Stamp { account, influencer: "whale", network: "sim", at_ms: 5, epoch: 3 };
+        encode(&Body::Account(AccountBody { stamp, change }), &mut Vec::new(), |new| {
+            let (kind, partition, key, time) = (new.kind, new.partition, new.key, new.time);
+            state.apply(&Record { position: 1, kind, partition, key, time, body: new.body });
+        });
+    }
+
+    fn event(time: i64) -> Change<'static> {
+        Change::Event(EventBody {
+            key: FillKey(u128::try_from(time).expect("positive")),
+            digest: Digest(1),
+            market: Market::new("ETH-PERP"),
+            stream: Stream::Fills,
+            time,
+            link: None,
+            fate: Fate::Signal,
+            origin: 0,
+            late: false,
+            seq: Some(1),
+            more: false,
+            gap: None,
+            revision: 0,
+            supersedes: None,
+            supersedes_signal: None,
+            row: RowKind::Fill,
+            received_at_ns: 1,
+            listener: 0,
+            connection: 1,
+            raw: b"{}",
+        })
+    }
+
+    #[test]
+    fn of_what_was_deleted_all_since_the_baseline_may_be_lost() {
+        let mut state = State::default();
+        for account in [[1; 20], [2; 20]] {
+            apply(&mut state, account, Change::Epoch { fresh: true, margin_ms: 120_000, twap: false });
+            let (stream, at) = (Stream::Fills, 1_000);
+            apply(&mut state, account, Change::Baseline { stream, at, anchor: None, made_at_ms: 5 });
+        }
+        // The second one never had a row: it can have lost none.
+        apply(&mut state, [1; 20], event(7_000));
+        let lost = gone(&state);
+        assert_eq!(lost.len(), 1, "{lost:?}");
+        assert_eq!((lost[0].account, lost[0].gap.id.from, lost[0].gap.to), ([1; 20], 1_000, 7_000));
+        assert_eq!((lost[0].gap.id.kind, lost[0].gap.state), (GapKind::History, GapState::Unfillable));
+    }
+}
