@@ -178,8 +178,29 @@ fn what_was_kept_is_found_again() {
     }
     let json: Value = serde_json::from_str(&service.printed_status(&["--json"])).expect("one document");
     assert_eq!((&json["ready"], &json["listeners"]["connected"]), (&true.into(), &2.into()));
+    // Spot is no position.
+    eventually("positions and the last fill in the status", || {
+        let status = service.printed_status(&[]);
+        (status.matches("positions 2, last fill 0s").count() == 2).then_some(())
+    });
     let end = service.stop();
     assert_eq!(end.status.code(), Some(0), "{}", end.log);
+
+    // The next run begins with where everybody stands.
+    let service = Service::start(&scene.config, &[]);
+    service.process.log_line("data in ");
+    let log = service.stop().log;
+    let row = |name: &str| {
+        let line =
+            log.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} in {log}"));
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        row("influencer"),
+        ["influencer", "account", "priority", "positions", "last", "fill", "markets"]
+    );
+    assert_eq!(row("alice"), ["alice", ALICE, "0", "2", "0s", "all"]);
+    assert_eq!(row("bob"), ["bob", BOB, "0", "2", "0s", "all"]);
 
     for (arguments, count) in [
         (vec!["signals"], 8),

@@ -143,6 +143,7 @@ const BUDGET: u64 = 1_200 * 60;
 /// Questions of a stream in an hour: a read of two pages per sweep.
 const SWEEP: u64 = 2 * HOUR / 300;
 
+#[expect(clippy::print_stdout, reason = "the figures are for the person who runs it")]
 fn shown(what: &str, costs: &PerStream<Cost>) -> u64 {
     assert_eq!(BUDGET, u64::from(VenueLimits::default().info_weight_per_minute) * 60);
     let weight: u64 = Stream::ALL.iter().map(|&stream| costs[stream].weight).sum();

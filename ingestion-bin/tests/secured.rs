@@ -53,6 +53,12 @@ fn works(play: &Play, count: usize) -> String {
 /// everything the service says is in `said`.
 fn refused(play: &Play, why: &str) -> (String, String) {
     let service = Service::start(&play.config, &[]);
+    let lines = one_line_a_listener(&service, why);
+    let said = nothing_came(service, play, &lines);
+    (lines.first().cloned().unwrap_or_default(), said)
+}
+
+fn one_line_a_listener(service: &Service, why: &str) -> Vec<String> {
     let lines = eventually(why, || {
         let log = service.process.log();
         let lines: Vec<String> = log
@@ -64,6 +70,11 @@ fn refused(play: &Play, why: &str) -> (String, String) {
     });
     assert_eq!(lines.len(), 2, "one line a listener: {lines:#?}");
     assert!(lines.iter().all(|line| line.contains(why)), "{lines:#?}");
+    lines
+}
+
+/// The service stops; all it said, on every way it has.
+fn nothing_came(service: Service, play: &Play, lines: &[String]) -> String {
     assert_eq!(service.get("/ready").0, 503);
     let mut said = lines.concat();
     for path in ["/status", "/metrics", "/ready", "/"] {
@@ -76,7 +87,7 @@ fn refused(play: &Play, why: &str) -> (String, String) {
         said.push_str(&String::from_utf8_lossy(&stdout));
         said.push_str(&stderr);
     }
-    (lines.first().cloned().unwrap_or_default(), said)
+    said
 }
 
 #[test]
@@ -136,8 +147,24 @@ fn a_wrong_token_is_told_once_and_shown_nowhere() {
     let header = ("header = \"authorization\"", format!("Bearer {WRONG}"));
     for (place, shown) in [header, ("query = \"token\"", WRONG.to_owned())] {
         let (play, _, _directory) = with_token(place, &shown);
-        let (line, said) = refused(&play, "the venue does not accept our token");
+        let service = Service::start(&play.config, &[]);
+        eventually("both listeners and the info API are refused", || {
+            let heard = |series: &str, count: f64| service.metric(series) >= count;
+            (heard("ingestion_connect_failures_total{reason=\"unauthorised\"}", 2.0)
+                && heard("ingestion_info_requests_total{outcome=\"unauthorised\"}", 1.0))
+            .then_some(())
+        });
+        let log = service.process.log();
+        let lines: Vec<String> = log
+            .lines()
+            .filter(|line| line.contains(" WARN ") || line.contains("ERROR"))
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(lines.len(), 1, "one line an endpoint: {lines:#?}");
+        let line = lines.concat();
+        assert!(line.contains("the venue does not accept our token endpoint="), "{line}");
         assert!(line.contains("ERROR") && line.contains("status 401"), "{line}");
+        let said = nothing_came(service, &play, &lines);
         for secret in [WRONG, "Wr0ng-T0ken%2B%2F%26%3D", "Wr0ng"] {
             assert!(!said.contains(secret), "{secret} in:\n{said}");
         }

@@ -152,6 +152,24 @@ fn a_wrong_configuration_elsewhere_is_named_by_its_place() {
     ] {
         place.refuses(&[&arguments[..], &["run", "--follow", ALICE]].concat(), 64, &[line]);
     }
+    // What is only referred to is looked at together, before anything begins.
+    let token = "error: admin.token_from = \"file:no-token\": secret file no-token cannot be read: No such file or directory (os error 2)";
+    let auth = "error: venue.endpoint.0.auth.value_from: environment variable NOT_SET_FOR_THIS is not set";
+    let sets = ["--set", "admin.token_from=file:no-token"];
+    place.refuses(&[&sets[..], &["run", "--follow", ALICE]].concat(), 64, &[token]);
+    place.refuses(&[&sets[..], &["check"]].concat(), 64, &[token]);
+    place.refuses(&[&sets[..], &["status"]].concat(), 64, &[token]);
+    place.write("token", "short");
+    let short = "error: admin.token_from = \"file:token\": a token is at least 16 visible ASCII characters without spaces";
+    place.refuses(&["--set", "admin.token_from=file:token", "run", "--follow", ALICE], 64, &[short]);
+    let query = [
+        "--set",
+        "venue.endpoint.0.auth.query=t",
+        "--set",
+        "venue.endpoint.0.auth.value_from=env:NOT_SET_FOR_THIS",
+    ];
+    place.refuses(&[&sets[..], &query, &["run", "--follow", ALICE]].concat(), 64, &[auth, token]);
+
     let output = place.run(&["--config", "broken.toml", "run", "--follow", ALICE]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(64), "{said}");

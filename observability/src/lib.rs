@@ -3,6 +3,7 @@
 //! - [`metrics`]: a fixed catalogue of counters, gauges and histograms, read as Prometheus text.
 //! - [`event`]: one struct per happening, which cannot be logged without being counted.
 //! - [`log`]: lines on standard error, safe against text from outside, never waited for.
+//! - [`causes`]: an error and what lies behind it, as one line.
 //! - [`health`]: latches that hold `/ready` back until every part works.
 //! - [`admin`]: `/live`, `/ready`, `/metrics`, `/status`, a page to read, and routes of the caller.
 //!
@@ -46,10 +47,12 @@
 //! ```
 
 pub mod admin;
+mod causes;
 pub mod event;
 pub mod health;
 pub mod log;
 pub mod metrics;
 mod telemetry;
 
+pub use causes::causes;
 pub use telemetry::Telemetry;

@@ -10,6 +10,7 @@ mod followed;
 mod moment;
 mod output;
 mod setup;
+mod table;
 
 pub use args::{Cli, Command};
 pub use commands::execute;

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use observability::admin::Token;
+
 use super::args::Cli;
 use super::exit::Failure;
 use super::moment::Moment;
-use crate::config::{Config, Origin, Problem, Problems, Sources};
-use crate::runtime::clock;
+use crate::config::{Config, Origin, Problem, Problems, SecretSource, Sources};
+use crate::runtime::{clock, endpoints};
 
 /// Reads the file, if one is named, and everything that overrides it.
 pub(super) fn configuration(cli: &Cli, overrides: &[(String, String)]) -> Result<Config, Failure> {
@@ -30,6 +32,34 @@ pub(super) fn configuration(cli: &Cli, overrides: &[(String, String)]) -> Result
     }
     sets.extend_from_slice(overrides);
     Ok(Config::load(&Sources { file, environment: std::env::vars().collect(), sets })?)
+}
+
+/// Everything that the configuration only refers to: the endpoints' secrets and certificates, and the admin server's token, which is
+/// answered. All problems at once.
+pub(super) fn referred(config: &Config) -> Result<Option<Token>, Problems> {
+    let token = admin_secret(config).and_then(|secret| {
+        let token = secret.map(|secret| Token::new(&secret)).transpose();
+        token.map_err(|error| admin_problem(config, &error))
+    });
+    match (endpoints(&config.venue), token) {
+        (Ok(_), Ok(token)) => Ok(token),
+        (endpoints, token) => {
+            let found = endpoints.err().into_iter().chain(token.err());
+            Err(Problems(found.flat_map(|problems| problems.0).collect()))
+        }
+    }
+}
+
+/// The text behind `admin.token_from`.
+pub(super) fn admin_secret(config: &Config) -> Result<Option<String>, Problems> {
+    let secret = config.admin.token_from.as_ref().map(SecretSource::read).transpose();
+    secret.map_err(|error| admin_problem(config, &error))
+}
+
+fn admin_problem(config: &Config, error: &dyn std::error::Error) -> Problems {
+    let value = config.admin.token_from.as_ref().map(ToString::to_string).unwrap_or_default();
+    let (key, problem) = ("admin.token_from".to_owned(), error.to_string());
+    Problems(vec![Problem { key, value: format!("{value:?}"), origin: Origin::Default, problem }])
 }
 
 /// The wall clock.

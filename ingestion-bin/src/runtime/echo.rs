@@ -1,6 +1,6 @@
 //! Signals as they become durable, for whoever looks at `run`: one line each, for programs or for people.
 //!
-//! Begins at the journal's end of this run and has no cursor: what nobody looked at is not shown later.
+//! Begins where this run begins in the journal and has no cursor: what nobody looked at is not shown later.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -34,18 +34,19 @@ pub struct Echo {
 const LOOK: Duration = Duration::from_millis(100);
 
 impl Echo {
-    /// Shows signals from now on. Ends by itself when nobody reads the output any more.
+    /// Shows signals from position `from` on. Ends by itself when nobody reads the output any more.
     ///
     /// # Errors
     ///
     /// When the system has no thread to give.
     pub(super) fn start(
         journal: &Journal,
+        from: u64,
         lines: Lines,
         out: impl Write + Send + 'static,
     ) -> std::io::Result<Self> {
         let progress = journal.progress();
-        let reader = journal.reader(progress.appended(), Limit::Synced);
+        let reader = journal.reader(from, Limit::Synced);
         let stop = Arc::new(AtomicBool::new(false));
         let asked = Arc::clone(&stop);
         let (tell, ended) = sync_channel(1);

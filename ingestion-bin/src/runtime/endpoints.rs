@@ -3,8 +3,8 @@
 use hyperliquid_client::auth::{Auth, SecretRef};
 use hyperliquid_client::io::{Dns, Endpoint, EndpointConfig};
 use hyperliquid_client::limits::VenueLimits;
+use observability::causes;
 
-use super::handler::chain;
 use super::worker::Dialled;
 use crate::config::{self, AuthPlace, Origin, Problem, Problems};
 
@@ -42,8 +42,8 @@ pub(super) fn dialled(venue: &config::Venue) -> Result<Vec<Dialled>, Problems> {
                 ..EndpointConfig::new(&endpoint.name, &endpoint.ws_url)
             };
             let checked =
-                Endpoint::new(config).map_err(|error| ("ws_url", chain(&error))).and_then(|endpoint| {
-                    let dialer = endpoint.dialer(Dns::default()).map_err(|error| ("ca_file", chain(&error)));
+                Endpoint::new(config).map_err(|error| ("ws_url", causes(&error))).and_then(|endpoint| {
+                    let dialer = endpoint.dialer(Dns::default()).map_err(|error| ("ca_file", causes(&error)));
                     dialer.map(|_| endpoint)
                 });
             match checked {

@@ -274,9 +274,13 @@ event! { /// No connection.
     }
 }
 event! { /// The venue does not accept our credentials.
-    Unauthorised<'a> { listener: &'a str, error: String, retry_in: Duration }
+    Unauthorised<'a> { listener: &'a str, endpoint: &'a str, error: String, retry_in: Duration, news: bool }
     CONNECT_FAILURES ["unauthorised"], |this| {
-        tracing::error!(listener = this.listener, error = this.error, retry_in = ?this.retry_in, "the venue does not accept our token");
+        if this.news {
+            refused_token(this.endpoint, &this.error, this.retry_in);
+        } else {
+            debug!(listener = this.listener, error = this.error, retry_in = ?this.retry_in, "our token is still not accepted");
+        }
     }
 }
 event! { /// A connection is over.
@@ -305,6 +309,16 @@ event! { /// Followed no longer.
     InfluencerRemoved<'a> { influencer: &'a InfluencerId }
     FOLLOWED ["removed"], |this| { info!(influencer = %this.influencer, "no longer followed"); }
 }
+event! { /// The info API does not accept our credentials.
+    InfoUnauthorised<'a> { endpoint: &'a str, error: String, retry_in: Duration, news: bool }
+    INFO ["unauthorised"], |this| {
+        if this.news {
+            refused_token(this.endpoint, &this.error, this.retry_in);
+        } else {
+            debug!(endpoint = this.endpoint, error = this.error, "our token is still not accepted");
+        }
+    }
+}
 event! { /// An answer of the info API, or none.
     InfoAsked<'a> { outcome: &'static str, kind: &'static str, detail: &'a str }
     INFO [this.outcome], |this| {
@@ -324,6 +338,11 @@ event! { /// Part of the journal cannot be read.
     JOURNAL_DAMAGE [], |this| {
         tracing::error!(from = this.from, to = this.to, segment = this.segment, "part of the journal cannot be read");
     }
+}
+
+/// Said once per endpoint, whichever of its sockets or questions hears it first.
+fn refused_token(endpoint: &str, error: &str, retry_in: Duration) {
+    tracing::error!(endpoint, error, ?retry_in, "the venue does not accept our token");
 }
 
 /// A gap changed.

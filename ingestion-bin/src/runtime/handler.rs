@@ -6,6 +6,7 @@ use std::rc::Rc;
 use hyperliquid_client::decode::Decoded;
 use hyperliquid_client::io::{ConnectError, Handler, ListenerEvent, Received, Refused};
 use hyperliquid_client::session::{Refusal, SessionEvent};
+use observability::causes;
 use tracing::{debug, warn};
 
 use super::clock;
@@ -18,12 +19,14 @@ pub(super) struct Ear {
     core: Rc<RefCell<Core>>,
     listener: usize,
     name: String,
+    /// The endpoint it listens at.
+    endpoint: String,
     connection: u64,
 }
 
 impl Ear {
-    pub(super) fn new(core: Rc<RefCell<Core>>, listener: usize, name: String) -> Self {
-        Self { core, listener, name, connection: 0 }
+    pub(super) fn new(core: Rc<RefCell<Core>>, listener: usize, name: String, endpoint: &str) -> Self {
+        Self { core, listener, name, endpoint: endpoint.to_owned(), connection: 0 }
     }
 
     fn from(&self) -> super::core::From {
@@ -84,6 +87,7 @@ impl Handler for Ear {
         match event {
             ListenerEvent::Connected { took } => {
                 telemetry.emit(&Connected { listener: &self.name, took: *took });
+                self.core.borrow_mut().accepted_by(&self.endpoint);
                 self.connection = self.core.borrow_mut().listener_up(self.listener, clock::now());
             }
             ListenerEvent::Ended { ended, retry_in, .. } => {
@@ -93,10 +97,12 @@ impl Handler for Ear {
             }
             ListenerEvent::ConnectFailed { error, retry_in } => {
                 let (listener, retry_in) = (self.name.as_str(), *retry_in);
-                let text = chain(error);
+                let text = causes(error);
                 match error {
                     ConnectError::Unauthorised { .. } => {
-                        telemetry.emit(&Unauthorised { listener, error: text, retry_in });
+                        let news = self.core.borrow_mut().refused_by(&self.endpoint);
+                        let (endpoint, error) = (self.endpoint.as_str(), text);
+                        telemetry.emit(&Unauthorised { listener, endpoint, error, retry_in, news });
                     }
                     ConnectError::Dial(_) => {
                         telemetry.emit(&ConnectFailed { listener, reason: "dial", error: text, retry_in });
@@ -124,10 +130,4 @@ impl Handler for Ear {
             other => debug!(listener = self.name, ?other, "listener"),
         }
     }
-}
-
-/// An error with its causes: the outermost rarely holds the reason.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -15,18 +15,21 @@ use hyperliquid_client::limits::{InfoCost, VenueLimits};
 use hyperliquid_client::weight::{Lane, SpentWeight, WeightBudget};
 use hyperliquid_client::wire::Address;
 use messaging::journal::Progress;
+use observability::causes;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::clock;
 use super::core::{Asked, Core};
-use super::events::{InfoAsked, InfoCharged};
-use super::handler::chain;
+use super::events::{InfoAsked, InfoCharged, InfoUnauthorised};
 use crate::account::Stream;
 use crate::state::Spent;
 
 /// Without any venue time for this long the venue is asked for it.
 const CLOCK_SILENT_MAX: Duration = Duration::from_secs(50);
+
+/// Between two questions to an endpoint that does not accept our credentials.
+const UNAUTHORISED_WAIT: Duration = Duration::from_secs(60);
 
 /// An answer within this time is dated to its question, and a restart counts this much longer what it finds spent: the venue
 /// counts when it answers.
@@ -129,11 +132,11 @@ impl History {
                     }
                 }
                 Err(error) => {
-                    telemetry.emit(&InfoAsked { outcome: "unreadable", kind, detail: &chain(&error) });
+                    telemetry.emit(&InfoAsked { outcome: "unreadable", kind, detail: &causes(&error) });
                 }
             },
             Err(error) => {
-                telemetry.emit(&InfoAsked { outcome: outcome(&error), kind, detail: &chain(&error) });
+                self.tell_failed(kind, &error);
                 if let InfoError::Status { status: 429, retry_after, .. } = error {
                     self.budget.on_too_many_requests(retry_after, now);
                 }
@@ -192,7 +195,7 @@ impl History {
             Err(error) => {
                 let now = clock::now();
                 self.budget.settle_failed(ticket, now);
-                telemetry.emit(&InfoAsked { outcome: outcome(&error), kind, detail: &chain(&error) });
+                self.tell_failed(kind, &error);
                 self.failed(asked, &error, now);
             }
         }
@@ -217,6 +220,18 @@ impl History {
         }
     }
 
+    fn tell_failed(&self, kind: &'static str, error: &InfoError) {
+        let telemetry = self.core.borrow().telemetry();
+        if let InfoError::Unauthorised { retry_after, .. } = error {
+            let endpoint = self.client.endpoint().name();
+            let news = self.core.borrow_mut().refused_by(endpoint);
+            let (error, retry_in) = (causes(error), retry_after.unwrap_or(UNAUTHORISED_WAIT));
+            telemetry.emit(&InfoUnauthorised { endpoint, error, retry_in, news });
+        } else {
+            telemetry.emit(&InfoAsked { outcome: outcome(error), kind, detail: &causes(error) });
+        }
+    }
+
     fn failed(&mut self, asked: Asked, error: &InfoError, now: Instant) {
         let mut core = self.core.borrow_mut();
         match error {
@@ -225,7 +240,7 @@ impl History {
                 core.page_failed(asked, now);
             }
             InfoError::Unauthorised { retry_after, .. } => {
-                let wait = retry_after.unwrap_or(Duration::from_secs(60));
+                let wait = retry_after.unwrap_or(UNAUTHORISED_WAIT);
                 core.page_deferred(asked, now + wait.min(Duration::from_secs(3_600)), now);
             }
             InfoError::Status { .. }

@@ -14,12 +14,16 @@ pub mod events;
 mod handler;
 mod history;
 mod lost;
+mod orders;
 mod published;
 mod service;
+mod service_status;
+mod settings;
 mod sinks;
 mod worker;
 
 pub use self::core::{AccountStatus, Followed, WorkerStatus};
 pub use echo::{Echo, Lines, human};
 pub use endpoints::endpoints;
-pub use service::{Service, ServiceStatus, StartError, Stopped, Storages};
+pub use service::{Service, StartError, Stopped, Storages};
+pub use service_status::ServiceStatus;

@@ -2,34 +2,29 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use hyperliquid_client::backoff::BackoffConfig;
-use hyperliquid_client::session::SessionConfig;
-use messaging::journal::{Journal, JournalConfig, OpenError, Progress, StartReport, Ticket, Waited};
-use messaging::sink::SinkWatch;
+use messaging::journal::{Journal, OpenError, StartReport, Ticket, Waited};
 use messaging::storage::{DiskStorage, Storage};
-use observability::Telemetry;
 use observability::health::Latch;
-use serde_json::{Value, json};
+use observability::{Telemetry, causes};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use super::core::{Followed, Known, Outbox, WorkerStatus};
+use super::core::{Followed, Known, Outbox};
 use super::desk::Desk;
 use super::echo::{Echo, Lines};
 use super::endpoints::dialled;
-use super::events::{self, JournalDamaged};
-use super::handler::chain;
+use super::events::{JournalDamaged, totals};
+use super::orders::Orders;
 use super::published::Published;
-use super::sinks::{self, Sinks};
+use super::service_status::ServiceStatus;
+use super::sinks::Sinks;
 use super::worker::{self, COMMANDS_MAX, Command, WorkerPlan};
-use super::{clock, events::totals};
-use crate::account::Settings;
-use crate::cli::Moment;
-use crate::config::{self, Config, Problems};
+use super::{clock, settings};
+use crate::config::{Config, Problems};
 use crate::record::{Body, RunBody};
 use crate::state::State;
 
@@ -69,7 +64,7 @@ pub enum StartError {
 
 impl StartError {
     pub(super) fn sink(stream: &str, error: &dyn std::error::Error) -> Self {
-        Self::World(format!("sink {stream}: {}", chain(error)))
+        Self::World(format!("sink {stream}: {}", causes(error)))
     }
 }
 
@@ -88,22 +83,14 @@ pub struct Stopped {
 pub struct Service {
     journal: Journal,
     sinks: Sinks,
+    /// Signals from here on are of this run.
+    begins: u64,
     echo: Option<Echo>,
     worker: JoinHandle<std::io::Result<Ticket>>,
-    commands: mpsc::Sender<Command>,
+    orders: Orders<Command>,
     status: ServiceStatus,
     telemetry: Telemetry,
     latches: Vec<Latch>,
-}
-
-/// A view of the service that any thread may keep: what `/status` shows.
-#[derive(Clone)]
-pub struct ServiceStatus {
-    worker: Arc<Mutex<WorkerStatus>>,
-    sinks: Arc<Vec<(&'static str, SinkWatch)>>,
-    progress: Arc<Progress>,
-    telemetry: Telemetry,
-    started_at_ms: u64,
 }
 
 impl Service {
@@ -117,25 +104,25 @@ impl Service {
         storages: Storages,
         follow: Vec<Followed>,
         telemetry: &Telemetry,
-        echo: Option<(Lines, Box<dyn Write + Send>)>,
     ) -> Result<Self, StartError> {
-        let settings = settings(config)?;
+        let settings = settings::machine(config)?;
         let endpoints = dialled(&config.venue)?;
         let Storages { data, journal: files } = storages;
         let at = |what: &str, error: &dyn std::error::Error| {
-            StartError::World(format!("{what} {}: {}", config.data_dir.display(), chain(error)))
+            StartError::World(format!("{what} {}: {}", config.data_dir.display(), causes(error)))
         };
         data.create_dir("").map_err(|error| at("data directory", &error))?;
-        let opened = Journal::open(journal_config(config), Arc::clone(&files), clock::wall_ns(), |saved| {
-            State::restore(saved.unwrap_or_default())
-        })
-        .map_err(|error| {
-            if matches!(error, OpenError::InUse) {
-                StartError::InUse(config.data_dir.clone())
-            } else {
-                at("journal in", &error)
-            }
-        })?;
+        let opened =
+            Journal::open(settings::journal(config), Arc::clone(&files), clock::wall_ns(), |saved| {
+                State::restore(saved.unwrap_or_default())
+            })
+            .map_err(|error| {
+                if matches!(error, OpenError::InUse) {
+                    StartError::InUse(config.data_dir.clone())
+                } else {
+                    at("journal in", &error)
+                }
+            })?;
         let (journal, state) = (opened.journal, opened.state);
         report(&opened.report, telemetry);
         if let Some(why) = &state.refused {
@@ -144,12 +131,7 @@ impl Service {
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
         let desk = Desk::new(commands.clone());
         let sinks = Sinks::start(&config.storage, &journal, &data, telemetry, desk, state.damaged.clone())?;
-        let echo = match echo {
-            None => None,
-            Some((lines, out)) => {
-                Some(Echo::start(&journal, lines, out).map_err(|error| at("output thread for", &error))?)
-            }
-        };
+        let begins = journal.progress().appended();
         let started_at_ms = clock::wall_ms();
         let mut outbox = Outbox::new(journal.appender());
         let streams = (config.streams.twap, config.streams.spot, config.streams.outcomes);
@@ -176,13 +158,8 @@ impl Service {
         let plan = WorkerPlan {
             endpoints,
             listeners: config.listeners.count,
-            session: session_config(config),
-            backoff: BackoffConfig {
-                initial: config.listeners.backoff.initial,
-                max: config.listeners.backoff.max,
-                jitter: config.listeners.backoff.jitter,
-                ..BackoffConfig::default()
-            },
+            session: settings::session(config),
+            backoff: settings::backoff(config),
             settings,
             network,
             epoch,
@@ -205,13 +182,26 @@ impl Service {
             .name("worker-0".to_owned())
             .spawn(move || worker::run(plan, receiver))
             .map_err(|error| at("worker thread for", &error))?;
-        Ok(Self { journal, sinks, echo, worker, commands, status, telemetry: telemetry.clone(), latches })
+        let (orders, telemetry) = (Orders::new(commands), telemetry.clone());
+        Ok(Self { journal, sinks, begins, echo: None, worker, orders, status, telemetry, latches })
     }
 
     /// A view of its state.
     #[must_use]
     pub fn status(&self) -> ServiceStatus {
         self.status.clone()
+    }
+
+    /// Shows the signals of this run, those before this call too, until the service stops.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no thread to give.
+    pub fn show(&mut self, lines: Lines, out: impl Write + Send + 'static) -> Result<(), StartError> {
+        let echo = Echo::start(&self.journal, self.begins, lines, out)
+            .map_err(|error| StartError::World(format!("output thread: {}", causes(&error))))?;
+        self.echo = Some(echo);
+        Ok(())
     }
 
     /// Whether the worker or the journal's writer has ended by itself: then the process must end too.
@@ -222,17 +212,24 @@ impl Service {
 
     /// Follows one more account.
     pub fn follow(&self, followed: Followed) {
-        self.tell(Command::Follow(followed));
+        self.orders.give(Command::Follow(followed));
     }
 
     /// Changes the settings of a followed account.
     pub fn change(&self, followed: Followed) {
-        self.tell(Command::Change(followed));
+        self.orders.give(Command::Change(followed));
     }
 
     /// Follows an account no longer.
     pub fn unfollow(&self, account: [u8; 20]) {
-        self.tell(Command::Unfollow(account));
+        self.orders.give(Command::Unfollow(account));
+    }
+
+    /// Hands on what the worker had no room for; false while something waits: then no more accounts are to be followed, changed or
+    /// unfollowed.
+    #[must_use]
+    pub fn takes_orders(&self) -> bool {
+        self.orders.hand_on()
     }
 
     /// Takes the latches of readiness back or lets them go, as things stand.
@@ -273,8 +270,7 @@ impl Service {
         let until = clock::monotonic() + grace;
         let left = || until.saturating_duration_since(clock::monotonic());
         let mut late = Vec::new();
-        // A worker that has ended takes no command.
-        let _ended = self.commands.blocking_send(Command::Stop(grace / 2));
+        self.orders.give_last(Command::Stop(grace / 2));
         let last = match self.worker.join() {
             Ok(Ok(last)) => Some(last),
             Ok(Err(error)) => {
@@ -308,76 +304,6 @@ impl Service {
         };
         Stopped { clean, left: late, totals: totals(&self.telemetry) }
     }
-
-    fn tell(&self, command: Command) {
-        if let Err(error) = self.commands.try_send(command) {
-            warn!(%error, "the worker does not take a command");
-        }
-    }
-}
-
-impl ServiceStatus {
-    /// The worker's part.
-    #[must_use]
-    pub fn worker(&self) -> WorkerStatus {
-        self.worker.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Gauges of what moves by itself, for `/metrics`.
-    fn show_gauges(&self) {
-        events::show_journal(&self.telemetry, self.progress.counters().disk_bytes);
-        for (name, watch) in self.sinks.iter() {
-            let status = watch.status();
-            events::show_sink(&self.telemetry, name, status.lag, status.tally.lines);
-        }
-    }
-
-    /// Sinks that do not get on, and why.
-    fn stuck_sinks(&self) -> Vec<String> {
-        let failing = |(name, watch): &(&'static str, SinkWatch)| {
-            let status = watch.status();
-            let why = status
-                .failing
-                .map(|failing| failing.error)
-                .or_else(|| status.last_error.filter(|_| status.ended));
-            why.map(|why| format!("sink {name}: {why}"))
-        };
-        self.sinks.iter().filter_map(failing).collect()
-    }
-
-    /// Everything, as `/status` shows it.
-    #[must_use]
-    pub fn json(&self) -> Value {
-        let worker = self.worker();
-        let now = clock::monotonic();
-        let sinks: Vec<Value> =
-            self.sinks.iter().map(|(name, watch)| sinks::shown(name, &watch.status(), now)).collect();
-        let (alarms, counters) = (self.progress.alarms(), self.progress.counters());
-        let started = Moment(i64::try_from(self.started_at_ms).unwrap_or(0)).rfc3339();
-        let totals: Vec<Value> = totals(&self.telemetry)
-            .into_iter()
-            .map(|(name, label, total)| json!({ "what": name, "label": label, "total": total }))
-            .collect();
-        json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "startedAt": started,
-            "workers": 1,
-            "listeners": { "connected": worker.listeners_connected, "configured": worker.listeners },
-            "venueTime": worker.venue_time,
-            "questionsWaiting": worker.questions_waiting,
-            "accounts": worker.accounts,
-            "journal": {
-                "appended": self.progress.appended(),
-                "synced": self.progress.synced(),
-                "diskBytes": counters.disk_bytes,
-                "nearlyFull": alarms.nearly_full,
-                "failing": alarms.failing.map(|failing| failing.last_error),
-                "blocked": worker.blocked,
-            },
-            "sinks": sinks,
-            "counts": totals,
-        })
-    }
 }
 
 fn report(report: &StartReport, telemetry: &Telemetry) {
@@ -391,55 +317,4 @@ fn report(report: &StartReport, telemetry: &Telemetry) {
         info!(segment = torn.segment, bytes = torn.bytes, "a half-written end was cut");
     }
     info!(new = report.new, records = report.records, segments = report.segments_read, "journal open");
-}
-
-fn settings(config: &Config) -> Result<Settings, Problems> {
-    let start = match config.listeners.start.as_str() {
-        "now" => None,
-        text => {
-            let now = Moment(i64::try_from(clock::wall_ms()).unwrap_or(i64::MAX));
-            let moment = Moment::parse(text, now).map_err(|error| {
-                Problems(vec![config::Problem {
-                    key: "listeners.start".to_owned(),
-                    value: format!("{text:?}"),
-                    origin: config::Origin::Default,
-                    problem: error.to_string(),
-                }])
-            })?;
-            Some(moment.0)
-        }
-    };
-    Ok(Settings {
-        hold: config.listeners.hold,
-        repair_hold: config.listeners.repair_hold,
-        sweep_interval: config.listeners.sweep_interval,
-        start,
-        twap: config.streams.twap,
-        ..Settings::default()
-    })
-}
-
-fn session_config(config: &Config) -> SessionConfig {
-    SessionConfig {
-        ping_interval: config.listeners.ping_interval,
-        pong_timeout: config.listeners.pong_timeout,
-        stale_after: config.listeners.stale_after,
-        replace_after: config.listeners.replace_socket,
-        ..SessionConfig::default()
-    }
-}
-
-fn journal_config(config: &Config) -> JournalConfig {
-    let journal = &config.storage.journal;
-    JournalConfig {
-        fsync: match journal.fsync {
-            config::Fsync::Batch => messaging::journal::Fsync::Batch,
-            config::Fsync::Always => messaging::journal::Fsync::Always,
-        },
-        fsync_interval: journal.fsync_interval,
-        segment_bytes: journal.segment_bytes,
-        max_bytes: journal.max_bytes,
-        retention: Some(config.storage.raw_retention),
-        ..JournalConfig::default()
-    }
 }

@@ -151,7 +151,7 @@ async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) -> std::i
         core.borrow_mut().add_listener(control.clone());
         controls.push(control.clone());
         let connector = VenueConnector::new(dialled.endpoint.clone(), dialer.clone(), wall.clone());
-        let ear = Ear::new(Rc::clone(&core), number, listener_name(number));
+        let ear = Ear::new(Rc::clone(&core), number, listener_name(number), dialled.endpoint.name());
         let config = ListenerConfig {
             backoff: plan.backoff,
             seed: plan.seed.wrapping_add(number as u64),

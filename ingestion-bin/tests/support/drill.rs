@@ -143,7 +143,7 @@ impl Drill {
         let storages =
             Storages { data: Arc::new(world.data.clone()), journal: Arc::new(world.journal.clone()) };
         let service =
-            Service::start(&config, storages, vec![followed], &telemetry, None).expect("the service starts");
+            Service::start(&config, storages, vec![followed], &telemetry).expect("the service starts");
         let drill = Self { service, telemetry };
         eventually("a baseline", || {
             let worker = drill.service.status().worker();

@@ -65,9 +65,7 @@ impl Event<1> for Failed<'_> {
     }
 
     fn log(&self, _: Counted) {
-        // The whole chain: the outermost error rarely holds the reason.
-        let causes = std::iter::successors(Some(self.error), |error| error.source());
-        let error = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        let error = crate::causes(self.error);
         tracing::warn!(operation = self.operation, error, "failed");
     }
 }

@@ -10,11 +10,10 @@ use super::super::followed::List;
 use super::super::output::Output;
 use super::super::setup;
 use crate::config::{Config, SinkKind};
-use crate::runtime;
 
 pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
     let config = setup::configuration(cli, &[])?;
-    runtime::endpoints(&config.venue)?;
+    let _token = setup::referred(&config)?;
     let list = List::read(&config, &[])?;
     let accounts = list.set.enabled_by_priority();
     let users = config.venue.endpoints.iter().map(|endpoint| endpoint.users).min().unwrap_or(0);

@@ -1,6 +1,7 @@
 //! `influencers`: the list, and edits of its file.
 
 use influencer_registry::{EditError, FileEditor, InfluencerSet};
+use observability::causes;
 
 use super::super::args::{Cli, Influencers};
 use super::super::exit::{Exit, Failure};
@@ -60,8 +61,7 @@ fn editor(config: &Config) -> Result<FileEditor, Failure> {
 }
 
 fn refused(error: &EditError) -> Failure {
-    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-    Failure::World(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+    Failure::World(causes(error))
 }
 
 fn show(set: &InfluencerSet, output: &mut Output) -> Result<(), Failure> {

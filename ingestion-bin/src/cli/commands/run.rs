@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use hyperliquid_client::sim::{FaultSpec, Market, SimConfig, SimHandle, SimVenue};
 use influencer_registry::{InfluencerSet, diff};
-use observability::Telemetry;
 use observability::admin::{AdminConfig, AdminServer, Token};
 use observability::log::{self, Format, LogConfig};
+use observability::{Telemetry, causes};
 use tempfile::TempDir;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::time::interval;
 use tracing::{info, warn};
@@ -18,13 +18,17 @@ use tracing::{info, warn};
 use super::super::args::{Cli, Run};
 use super::super::exit::{Exit, Failure};
 use super::super::followed::{List, followed};
+use super::super::moment::Moment;
 use super::super::output::Output;
-use super::super::setup;
+use super::super::{setup, table};
 use crate::config::{Config, LogFormat, SinkKind};
 use crate::runtime::{Lines, Service, StartError, Stopped, Storages, clock, events};
 
 /// Between two looks at the list of influencers and at readiness.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// The table waits this long for everybody's first rows.
+const FIRST_LOOK_MAX: Duration = Duration::from_secs(2);
 
 pub(super) fn run(cli: &Cli, args: &Run, output: &mut Output) -> Result<Exit, Failure> {
     let (simulated, overrides) = if args.simulate { simulate(cli, args)? } else { (None, Vec::new()) };
@@ -34,7 +38,7 @@ pub(super) fn run(cli: &Cli, args: &Run, output: &mut Output) -> Result<Exit, Fa
         overrides.push(("listeners.start".to_owned(), start.clone()));
     }
     let config = setup::configuration(cli, &overrides)?;
-    crate::runtime::endpoints(&config.venue)?;
+    let token = setup::referred(&config)?;
     let list = List::read(&config, &args.follow)?;
     if list.set.enabled_by_priority().is_empty() && list.file.is_none() {
         return Err(Failure::Usage(
@@ -46,7 +50,7 @@ pub(super) fn run(cli: &Cli, args: &Run, output: &mut Output) -> Result<Exit, Fa
         .enable_all()
         .build()
         .map_err(|error| Failure::world("runtime", error))?;
-    let exit = runtime.block_on(serve(config, list, output))?;
+    let exit = runtime.block_on(serve(config, token, list, output))?;
     drop(simulated);
     Ok(exit)
 }
@@ -96,7 +100,12 @@ fn simulate(cli: &Cli, args: &Run) -> Result<(Option<Simulated>, Overrides), Fai
     Ok((Some(Simulated { _venue: venue, _directory: directory }), overrides))
 }
 
-async fn serve(config: Config, mut list: List, output: &mut Output) -> Result<Exit, Failure> {
+async fn serve(
+    config: Config,
+    token: Option<Token>,
+    list: List,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
     let telemetry = Telemetry::new(&events::catalogue()).map_err(|error| Failure::world("metrics", error))?;
     let format = match config.telemetry.log {
         LogFormat::Pretty => Format::Pretty,
@@ -105,15 +114,7 @@ async fn serve(config: Config, mut list: List, output: &mut Output) -> Result<Ex
     let log_config = LogConfig::new(format, &config.telemetry.level)
         .map_err(|error| Failure::Usage(format!("telemetry.level: {error}")))?;
     let _log = log::init(&log_config, &telemetry).map_err(|error| Failure::world("log", error))?;
-    let admin = admin(&config)?;
-    let people = output.is_terminal() && !output.json();
-    let echo: Option<(Lines, Box<dyn Write + Send>)> = (config.storage.signals.kind != SinkKind::Stdout)
-        .then(|| {
-            (
-                if people { Lines::Human } else { Lines::Json },
-                Box::new(std::io::stdout()) as Box<dyn Write + Send>,
-            )
-        });
+    let admin = config.admin.listen.map(|listen| AdminConfig { listen, token });
     // The port is taken before anything is written or contacted.
     let status = Arc::new(std::sync::OnceLock::<crate::runtime::ServiceStatus>::new());
     let for_admin = Arc::clone(&status);
@@ -127,12 +128,9 @@ async fn serve(config: Config, mut list: List, output: &mut Output) -> Result<Ex
                 .map_err(|error| Failure::World(format!("admin server: {}", causes(&error))))?,
         ),
     };
-    let follow = list.followed(&config);
-    let service = Service::start(&config, Storages::on_disk(&config.data_dir), follow, &telemetry, echo)
-        .map_err(|error| match error {
-            StartError::Configuration(problems) => Failure::Configuration(problems),
-            world @ (StartError::InUse(_) | StartError::World(_)) => Failure::World(world.to_string()),
-        })?;
+    let (follow, since) = (list.followed(&config), setup::now());
+    let service = Service::start(&config, Storages::on_disk(&config.data_dir), follow, &telemetry)
+        .map_err(not_started)?;
     let _first = status.set(service.status());
     let stop_admin = Arc::new(Notify::new());
     let admin_task = server.map(|server| {
@@ -142,9 +140,10 @@ async fn serve(config: Config, mut list: List, output: &mut Output) -> Result<Ex
             server.serve(async move { stop.notified().await }, Duration::from_secs(1)).await;
         })
     });
-    table(&list, &config, people, output)?;
-    let failed = watch(&config, &mut list, &service).await?;
+    let mut running = Running { config, list, service, since, shown: false };
+    let failed = running.watch(output).await?;
     info!("stopping");
+    let Running { config, service, .. } = running;
     let grace = config.shutdown.grace;
     let stopped = tokio::task::spawn_blocking(move || service.stop(grace))
         .await
@@ -157,87 +156,115 @@ async fn serve(config: Config, mut list: List, output: &mut Output) -> Result<Ex
     Ok(if stopped.clean && !failed { Exit::Clean } else { Exit::Failed })
 }
 
-/// Until a signal comes (false) or the worker ends by itself (true).
-async fn watch(config: &Config, list: &mut List, service: &Service) -> Result<bool, Failure> {
-    let asked = |kind| signal(kind).map_err(|error| Failure::world("signals", error));
-    let (mut terminate, mut interrupt) = (asked(SignalKind::terminate())?, asked(SignalKind::interrupt())?);
-    let mut look = interval(LOOK_EVERY);
-    loop {
-        tokio::select! {
-            biased;
-            _ = terminate.recv() => return Ok(false),
-            _ = interrupt.recv() => return Ok(false),
-            _ = look.tick() => {
-                if service.has_failed() {
-                    tracing::error!("the worker ended by itself");
-                    return Ok(true);
+fn not_started(error: StartError) -> Failure {
+    match error {
+        StartError::Configuration(problems) => Failure::Configuration(problems),
+        world @ (StartError::InUse(_) | StartError::World(_)) => Failure::World(world.to_string()),
+    }
+}
+
+/// The service and who looks after it.
+struct Running {
+    config: Config,
+    list: List,
+    service: Service,
+    /// When it was started.
+    since: Moment,
+    /// The table was shown, and signals are from then on.
+    shown: bool,
+}
+
+impl Running {
+    /// Until a signal comes (false) or the worker ends by itself (true).
+    async fn watch(&mut self, output: &mut Output) -> Result<bool, Failure> {
+        let asked = |kind| signal(kind).map_err(|error| Failure::world("signals", error));
+        let (mut terminate, mut interrupt): (Signal, Signal) =
+            (asked(SignalKind::terminate())?, asked(SignalKind::interrupt())?);
+        let started = clock::now();
+        let mut look = interval(LOOK_EVERY);
+        let failed = loop {
+            tokio::select! {
+                biased;
+                _ = terminate.recv() => break false,
+                _ = interrupt.recv() => break false,
+                _ = look.tick() => {
+                    if self.service.has_failed() {
+                        tracing::error!("the worker ended by itself");
+                        break true;
+                    }
+                    self.service.judge_readiness();
+                    if self.service.takes_orders() {
+                        self.reload();
+                    }
+                    if !self.shown && (self.is_based() || clock::now() >= started + FIRST_LOOK_MAX) {
+                        self.show(output)?;
+                    }
                 }
-                service.judge_readiness();
-                reload(config, list, service);
+            }
+        };
+        if !self.shown {
+            self.show(output)?;
+        }
+        Ok(failed)
+    }
+
+    /// Whether everybody's beginning is known, and the venue's clock.
+    fn is_based(&self) -> bool {
+        let worker = self.service.status().worker();
+        worker.venue_time.is_some()
+            && worker.accounts.len() >= self.list.set.enabled_by_priority().len()
+            && worker.accounts.iter().all(|account| account.based)
+    }
+
+    /// Whom it follows, before the first signal: on stdout for people, on stderr where stdout is for programs. Then the signals.
+    fn show(&mut self, output: &mut Output) -> Result<(), Failure> {
+        self.shown = true;
+        let people = output.is_terminal() && !output.json();
+        let worker = self.service.status().worker();
+        let mut lines = table::lines(&self.list.set, &worker, setup::now().0);
+        lines.push(format!("data in {}, since {}", self.config.data_dir.display(), self.since.rfc3339()));
+        for line in lines {
+            if people {
+                output.line(&line)?;
+            } else {
+                tell(&line);
             }
         }
-    }
-}
-
-fn reload(config: &Config, list: &mut List, service: &Service) {
-    let Some(reload) = list.file.as_mut().and_then(|file| file.poll(clock::now())) else { return };
-    if let Some(problem) = &reload.problem {
-        warn!(%problem, "the list of influencers is not taken, the last good one stays");
-    }
-    for refusal in &reload.refused {
-        warn!(%refusal, "an entry of the list is refused, the others are followed");
-    }
-    let new: InfluencerSet = list.with_extra(&reload.set);
-    let changes = diff(&list.set, &new);
-    for gone in &changes.removed {
-        service.unfollow(*gone.address().as_bytes());
-    }
-    for changed in &changes.changed {
-        match (changed.old.enabled(), changed.new.enabled()) {
-            (true, false) => service.unfollow(*changed.old.address().as_bytes()),
-            (false, true) => service.follow(followed(&changed.new, config)),
-            (true, true) => service.change(followed(&changed.new, config)),
-            (false, false) => {}
+        output.flush()?;
+        if self.config.storage.signals.kind != SinkKind::Stdout {
+            let lines = if people { Lines::Human } else { Lines::Json };
+            self.service.show(lines, std::io::stdout()).map_err(not_started)?;
         }
+        Ok(())
     }
-    for new in changes.added.iter().filter(|influencer| influencer.enabled()) {
-        service.follow(followed(new, config));
-    }
-    list.set = new;
-}
 
-fn admin(config: &Config) -> Result<Option<AdminConfig>, Failure> {
-    let Some(listen) = config.admin.listen else { return Ok(None) };
-    let token = match &config.admin.token_from {
-        None => None,
-        Some(source) => {
-            let text = source.read().map_err(|error| Failure::Usage(format!("admin.token_from: {error}")))?;
-            Some(Token::new(&text).map_err(|error| Failure::Usage(format!("admin.token_from: {error}")))?)
+    fn reload(&mut self) {
+        let (config, list, service) = (&self.config, &mut self.list, &self.service);
+        let Some(reload) = list.file.as_mut().and_then(|file| file.poll(clock::now())) else { return };
+        if let Some(problem) = &reload.problem {
+            warn!(%problem, "the list of influencers is not taken, the last good one stays");
         }
-    };
-    Ok(Some(AdminConfig { listen, token }))
-}
-
-/// What is followed, before the first signal: on stdout for people, on stderr where stdout is for programs.
-fn table(list: &List, config: &Config, people: bool, output: &mut Output) -> Result<(), Failure> {
-    let mut lines = vec![format!("{:<16} {:<42} {:>8}  markets", "influencer", "account", "priority")];
-    for influencer in list.set.enabled_by_priority() {
-        let markets: Vec<&str> =
-            influencer.markets().iter().map(influencer_registry::Market::as_str).collect();
-        let markets = if markets.is_empty() { "all".to_owned() } else { markets.join(", ") };
-        let (id, address) = (influencer.id().as_str(), influencer.address().as_str());
-        let id = if id == address { "-" } else { id };
-        lines.push(format!("{id:<16} {address} {:>8}  {markets}", influencer.priority()));
-    }
-    lines.push(format!("data in {}, since {}", config.data_dir.display(), setup::now().rfc3339()));
-    for line in lines {
-        if people {
-            output.line(&line)?;
-        } else {
-            tell(&line);
+        for refusal in &reload.refused {
+            warn!(%refusal, "an entry of the list is refused, the others are followed");
         }
+        let new: InfluencerSet = list.with_extra(&reload.set);
+        let changes = diff(&list.set, &new);
+        for gone in &changes.removed {
+            service.unfollow(*gone.address().as_bytes());
+        }
+        for changed in &changes.changed {
+            match (changed.old.enabled(), changed.new.enabled()) {
+                (true, false) => service.unfollow(*changed.old.address().as_bytes()),
+                (false, true) => service.follow(followed(&changed.new, config)),
+                (true, true) => service.change(followed(&changed.new, config)),
+                (false, false) => {}
+            }
+        }
+        for new in changes.added.iter().filter(|influencer| influencer.enabled()) {
+            service.follow(followed(new, config));
+        }
+        list.set = new;
     }
-    output.flush()
 }
 
 fn summary(stopped: &Stopped) {
@@ -264,9 +291,4 @@ fn tell(line: &str) {
     let colour = stderr.is_terminal();
     let _closed =
         if colour { writeln!(stderr, "\u{1b}[2m{line}\u{1b}[0m") } else { writeln!(stderr, "{line}") };
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hyperliquid_client::sim::{
     FaultSpec, Replay, SimConfig, SimSource, SimTls, SimVenue, Speed, TwapRows, VenueStatus,
 };
+use observability::causes;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -126,9 +127,4 @@ fn last_words(status: &VenueStatus, output: &mut Output) -> Result<(), Failure> 
         ))?;
     }
     output.flush()
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::args::Cli;
 use super::super::exit::{Exit, Failure};
 use super::super::output::Output;
-use super::super::setup;
+use super::super::{setup, table};
 
 /// For connecting and for the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,12 +24,7 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
             "admin.listen is \"\": the service has no admin address to ask".to_owned(),
         ));
     };
-    let token = match &config.admin.token_from {
-        None => None,
-        Some(source) => {
-            Some(source.read().map_err(|error| Failure::Usage(format!("admin.token_from: {error}")))?)
-        }
-    };
+    let token = setup::admin_secret(&config)?;
     let asked = |error| Failure::world(&format!("no service answers at {address}"), error);
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(asked)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(asked)?;
@@ -85,9 +80,11 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
     for account in array(status, "/accounts") {
         let part = |key: &str| account.get(key).map(plain).unwrap_or_default();
         output.line(&format!(
-            "account    {:<20} {:<6} held {}, gaps {} open {} unfillable, certified to {}",
+            "account    {:<20} {:<6} positions {}, last fill {}, held {}, gaps {} open {} unfillable, certified to {}",
             part("influencerId"),
             part("coverage"),
+            account.get("positions").and_then(Value::as_array).map_or(0, Vec::len),
+            last_fill(status, account),
             part("held"),
             part("openGaps"),
             part("unfillableGaps"),
@@ -99,6 +96,13 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
         output.line(&format!("count      {} {} {}", part("what"), part("label"), part("total")))?;
     }
     Ok(())
+}
+
+/// The age of an account's newest fill on the venue's clock.
+fn last_fill(status: &Value, account: &Value) -> String {
+    let newest = account.get("newest").and_then(Value::as_i64);
+    let now = status.get("venueTime").and_then(Value::as_i64).unwrap_or(setup::now().0);
+    newest.map_or_else(|| "-".to_owned(), |newest| table::age(now.saturating_sub(newest)))
 }
 
 fn array<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {

@@ -15,7 +15,7 @@ mod status;
 mod tests;
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -73,6 +73,8 @@ pub(super) struct Core {
     refusals: (Option<Instant>, u32),
     scratch: Vec<crate::account::Row>,
     next_connection: Cell<u64>,
+    /// Endpoints that do not accept our credentials, as they last said.
+    refused_by: BTreeSet<String>,
     /// Told when a deadline moved forward.
     pub(super) timer: Rc<Notify>,
     /// Told when there is something to ask.
@@ -106,6 +108,7 @@ impl Core {
             refusals: (None, 0),
             scratch: Vec::new(),
             next_connection: Cell::new(0),
+            refused_by: BTreeSet::new(),
             timer: Rc::new(Notify::new()),
             asking: Rc::new(Notify::new()),
         }
@@ -196,6 +199,16 @@ impl Core {
         let result = run(slot);
         self.drain(account);
         Some(result)
+    }
+
+    /// An endpoint does not accept our credentials; true when that is news.
+    pub(super) fn refused_by(&mut self, endpoint: &str) -> bool {
+        !self.refused_by.contains(endpoint) && self.refused_by.insert(endpoint.to_owned())
+    }
+
+    /// An endpoint accepts them.
+    pub(super) fn accepted_by(&mut self, endpoint: &str) {
+        self.refused_by.remove(endpoint);
     }
 
     /// The process' telemetry.

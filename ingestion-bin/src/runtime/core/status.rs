@@ -1,6 +1,7 @@
 //! What `/status` says of a worker.
 
 use serde::Serialize;
+use signal_domain::{Market, MarketKind};
 
 use super::Core;
 use crate::account::Coverage;
@@ -52,7 +53,7 @@ pub struct AccountStatus {
     pub refused: Option<String>,
     /// It was removed and is kept subscribed for its grace.
     pub leaving: bool,
-    /// Open positions by market, signed.
+    /// Open perp positions by market, signed, as the account's fills tell them.
     pub positions: Vec<(String, String)>,
 }
 
@@ -65,9 +66,9 @@ impl Core {
             .map(|slot| {
                 let summary = slot.machine.summary();
                 let positions = slot.machine.ledger().markets().filter_map(|(market, chain)| {
-                    let after = chain.head()?.position?;
-                    (!after.0.is_zero())
-                        .then(|| (market.as_str().to_owned(), after.0.normalize().to_string()))
+                    let after = chain.head()?.position.filter(|after| !after.0.is_zero())?;
+                    let perp = Market::from_name(market.as_str()).ok()?.kind() == MarketKind::Perp;
+                    perp.then(|| (market.as_str().to_owned(), after.0.normalize().to_string()))
                 });
                 AccountStatus {
                     influencer_id: slot.followed.influencer.to_string(),
@@ -78,7 +79,7 @@ impl Core {
                         Coverage::Blind => "blind",
                     },
                     based: summary.based,
-                    newest: slot.newest,
+                    newest: slot.newest.max(summary.newest),
                     certified_to: summary.certified.filter(|time| *time > 0),
                     held: summary.held,
                     open_gaps: summary.open_gaps,

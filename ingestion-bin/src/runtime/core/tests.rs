@@ -86,7 +86,7 @@ async fn listen(venue: SimHandle, core: Rc<RefCell<Core>>, telemetry: Telemetry)
     core.borrow().subscribe_all(&control);
     core.borrow_mut().add_listener(control.clone());
     let connector = VenueConnector::new(endpoint, dialer, WallClock::new(crate::runtime::clock::wall_ns));
-    let ear = Ear::new(core, 0, "a".to_owned());
+    let ear = Ear::new(core, 0, "a".to_owned(), "sim");
     let egress = Egress::new(&VenueLimits::default());
     let listener = Listener::<_, _, Brittle>::with_decoder(
         connector,

@@ -1,0 +1,87 @@
+//! What the service says of itself.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use messaging::journal::Progress;
+use messaging::sink::SinkWatch;
+use observability::Telemetry;
+use serde_json::{Value, json};
+
+use super::core::WorkerStatus;
+use super::events::{self, totals};
+use super::{clock, sinks};
+use crate::cli::Moment;
+
+/// A view of the service that any thread may keep: what `/status` shows.
+#[derive(Clone)]
+pub struct ServiceStatus {
+    pub(super) worker: Arc<Mutex<WorkerStatus>>,
+    pub(super) sinks: Arc<Vec<(&'static str, SinkWatch)>>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) telemetry: Telemetry,
+    pub(super) started_at_ms: u64,
+}
+
+impl ServiceStatus {
+    /// The worker's part.
+    #[must_use]
+    pub fn worker(&self) -> WorkerStatus {
+        self.worker.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gauges of what moves by itself, for `/metrics`.
+    pub(super) fn show_gauges(&self) {
+        events::show_journal(&self.telemetry, self.progress.counters().disk_bytes);
+        for (name, watch) in self.sinks.iter() {
+            let status = watch.status();
+            events::show_sink(&self.telemetry, name, status.lag, status.tally.lines);
+        }
+    }
+
+    /// Sinks that do not get on, and why.
+    pub(super) fn stuck_sinks(&self) -> Vec<String> {
+        let failing = |(name, watch): &(&'static str, SinkWatch)| {
+            let status = watch.status();
+            let why = status
+                .failing
+                .map(|failing| failing.error)
+                .or_else(|| status.last_error.filter(|_| status.ended));
+            why.map(|why| format!("sink {name}: {why}"))
+        };
+        self.sinks.iter().filter_map(failing).collect()
+    }
+
+    /// Everything, as `/status` shows it.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let worker = self.worker();
+        let now = clock::monotonic();
+        let sinks: Vec<Value> =
+            self.sinks.iter().map(|(name, watch)| sinks::shown(name, &watch.status(), now)).collect();
+        let (alarms, counters) = (self.progress.alarms(), self.progress.counters());
+        let started = Moment(i64::try_from(self.started_at_ms).unwrap_or(0)).rfc3339();
+        let totals: Vec<Value> = totals(&self.telemetry)
+            .into_iter()
+            .map(|(name, label, total)| json!({ "what": name, "label": label, "total": total }))
+            .collect();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "startedAt": started,
+            "workers": 1,
+            "listeners": { "connected": worker.listeners_connected, "configured": worker.listeners },
+            "venueTime": worker.venue_time,
+            "questionsWaiting": worker.questions_waiting,
+            "accounts": worker.accounts,
+            "journal": {
+                "appended": self.progress.appended(),
+                "synced": self.progress.synced(),
+                "diskBytes": counters.disk_bytes,
+                "nearlyFull": alarms.nearly_full,
+                "failing": alarms.failing.map(|failing| failing.last_error),
+                "blocked": worker.blocked,
+            },
+            "sinks": sinks,
+            "counts": totals,
+        })
+    }
+}

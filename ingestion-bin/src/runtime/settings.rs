@@ -1,0 +1,72 @@
+//! The configuration in the words of the parts that carry it out.
+
+use hyperliquid_client::backoff::BackoffConfig;
+use hyperliquid_client::session::SessionConfig;
+use messaging::journal::JournalConfig;
+
+use super::clock;
+use crate::account::Settings;
+use crate::cli::Moment;
+use crate::config::{self, Config, Problems};
+
+/// Of the account machines. A `start` that is a span counts from now.
+pub(super) fn machine(config: &Config) -> Result<Settings, Problems> {
+    let start = match config.listeners.start.as_str() {
+        "now" => None,
+        text => {
+            let now = Moment(i64::try_from(clock::wall_ms()).unwrap_or(i64::MAX));
+            let moment = Moment::parse(text, now).map_err(|error| {
+                Problems(vec![config::Problem {
+                    key: "listeners.start".to_owned(),
+                    value: format!("{text:?}"),
+                    origin: config::Origin::Default,
+                    problem: error.to_string(),
+                }])
+            })?;
+            Some(moment.0)
+        }
+    };
+    Ok(Settings {
+        hold: config.listeners.hold,
+        repair_hold: config.listeners.repair_hold,
+        sweep_interval: config.listeners.sweep_interval,
+        start,
+        twap: config.streams.twap,
+        ..Settings::default()
+    })
+}
+
+pub(super) fn session(config: &Config) -> SessionConfig {
+    SessionConfig {
+        ping_interval: config.listeners.ping_interval,
+        pong_timeout: config.listeners.pong_timeout,
+        stale_after: config.listeners.stale_after,
+        replace_after: config.listeners.replace_socket,
+        ..SessionConfig::default()
+    }
+}
+
+pub(super) fn journal(config: &Config) -> JournalConfig {
+    let journal = &config.storage.journal;
+    JournalConfig {
+        fsync: match journal.fsync {
+            config::Fsync::Batch => messaging::journal::Fsync::Batch,
+            config::Fsync::Always => messaging::journal::Fsync::Always,
+        },
+        fsync_interval: journal.fsync_interval,
+        segment_bytes: journal.segment_bytes,
+        max_bytes: journal.max_bytes,
+        retention: Some(config.storage.raw_retention),
+        ..JournalConfig::default()
+    }
+}
+
+pub(super) fn backoff(config: &Config) -> BackoffConfig {
+    let backoff = &config.listeners.backoff;
+    BackoffConfig {
+        initial: backoff.initial,
+        max: backoff.max,
+        jitter: backoff.jitter,
+        ..BackoffConfig::default()
+    }
+}
