@@ -87,3 +87,27 @@ fn records_are_found_without_reading_everything() {
     assert_eq!(expected.len(), 495);
     assert!(some.bytes_read() * 2 < all.bytes_read(), "{} of {}", some.bytes_read(), all.bytes_read());
 }
+
+#[test]
+fn a_checkpoint_says_what_the_records_before_it_added_up_to() {
+    let disk = FaultyStorage::new(3);
+    let opened = open(Arc::new(disk.clone()), &small(), 1_000);
+    for number in 0..200 {
+        append_durably(&opened.journal, number, &[1; 100]);
+    }
+    let reader = opened.journal.reader(0, Limit::Synced);
+    let at = |position: u64| {
+        let (first, saved) = reader.checkpoint(position).unwrap()?;
+        Some((first, restore(Some(&saved)).unwrap().records))
+    };
+    // Positions count from 1,000, so each says how many records lie before it.
+    let (first, records) = at(1_150).unwrap();
+    assert!(first > 1_000 && first <= 1_150 && records == first - 1_000, "{first}: {records}");
+    let (before, _) = at(first - 1).unwrap();
+    assert_eq!(at(999), None);
+    assert_eq!(times(&mut reader.fork(first)), (first as i64 - 1_000..200).collect::<Vec<_>>());
+
+    // A damaged one is passed over.
+    assert!(disk.flip(&format!("{first:020}.seg"), 70, 1));
+    assert_eq!(at(1_150), Some((before, before - 1_000)));
+}

@@ -171,10 +171,16 @@ fn followed() -> Rig {
 
 #[test]
 fn a_correction_of_what_is_still_queued_says_what_it_replaces() {
+    // History has another position before it, so the wrong signal's action cannot be told from the right one's.
+    let right = |px: &str| {
+        let mut right = fill(1, px);
+        right["startPosition"] = json!("0.0");
+        right
+    };
     let mut rig = followed();
     rig.disk.fail_writes(u32::MAX, IoFault::Full);
     rig.frame(0, false, &[fill(1, "2400.5")]);
-    rig.history(100, &[fill(0, "2400.5"), fill(1, "2400.7")]);
+    rig.history(100, &[fill(0, "2400.5"), right("2400.7")]);
     assert!(rig.journal.progress().tickets_appended() < rig.core.outbox().last(), "it is queued");
     rig.disk.heal();
 
@@ -185,16 +191,17 @@ fn a_correction_of_what_is_still_queued_says_what_it_replaces() {
     let influencer: InfluencerId = ALICE.parse::<Account>().unwrap().into();
     let market = Market::from_coin("ETH").unwrap();
     let event = signals[1]["sourceEventId"].as_str().unwrap();
-    let id = |revision| ids::signal_id(&influencer, &market, event, Action::Increase, revision).to_string();
-    assert_eq!(signals[0]["signalId"], id(0));
-    assert_eq!(signals[1]["signalId"], id(1));
+    let id = |action, revision| ids::signal_id(&influencer, &market, event, action, revision).to_string();
+    assert_eq!(signals[0]["signalId"], id(Action::Increase, 0));
+    assert_eq!(signals[1]["signalId"], id(Action::Open, 1));
 
     // A later one replaces the correction, also where no journal holds that any more.
     let mut rig = rig.restart(Some(FaultyStorage::new(9)));
-    rig.history(100, &[fill(0, "2400.5"), fill(1, "2400.9")]);
+    rig.history(100, &[fill(0, "2400.5"), right("2400.9")]);
     let signals = rig.lines(SignalLines::default());
     assert_eq!(signals.len(), 3, "{signals:?}");
-    assert_eq!((&signals[2]["signalId"], &signals[2]["supersedes"]), (&id(2).into(), &id(1).into()));
+    let (signal, replaced) = (id(Action::Open, 2), id(Action::Open, 1));
+    assert_eq!((&signals[2]["signalId"], &signals[2]["supersedes"]), (&signal.into(), &replaced.into()));
 }
 
 #[test]
