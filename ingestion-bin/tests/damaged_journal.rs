@@ -74,7 +74,7 @@ impl Scene {
 
     /// The segments, oldest first.
     fn segments(&self) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(self.data().join("journal")).expect("readable");
+        let Ok(entries) = std::fs::read_dir(self.data().join("journal")) else { return Vec::new() };
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "seg"));
         paths.sort();
@@ -109,9 +109,10 @@ fn flip(path: &Path, offset: u64) {
 #[test]
 fn a_flipped_byte_in_an_old_segment_is_named_and_the_rest_is_readable() {
     let mut scene = Scene::set();
-    scene.run(2_000);
+    while scene.segments().len() < 3 {
+        scene.run(2_000);
+    }
     let segments = scene.segments();
-    assert!(segments.len() >= 3, "{segments:?}");
     let old = &segments[1];
     let length = std::fs::metadata(old).expect("there").len();
     flip(old, length - length / 4);
@@ -234,7 +235,10 @@ fn signals_lost_before_their_sink_had_them_are_declared() {
 #[test]
 fn a_damaged_checkpoint_is_passed_over() {
     let mut scene = Scene::set();
-    scene.run(600);
+    // How many segments there are depends on how much is written at a time; the first one's checkpoint is of nothing.
+    while scene.segments().len() < 2 {
+        scene.run(600);
+    }
     let newest = scene.segments().pop().expect("a segment");
     // Behind the segment's header of 64 bytes lies the checkpoint.
     flip(&newest, 100);

@@ -102,7 +102,9 @@ impl Core {
             Record::Refused { reason, payload, .. } => self.refused(account, *reason, payload),
             Record::Epoch { fresh, .. } => slot.gaps.epoch(*fresh),
             Record::Baseline { .. } => {
-                beside.venue_ms = self.venue_time.and_then(|time| u64::try_from(time).ok());
+                // A venue that shows no time at all says 0.
+                beside.venue_ms =
+                    self.venue_time.and_then(|time| u64::try_from(time).ok()).filter(|ms| *ms > 0);
                 slot.gaps.based(beside.venue_ms.unwrap_or(at_ms));
             }
             Record::Absorbed { gap } => slot.gaps.absorbed(gap),

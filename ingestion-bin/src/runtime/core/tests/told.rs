@@ -237,6 +237,27 @@ fn a_conflict_tells_both_contents_as_long_as_it_is_told() {
 }
 
 #[test]
+fn a_venue_without_a_clock_makes_no_gap_begin_in_1970() {
+    let mut rig = Rig::new();
+    rig.core.handle_venue_time(0, rig.now);
+    rig.up(0);
+    rig.up(1);
+    for listener in [0, 1] {
+        rig.frame(listener, true, &[]);
+    }
+    rig.history(100, &[]);
+    for listener in [0, 1] {
+        rig.core.listener_down(listener, rig.now);
+        rig.up(listener);
+        rig.frame(listener, true, &[fill(0, "2400.5")]);
+    }
+    let gaps = rig.gaps();
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    // Our own clock is past the gap's end here, and no gap begins behind its end.
+    assert_eq!((gaps[0]["fromTime"].as_i64(), gaps[0]["toTime"].as_i64()), (Some(T), Some(T)));
+}
+
+#[test]
 fn a_gap_after_an_empty_baseline_begins_where_following_did_and_closes_once() {
     let mut rig = Rig::new();
     let began = T - 50_000;
