@@ -78,6 +78,8 @@ pub(super) struct Read {
     /// In the order returned.
     pub(super) rows: Vec<(FillKey, i64)>,
     pub(super) pages: u32,
+    /// Rows of its longest page.
+    pub(super) longest_page: usize,
     pub(super) began: Instant,
     /// Venue time known when it began.
     pub(super) venue_time: Option<i64>,
@@ -112,6 +114,15 @@ pub(super) struct Beginning {
     /// Complete reads, apart from each other, that began with it.
     pub(super) seen: u8,
     pub(super) seen_at: Instant,
+}
+
+impl<P> Feed<P> {
+    /// Until when a new read must wait, so that one account does not spend what all share. Rows that wait for history
+    /// wait no longer than they must.
+    pub(super) fn rests_until(&self) -> Option<Instant> {
+        let doubled = if self.gate.is_some() { 0 } else { self.hasty.min(3) };
+        self.last_began.map(|began| began + PAUSE * (1 << doubled))
+    }
 }
 
 impl Read {
@@ -151,6 +162,8 @@ pub(super) struct Feed<P> {
     pub(super) not_before: Option<Instant>,
     /// When the newest read began.
     pub(super) last_began: Option<Instant>,
+    /// Reads that followed each other without a rest.
+    pub(super) hasty: u32,
     pub(super) next_sweep: Option<Instant>,
     pub(super) backoff: Duration,
     pub(super) beginning: Option<Beginning>,
@@ -169,8 +182,10 @@ pub(super) struct Feed<P> {
     pub(super) older_events: (u8, Option<Instant>),
 }
 
-/// Two reads of one stream do not follow each other faster.
+/// Two reads of one stream do not follow each other faster; the pause doubles three times while they follow at once.
 pub(super) const PAUSE: Duration = Duration::from_millis(1_500);
+/// A stream that was not read for so long has rested.
+pub(super) const REST: Duration = Duration::from_secs(15);
 pub(super) const BACKOFF_MIN: Duration = Duration::from_secs(2);
 pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
@@ -188,6 +203,7 @@ impl<P> Default for Feed<P> {
             want: false,
             not_before: None,
             last_began: None,
+            hasty: 0,
             next_sweep: None,
             backoff: BACKOFF_MIN,
             beginning: None,

@@ -65,11 +65,13 @@ impl<P> Machine<P> {
             self.give_up(stream, &read, time, now);
             return;
         }
-        if fresh > 0 {
-            if read.stepped {
-                self.declare_hole(&read);
-                read.stepped = false;
-            }
+        if fresh > 0 && read.stepped {
+            self.declare_hole(&read);
+            read.stepped = false;
+        }
+        let caught_up = rows.len() < read.longest_page && last > read.venue_time && read.venue_time.is_some();
+        read.longest_page = read.longest_page.max(rows.len());
+        if fresh > 0 && !caught_up {
             self.go_on(stream, read, last);
             if !confirming {
                 self.certify_on_the_way(stream, now);
@@ -78,7 +80,7 @@ impl<P> Machine<P> {
         }
         // S2: the page may be cut inside its only millisecond.
         let single = rows.first().map(|row| row.time) == last;
-        if let Some(time) = last.filter(|_| single && rows.len() >= self.settings.dense_rows && !read.stepped)
+        if let Some(time) = last.filter(|_| fresh == 0 && single && rows.len() >= self.settings.dense_rows && !read.stepped)
         {
             read.stepped = true;
             read.dense.push(time);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use super::feed::{Asked, BACKOFF_MAX, BACKOFF_MIN, PAUSE, Proof, Read};
+use super::feed::{Asked, BACKOFF_MAX, BACKOFF_MIN, Proof, REST, Read};
 use super::{GapState, Machine, Output, Stream};
 
 impl<P> Machine<P> {
@@ -68,7 +68,9 @@ impl<P> Machine<P> {
             return None;
         }
         let soon = feed.read.is_some() || feed.want || feed.new_rows >= self.settings.sweep_rows;
-        if soon { Some(feed.not_before.unwrap_or(self.born)) } else { feed.next_sweep.max(feed.not_before) }
+        let rests = if feed.read.is_some() { None } else { feed.rests_until() };
+        let earliest = feed.not_before.max(rests);
+        if soon { Some(earliest.unwrap_or(self.born)) } else { feed.next_sweep.max(earliest) }
     }
 
     fn begin_read(&mut self, stream: Stream, now: Instant) {
@@ -89,7 +91,9 @@ impl<P> Machine<P> {
         let from = back.unwrap_or(from);
         feed.want = false;
         feed.new_rows = 0;
-        feed.not_before = Some(now + PAUSE);
+        feed.not_before = None;
+        let rested = feed.last_began.is_none_or(|began| now >= began + REST);
+        feed.hasty = if rested { 0 } else { feed.hasty.saturating_add(1) };
         feed.last_began = Some(now);
         feed.read = Some(Read {
             start: from,
@@ -102,6 +106,7 @@ impl<P> Machine<P> {
             keys: HashSet::new(),
             rows: Vec::new(),
             pages: 0,
+            longest_page: 0,
             began: now,
             venue_time,
             dense: Vec::new(),

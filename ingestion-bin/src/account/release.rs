@@ -79,7 +79,9 @@ impl<P> Machine<P> {
                             // The other listener most often brings it first, and history lags more than that.
                             let since = row.item.since;
                             let ask = since + self.settings.hold / 2;
-                            if now >= ask {
+                            if unlinked.expected.is_none() {
+                                // O5: nothing is known to be missing.
+                            } else if now >= ask {
                                 self.want_since(since);
                             } else {
                                 self.wake_at(ask);
@@ -140,8 +142,8 @@ impl<P> Machine<P> {
         row: &Held<P>,
         unlinked: Unlinked<Position>,
     ) -> Option<GapId> {
-        Stream::ALL.iter().for_each(|&stream| self.feeds[stream].want = true);
         let expected = unlinked.expected.filter(|_| !planted!(self, SilentBreak))?;
+        Stream::ALL.iter().for_each(|&stream| self.feeds[stream].want = true);
         let from = self.ledger.head(market)?.time;
         Some(self.open_chain(market, from, expected, row.time, unlinked.found))
     }
