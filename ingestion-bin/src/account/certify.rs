@@ -23,12 +23,16 @@ impl<P> Machine<P> {
         self.end_gate(stream, read.began);
         let _ = self.feeds[stream].distrusted.take_if(|since| *since <= read.began);
         let margin = self.settings.margin_ms;
-        let feed = &mut self.feeds[stream];
-        feed.read_from = Some(feed.read_from.map_or(read.start, |from| from.min(read.start)));
-        feed.read_to = feed.read_to.max(read.venue_time.map(|time| time.saturating_sub(margin)));
         let passed_anchor = !read.looks_back || read.anchor.is_none_or(|(key, _)| read.keys.contains(&key));
+        let feed = &mut self.feeds[stream];
+        if passed_anchor {
+            feed.read_from = Some(feed.read_from.map_or(read.start, |from| from.min(read.start)));
+            feed.read_to = feed.read_to.max(read.venue_time.map(|time| time.saturating_sub(margin)));
+        }
         if !passed_anchor {
-            self.feeds[stream].want = true;
+            // It proves nothing: what it looked for is looked for again.
+            feed.look_back = Some(feed.look_back.map_or(read.start, |from| from.min(read.start)));
+            feed.want = true;
         } else if self.prove_beginning(stream, read, now)
             && let Some(target) = self.reach(stream, read, now)
         {
@@ -72,7 +76,7 @@ impl<P> Machine<P> {
         feed.read_to = feed.read_to.max(Some(looked));
         let doubt = read.limit.min(self.before_doubtful_keys(stream, read, looked, now));
         let held = if planted!(self, PassesHeldRows) { i64::MAX } else { self.before_held() };
-        let gaps = self.before_open_gaps(stream, looked, now);
+        let gaps = self.before_open_gaps(stream, read, looked, now);
         let gaps = if planted!(self, PassesOpenGaps) { i64::MAX } else { gaps };
         let target = looked.min(doubt).min(held).min(gaps);
         if Some(target) > self.ledger.stream(stream).certified {
@@ -143,7 +147,7 @@ impl<P> Machine<P> {
             let compared = matches!(mark.state, State::Held | State::Out | State::Twin)
                 && mark.stream == stream
                 && mark.in_history == 0
-                && time > first
+                && (time > first || (time == first && read.start < first))
                 && time >= read.from
                 && time <= target;
             if !compared || read.keys.contains(&key) {
@@ -225,7 +229,7 @@ impl<P> Machine<P> {
 
     /// C4: not past a gap until history was read often enough there: one answer may have been stale or have had a
     /// hole.
-    fn before_open_gaps(&mut self, stream: Stream, target: i64, now: Instant) -> i64 {
+    fn before_open_gaps(&mut self, stream: Stream, read: &Read, target: i64, now: Instant) -> i64 {
         let now_ms = self.millis(now);
         let mut limit = i64::MAX;
         // §5: with no room for more keys one read must do, or nothing ever moves.
@@ -243,6 +247,7 @@ impl<P> Machine<P> {
             .filter(|gap| gap.state == GapState::Opened)
             .map(|gap| (gap.id.clone(), gap.to, needed(gap)))
             .collect();
+        let certified = self.ledger.stream(stream).certified;
         let mut again = false;
         for (id, to, needed) in open {
             let from = id.from;
@@ -252,7 +257,9 @@ impl<P> Machine<P> {
             if target >= to && apart {
                 (*count, *last) = (count.saturating_add(1), now_ms);
             }
-            if *count < needed {
+            // S3: this endpoint has forgotten what was there, and that is declared: no read will fill it.
+            let forgotten = to < read.start && certified < Some(to);
+            if *count < needed && !forgotten {
                 limit = limit.min(from.saturating_sub(1));
                 again = true;
             }

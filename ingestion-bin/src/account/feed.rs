@@ -148,6 +148,8 @@ pub(super) struct Feed<P> {
     pub(super) gate: Option<Gate>,
     /// Nobody listens, or nobody's snapshot came yet.
     pub(super) blind: bool,
+    /// R4: rows of the other stream went out while it was blind; the venue time from which on its own may be missing.
+    pub(super) passed_from: Option<i64>,
     /// Frames that came before the baseline.
     pub(super) before: Vec<Kept<P>>,
     pub(super) empty: Option<Empty>,
@@ -194,6 +196,7 @@ impl<P> Default for Feed<P> {
         Self {
             gate: None,
             blind: true,
+            passed_from: None,
             before: Vec::new(),
             empty: None,
             first: None,

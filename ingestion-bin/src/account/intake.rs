@@ -131,7 +131,7 @@ impl<P> Machine<P> {
         };
         let mut mark = Mark::new(row.digest, stream, state, self.millis(now));
         mark.market = Some(row.market.clone());
-        mark.proven = proven || source == Source::Page;
+        mark.prove(stream, proven || source == Source::Page);
         mark.alike = alike;
         match source.listener() {
             Some(listener) => mark.shown_by = bit(listener),
@@ -185,7 +185,7 @@ impl<P> Machine<P> {
         match source.listener() {
             Some(listener) => {
                 mark.shown_by |= bit(listener);
-                mark.proven |= proven;
+                mark.prove(stream, proven);
                 self.counts.duplicates += 1;
                 if differs && mark.contradicted != Some(row.digest) {
                     mark.contradicted = Some(row.digest);
@@ -195,7 +195,7 @@ impl<P> Machine<P> {
             }
             None => {
                 mark.in_history |= 1 << stream.lane();
-                mark.proven = true;
+                mark.prove(stream, true);
                 mark.lacked = 0;
                 return self.known_in_history(stream, row, state, differs, make, now);
             }

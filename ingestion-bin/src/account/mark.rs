@@ -28,8 +28,8 @@ pub(super) struct Mark {
     /// Unknown for rows of an earlier run.
     pub(super) market: Option<Market>,
     pub(super) state: State,
-    /// In the journal, or received while nothing before it could be missing unnoticed (R1).
-    pub(super) proven: bool,
+    /// Bit per stream that this row proves to be complete up to it (R1).
+    proven: u8,
     /// Complete reads that lacked it, and when the last did (milliseconds of our clock).
     pub(super) lacked: u8,
     pub(super) lacked_at: u64,
@@ -52,7 +52,7 @@ impl Mark {
             stream,
             market: None,
             state,
-            proven: false,
+            proven: 0,
             lacked: 0,
             lacked_at: 0,
             shown_by: 0,
@@ -61,6 +61,17 @@ impl Mark {
             alike: None,
             contradicted: None,
         }
+    }
+
+    /// R1: in the journal or returned by history on this stream, or received there while nothing before it could be
+    /// missing unnoticed. What one stream proves says nothing about rows of the other, although a slice may come on
+    /// both.
+    pub(super) fn prove(&mut self, stream: Stream, proven: bool) {
+        self.proven |= u8::from(proven) << stream.lane();
+    }
+
+    pub(super) fn is_proven(&self, stream: Stream) -> bool {
+        self.proven & (1 << stream.lane()) != 0
     }
 }
 

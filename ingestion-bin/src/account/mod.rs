@@ -302,7 +302,8 @@ impl<P> Machine<P> {
             if let Entry::New(mark) =
                 self.marks.insert_or_get(key, time, || Mark::new(known.digest, known.stream, state, 0))
             {
-                (mark.proven, mark.market) = (true, market);
+                mark.prove(known.stream, true);
+                mark.market = market;
                 let newest = self.contents.insert_or_get(content(known.digest, time), time, || key);
                 if let Entry::Seen(newest) = newest {
                     mark.alike = Some(std::mem::replace(newest, key));

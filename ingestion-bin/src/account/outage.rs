@@ -94,7 +94,7 @@ impl<P> Machine<P> {
         let floor = if planted!(self, HeldKeysProve) { i64::MAX } else { self.ledger.floor() };
         rows.iter().any(|row| {
             let proves = |mark: &Mark| {
-                (mark.proven && (mark.in_history != 0 || !self.may_follow_a_held_row(row.time)))
+                (mark.is_proven(stream) && (mark.in_history != 0 || !self.may_follow_a_held_row(row.time)))
                     || planted!(self, HeldKeysProve)
             };
             Some(row.time) <= state.baseline
@@ -111,9 +111,23 @@ impl<P> Machine<P> {
         self.journal_end.is_some_and(|end| end.saturating_sub(longest) < time && time <= end)
     }
 
+    /// R4: rows go out that may belong behind some of a blind stream: its gap tells so before they do.
+    pub(super) fn declare_blindness(&mut self) {
+        for stream in self.based_streams() {
+            if self.feeds[stream].blind && self.feeds[stream].passed_from.is_none() {
+                self.feeds[stream].passed_from = self.newest_known(stream);
+                self.open_outage(stream, self.venue_time);
+            }
+        }
+    }
+
     /// R1, R2: what a fresh snapshot ends or begins.
     pub(super) fn end_blindness(&mut self, stream: Stream, overlaps: bool, rows: &[Row], now: Instant) {
         self.feeds[stream].blind = false;
+        if let Some(from) = self.feeds[stream].passed_from.take() {
+            let newest = rows.iter().map(|row| row.time).max().max(self.venue_time);
+            self.declare_outage(from, newest.unwrap_or(from).max(from));
+        }
         if overlaps {
             // A start in the past waits for its read, whatever a snapshot shows.
             if self.feeds[stream].gate.as_ref().is_some_and(|gate| gate.deadline.is_some()) {
@@ -132,6 +146,7 @@ impl<P> Machine<P> {
     pub(super) fn await_history(&mut self, stream: Stream, longest: Option<Duration>, now: Instant) {
         let feed = &mut self.feeds[stream];
         feed.blind = false;
+        feed.passed_from = None;
         feed.want = true;
         if feed.gate.is_none() {
             feed.gate = Some(Gate { since: now, deadline: longest.map(|wait| now + wait), declared: false });

@@ -5,7 +5,7 @@ use std::time::Instant;
 use dedup::{FillKey, Next, Sequencer, Unlinked};
 
 use super::mark::State;
-use super::{Event, Fate, GapId, Held, Item, Machine, Market, Position, Record, Stream};
+use super::{Event, Fate, GapId, Held, Item, Machine, Market, Origin, Position, Record, Stream};
 
 impl<P> Machine<P> {
     pub(super) fn pump(&mut self, now: Instant) {
@@ -13,9 +13,13 @@ impl<P> Machine<P> {
         if self.held.is_empty() {
             return;
         }
-        if let Some(end) = self.waits_for_streams().filter(|&end| now < end) {
-            self.wake_at(end);
-            return;
+        match self.waits_for_streams() {
+            Some(end) if now < end => {
+                self.wake_at(end);
+                return;
+            }
+            Some(_) => self.declare_blindness(),
+            None => {}
         }
         let before = self.released_before();
         let mut held = std::mem::take(&mut self.held);
@@ -32,14 +36,19 @@ impl<P> Machine<P> {
         let wait = if self.ledger.certified().is_none() {
             self.settings.repair_hold
         } else if self.listeners.iter().any(|listener| listener.up)
-            && self.ledger.streams().any(|stream| self.feeds[stream].blind)
+            && self
+                .ledger
+                .streams()
+                .any(|stream| self.feeds[stream].blind && self.feeds[stream].passed_from.is_none())
         {
             self.settings.hold
         } else {
             return None;
         };
-        let rows = self.held.values().flat_map(Sequencer::rows);
-        rows.map(|row| row.item.since).min().map(|first| first + wait)
+        let rows = || self.held.values().flat_map(Sequencer::rows);
+        // What history brought may wait for something older; it says nothing about when the snapshot comes.
+        let shown = rows().filter(|row| row.item.origin != Origin::Backfill).map(|row| row.item.since).min();
+        shown.or_else(|| rows().map(|row| row.item.since).min()).map(|first| first + wait)
     }
 
     /// R2: while rows wait for history, only what lies before the point it has read up to may go out.
@@ -125,7 +134,7 @@ impl<P> Machine<P> {
         }
         // Rows known from history only: the other stream's page may be on its way.
         let reading = self.feeds.iter().any(|feed| feed.read.as_ref().is_some_and(|read| read.pages > 0));
-        let from_history = row.item.origin == super::Origin::Backfill;
+        let from_history = row.item.origin == Origin::Backfill;
         if from_history && reading && now < repair {
             return Verdict::Wait(repair);
         }
@@ -168,7 +177,7 @@ impl<P> Machine<P> {
         let Item { row, stream, origin, payload, .. } = row.item;
         if let Some(mark) = self.marks.get_mut(row.key) {
             mark.state = if row.fate == Fate::Baseline { State::Baseline } else { State::Out };
-            mark.proven = true;
+            mark.prove(stream, true);
         }
         let seq = (row.fate == Fate::Signal).then(|| self.ledger.seq(&row.market) + 1);
         let seq = seq.map(|seq| seq + u64::from(late && planted!(self, SeqSkips)));
