@@ -40,7 +40,8 @@ struct Judge {
     certified: Vec<(Stream, i64, usize)>,
     phantoms: Vec<FillKey>,
     superseded: HashSet<FillKey>,
-    phantom_contents: HashMap<(dedup::Digest, i64), i64>,
+    /// When the copy of a fill went out.
+    copied: HashMap<u32, i64>,
     refused: HashSet<FillKey>,
     /// What was declared because a stream was switched off before it was certified.
     at_switch: HashSet<GapId>,
@@ -186,7 +187,9 @@ impl Judge {
             event.payload != PHANTOM && world.venue.all[event.payload as usize].row.digest != event.digest;
         if event.payload == PHANTOM {
             self.phantoms.push(event.key);
-            self.phantom_contents.insert((event.digest, event.time), world.appended[at]);
+            if let Some(&copied) = world.phantoms.get(&event.key) {
+                self.copied.insert(copied, world.appended[at]);
+            }
             if !event.late
                 && let Some(head) = heads.get_mut(market)
             {
@@ -198,10 +201,11 @@ impl Judge {
         let index = event.payload;
         // H3: the true row behind a phantom that went out waits for history (as long as history takes to decide).
         let plain = event.supersedes.is_none() && event.origin == Origin::Live;
-        let alike = self.phantom_contents.get(&(event.digest, event.time));
-        // A listener that shows both ids itself vouches for both: on two channels it may.
-        let vouched = world.has(Fault::InlineTwap) || world.has(Fault::OneListener);
-        if plain && !vouched && alike.is_some_and(|since| world.appended[at] - since < 2_000) {
+        let waits = plain && self.copied.get(&index).is_some_and(|since| world.appended[at] - since < 2_000);
+        // A listener that shows both ids itself vouches for both: they may be two fills.
+        if waits && world.vouched.contains(&index) {
+            self.count("phantom and its fill by one listener".into());
+        } else if waits {
             self.violated("phantom-doubled", format!("#{index}"));
         }
         self.count(format!(

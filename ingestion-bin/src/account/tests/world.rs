@@ -4,7 +4,7 @@
 //! appended a little after they come out; a kill loses those that were not.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::super::{Cause, Counts, Ledger, Machine, Record, Row, Settings, Stream};
@@ -110,8 +110,14 @@ pub(super) struct World {
     pub(super) removed: bool,
     /// When it was killed, our milliseconds.
     pub(super) kills: Vec<i64>,
-    /// Phantom keys, and true keys some listener showed with other content.
-    pub(super) phantoms: Vec<FillKey>,
+    /// Keys of rows that never happened, with the fill each is a copy of.
+    pub(super) phantoms: HashMap<FillKey, u32>,
+    /// Copied fills that a listener showed first (in this process) although it had shown the copy itself: it vouches
+    /// for both.
+    pub(super) vouched: HashSet<u32>,
+    /// By whom, in which process, a copied fill's phantom was shown; and whose own first showing is over.
+    phantom_shown: HashSet<(u32, usize, u32)>,
+    copied_shown: HashSet<(u32, u32)>,
     /// Fills before this venue time must be settled at the end.
     pub(super) settled_to: i64,
     pub(super) began: i64,
@@ -202,7 +208,10 @@ impl World {
             removed_at: Vec::new(),
             removed: false,
             kills: Vec::new(),
-            phantoms: Vec::new(),
+            phantoms: HashMap::new(),
+            vouched: HashSet::new(),
+            phantom_shown: HashSet::new(),
+            copied_shown: HashSet::new(),
             settled_to: 0,
             began: VENUE,
             fold: Ledger::new(&settings),

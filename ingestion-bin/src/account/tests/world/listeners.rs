@@ -1,7 +1,7 @@
 //! Connections: they come up, subscribe, deliver, and go.
 
 use super::super::super::{Row, Stream};
-use super::{Connection, Fault, Step, World};
+use super::{Connection, Fault, PHANTOM, Step, World};
 
 impl World {
     pub(super) fn deliver(&mut self, listener: usize, stream: Stream, snapshot: bool, rows: &[(Row, u32)]) {
@@ -16,8 +16,28 @@ impl World {
             self.count("refused frame");
             return;
         }
+        self.note_copies(listener, rows);
+        let Some(machine) = self.machine.as_mut() else { return };
         let page: Vec<Row> = rows.iter().map(|row| row.0.clone()).collect();
         let _ = machine.handle_frame(listener, stream, snapshot, &page, |at| rows[at].1, now);
+    }
+
+    /// Who showed a phantom, and who was first to show the fill it copies.
+    fn note_copies(&mut self, listener: usize, rows: &[(Row, u32)]) {
+        if self.phantoms.is_empty() {
+            return;
+        }
+        for (row, index) in rows {
+            if *index == PHANTOM {
+                let copied = self.phantoms.get(&row.key).copied();
+                self.phantom_shown.extend(copied.map(|copied| (copied, listener, self.life)));
+            } else if self.phantoms.values().any(|copied| copied == index)
+                && self.copied_shown.insert((*index, self.life))
+                && self.phantom_shown.contains(&(*index, listener, self.life))
+            {
+                self.vouched.insert(*index);
+            }
+        }
     }
 
     pub(super) fn connect_all(&mut self) {

@@ -106,8 +106,8 @@ impl World {
             let index = self.random.index(rows.len());
             let (row, payload) = &mut rows[index];
             row.key = FillKey(row.key.0 ^ (1 << self.random.within(0, 40)));
-            *payload = PHANTOM;
-            self.phantoms.push(row.key);
+            // A copy of a copy is one of the same fill.
+            self.phantoms.insert(row.key, std::mem::replace(payload, PHANTOM));
             self.count("phantom");
         }
         if faulty && self.has(Fault::Flip) && self.random.chance(1.0) {
