@@ -20,20 +20,15 @@ impl<P> Machine<P> {
     /// A read came to its end.
     pub(super) fn finish(&mut self, stream: Stream, read: &Read, now: Instant) {
         self.schedule(stream, now);
+        if read.looks_back && read.anchor.is_some_and(|(key, _)| !read.keys.contains(&key)) {
+            // It proves nothing. An ordinary read comes first: the anchor may be forgotten (S3).
+            self.feeds[stream].want = true;
+            return;
+        }
         self.end_gate(stream, read.began);
         let _ = self.feeds[stream].distrusted.take_if(|since| *since <= read.began);
-        let margin = self.settings.margin_ms;
-        let passed_anchor = !read.looks_back || read.anchor.is_none_or(|(key, _)| read.keys.contains(&key));
-        let feed = &mut self.feeds[stream];
-        if passed_anchor {
-            feed.read_from = Some(feed.read_from.map_or(read.start, |from| from.min(read.start)));
-            feed.read_to = feed.read_to.max(read.venue_time.map(|time| time.saturating_sub(margin)));
-        }
-        if !passed_anchor {
-            // It proves nothing: what it looked for is looked for again.
-            feed.look_back = Some(feed.look_back.map_or(read.start, |from| from.min(read.start)));
-            feed.want = true;
-        } else if self.prove_beginning(stream, read, now)
+        self.note_lacking(stream, read, now);
+        if self.prove_beginning(stream, read, now)
             && let Some(target) = self.reach(stream, read, now)
         {
             self.certify(stream, read, target, now);
@@ -72,8 +67,6 @@ impl<P> Machine<P> {
         let margin = self.settings.margin_ms;
         let venue_time = if planted!(self, NoMargin) { Some(i64::MAX) } else { read.venue_time };
         let looked = target.min(venue_time.map_or(i64::MIN, |time| time.saturating_sub(margin)));
-        let feed = &mut self.feeds[stream];
-        feed.read_to = feed.read_to.max(Some(looked));
         let doubt = read.limit.min(self.before_doubtful_keys(stream, read, looked, now));
         let held = if planted!(self, PassesHeldRows) { i64::MAX } else { self.before_held() };
         let gaps = self.before_open_gaps(stream, read, looked, now);
@@ -131,12 +124,9 @@ impl<P> Machine<P> {
         // An empty answer that has no anchor to hold lacks every key from its begin on.
         let unanchored = self.ledger.stream(stream).anchor.is_none();
         let Some(first) = read.first.or(unanchored.then_some(read.start)) else { return i64::MAX };
-        let other = self.ledger.streams().find(|&other| other != stream);
-        let other_reads_to = other.map_or(Some(i64::MAX), |other| self.feeds[other].read_to);
-        // What the other stream read in an earlier run is not known any more: it reads it again.
-        let other_reads_from = other.and_then(|other| self.feeds[other].read_from).unwrap_or(i64::MIN);
-        let now_ms = self.millis(now);
-        let apart = u64::try_from(self.settings.recheck.as_millis()).unwrap_or(u64::MAX);
+        let other = self.other(stream);
+        let now_s = self.seconds(now);
+        let apart = self.apart();
         // What is declared as unreadable (S2, S3) cannot be compared.
         let unreadable: Vec<(i64, i64)> = self.unreadable();
         let mut looks_back = i64::MAX;
@@ -153,26 +143,24 @@ impl<P> Machine<P> {
             if !compared || read.keys.contains(&key) {
                 continue;
             }
-            if read.dense.contains(&time) || unreadable.iter().any(|&(from, to)| from <= time && time <= to) {
+            if unreadable.iter().any(|&(from, to)| from <= time && time <= to) {
+                continue;
+            }
+            if read.dense.contains(&time) {
                 if mark.state == State::Twin {
-                    cut.push((key, time));
+                    cut.push(time);
                 }
                 continue;
             }
             let caps = mark.state != State::Twin;
-            if time < other_reads_from {
+            mark.lacks[stream].note(now_s, apart);
+            let unasked = other.filter(|&other| mark.lacks[other].reads < witnesses);
+            if let Some(other) = unasked {
+                // A slice may have come on the fills' channel, and is in the slices' history only.
                 looks_back = looks_back.min(time);
+                asks_other |= mark.lacks[other].is_due(now_s, apart);
             }
-            if other_reads_to < Some(time) || time < other_reads_from {
-                asks_other = true;
-                limit = if caps { limit.min(time.saturating_sub(1)) } else { limit };
-                continue;
-            }
-            if mark.lacked == 0 || now_ms >= mark.lacked_at.saturating_add(apart) {
-                mark.lacked += 1;
-                mark.lacked_at = now_ms;
-            }
-            if mark.lacked >= witnesses && mark.state != State::Held {
+            if mark.lacks[stream].reads >= witnesses && unasked.is_none() && mark.state != State::Held {
                 if mark.state == State::Out {
                     mark.state = State::Excluded;
                 }
@@ -182,24 +170,16 @@ impl<P> Machine<P> {
                 limit = if caps { limit.min(time.saturating_sub(1)) } else { limit };
             }
         }
-        if let Some(other) = other.filter(|_| asks_other) {
-            self.feeds[other].want = true;
-            if looks_back < i64::MAX {
-                self.feeds[other].look_back = Some(looks_back);
-            }
-            self.recheck(stream, now);
+        if let Some(other) = other.filter(|_| looks_back < i64::MAX) {
+            let feed = &mut self.feeds[other];
+            feed.look_back = Some(feed.look_back.map_or(looks_back, |from| from.min(looks_back)));
+            feed.want |= asks_other;
         }
         if again {
             self.recheck(stream, now);
         }
-        for (key, time) in cut {
-            // H3: history will never tell; what a listener showed stands.
-            if let Some(at) = self.twins.iter().position(|twin| twin.key == key) {
-                self.declare_history(time, time);
-                let twin = self.twins.remove(at);
-                self.release_twin(twin);
-            }
-        }
+        // H3: history will never tell.
+        cut.into_iter().for_each(|time| self.declare_history(time, time));
         for (key, time, market) in settled {
             if read.first.is_none() {
                 // Either this row never was, or history has forgotten it with everything before it.
@@ -214,6 +194,34 @@ impl<P> Machine<P> {
             }
         }
         limit
+    }
+
+    /// C2: a key that came on the other stream may be this endpoint's own: it lacks it, too.
+    fn note_lacking(&mut self, stream: Stream, read: &Read, now: Instant) {
+        let (Some(venue_time), Some(_)) = (read.venue_time, self.other(stream)) else { return };
+        let looked = venue_time.saturating_sub(self.settings.margin_ms);
+        let (now_s, apart) = (self.seconds(now), self.apart());
+        for (_, time, mark) in self.marks.iter_mut() {
+            let compared = matches!(mark.state, State::Held | State::Out | State::Twin)
+                && mark.stream != stream
+                && mark.in_history == 0;
+            if compared && read.start <= time && time <= looked && !read.dense.contains(&time) {
+                mark.lacks[stream].note(now_s, apart);
+            }
+        }
+    }
+
+    fn other(&self, stream: Stream) -> Option<Stream> {
+        self.ledger.streams().find(|&other| other != stream)
+    }
+
+    fn seconds(&self, now: Instant) -> u32 {
+        u32::try_from(self.millis(now) / 1_000).unwrap_or(u32::MAX)
+    }
+
+    /// How far apart, in seconds, two answers are that count as two witnesses.
+    fn apart(&self) -> u32 {
+        u32::try_from(self.settings.recheck.as_secs()).unwrap_or(u32::MAX)
     }
 
     /// C2: what is held is not published, on whichever stream it came (a slice may come on both).

@@ -174,11 +174,8 @@ pub(super) struct Feed<P> {
     /// Answers in a row without the anchor.
     pub(super) anchor_missed: u32,
     pub(super) previous: Option<Previous>,
-    /// From where and up to where reads of this run have looked.
-    pub(super) read_from: Option<i64>,
-    pub(super) read_to: Option<i64>,
     pub(super) new_rows: usize,
-    /// The other stream has a key of this time that only this endpoint may know, from before this run.
+    /// The other stream has a key of this time that only this endpoint may know.
     pub(super) look_back: Option<i64>,
     /// How many reads still look for events from before the baseline that history has not shown, and when one last did.
     pub(super) older_events: (u8, Option<Instant>),
@@ -213,8 +210,6 @@ impl<P> Default for Feed<P> {
             distrusted: None,
             anchor_missed: 0,
             previous: None,
-            read_from: None,
-            read_to: None,
             new_rows: 0,
             look_back: None,
             older_events: (0, None),

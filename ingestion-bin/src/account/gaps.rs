@@ -129,7 +129,10 @@ impl<P> Machine<P> {
         for gap in self.ledger.gaps().to_vec() {
             let overlaps = spans.iter().any(|&(from, to)| gap.id.from <= to && from <= gap.to);
             let state = match (gap.id.kind, gap.state) {
-                (_, GapState::Repaired) | (GapKind::Conflict | GapKind::History, _) => continue,
+                (_, GapState::Repaired) | (GapKind::History, _) => continue,
+                // Read over, and no answer showed its keys: none will.
+                (GapKind::Conflict, GapState::Opened) if certified >= gap.to => GapState::Unfillable,
+                (GapKind::Conflict, _) => continue,
                 (GapKind::Chain, GapState::Opened) if planted!(self, RepairedBySum) && gap.adds_up() => {
                     GapState::Repaired
                 }

@@ -196,7 +196,6 @@ impl<P> Machine<P> {
             None => {
                 mark.in_history |= 1 << stream.lane();
                 mark.prove(stream, true);
-                mark.lacked = 0;
                 return self.known_in_history(stream, row, state, differs, make, now);
             }
         }

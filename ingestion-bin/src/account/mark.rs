@@ -2,7 +2,7 @@
 
 use dedup::{Digest, FillKey};
 
-use super::row::{Market, Stream};
+use super::row::{Market, PerStream, Stream};
 
 /// Where a known row stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,6 +21,27 @@ pub(super) enum State {
     Dropped,
 }
 
+/// Complete reads of one endpoint that lacked a key.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lack {
+    pub(super) reads: u8,
+    /// When the last did, seconds of our clock.
+    at: u32,
+}
+
+impl Lack {
+    /// Whether another answer, `apart` seconds from the last, would count.
+    pub(super) fn is_due(self, now: u32, apart: u32) -> bool {
+        self.reads == 0 || now >= self.at.saturating_add(apart)
+    }
+
+    pub(super) fn note(&mut self, now: u32, apart: u32) {
+        if self.is_due(now, apart) {
+            (self.reads, self.at) = (self.reads.saturating_add(1), now);
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Mark {
     pub(super) digest: Digest,
@@ -30,9 +51,8 @@ pub(super) struct Mark {
     pub(super) state: State,
     /// Bit per stream that this row proves to be complete up to it (R1).
     proven: u8,
-    /// Complete reads that lacked it, and when the last did (milliseconds of our clock).
-    pub(super) lacked: u8,
-    pub(super) lacked_at: u64,
+    /// By endpoint.
+    pub(super) lacks: PerStream<Lack>,
     /// Bit per listener.
     pub(super) shown_by: u64,
     /// Bit per endpoint of history.
@@ -53,8 +73,7 @@ impl Mark {
             market: None,
             state,
             proven: 0,
-            lacked: 0,
-            lacked_at: 0,
+            lacks: PerStream::default(),
             shown_by: 0,
             in_history: 0,
             received,

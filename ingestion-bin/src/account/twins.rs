@@ -10,11 +10,18 @@ use super::{Held, Machine, Record};
 
 impl<P> Machine<P> {
     pub(super) fn resolve_twins(&mut self, now: Instant) {
+        if self.twins.is_empty() {
+            return;
+        }
+        let unreadable = self.unreadable();
         for twin in std::mem::take(&mut self.twins) {
             let (in_history, alike) =
                 self.marks.get(twin.key).map_or((false, None), |mark| (mark.in_history != 0, mark.alike));
             if !in_history {
-                if now >= twin.item.since + self.settings.twin_hold {
+                if unreadable.iter().any(|&(from, to)| from <= twin.time && twin.time <= to) {
+                    // What a listener showed stands: it is the only witness left.
+                    self.release_twin(twin);
+                } else if now >= twin.item.since + self.settings.twin_hold {
                     self.refuse_twin(twin);
                 } else {
                     self.twins.push(twin);
@@ -32,7 +39,7 @@ impl<P> Machine<P> {
     }
 
     /// Both ids are real, or history cannot tell: the row takes its place in the order.
-    pub(super) fn release_twin(&mut self, twin: Held<P>) {
+    fn release_twin(&mut self, twin: Held<P>) {
         let passed = self.ledger.head(&twin.item.row.market).is_some_and(|head| {
             let links = twin.link.is_some_and(|link| head.position == Some(link.before));
             head.time > twin.time || (head.time == twin.time && !links)

@@ -200,7 +200,7 @@ impl Judge {
         }
         let index = event.payload;
         // H3: the true row behind a phantom that went out waits for history (as long as history takes to decide).
-        let plain = event.supersedes.is_none() && event.origin == Origin::Live;
+        let plain = event.supersedes.is_none() && event.origin == Origin::Live && !wrong;
         let waits = plain && self.copied.get(&index).is_some_and(|since| world.appended[at] - since < 2_000);
         // A listener that shows both ids itself vouches for both: they may be two fills.
         if waits && world.vouched.contains(&index) {
@@ -451,15 +451,15 @@ impl Judge {
                     }
                 }
                 (GapKind::Conflict, GapState::Opened | GapState::Unfillable) => {
-                    let real = gap.keys.iter().any(|key| {
-                        world
-                            .venue
-                            .all
-                            .iter()
-                            .any(|fill| fill.row.key == *key && fill.time() < world.settled_to)
-                    });
-                    if real && world.removed_at.is_empty() && !world.has(Fault::Retention) {
+                    let settled =
+                        |fill: &&Fill| gap.keys.contains(&fill.row.key) && fill.time() < world.settled_to;
+                    let real: Vec<&Fill> = world.venue.all.iter().filter(settled).collect();
+                    let decidable = real.iter().any(|fill| world.venue.can_show(fill));
+                    if decidable && world.removed_at.is_empty() && !world.has(Fault::Retention) {
                         self.violated("false-conflict", format!("{gap:?}"));
+                    } else if !real.is_empty() && !decidable {
+                        // Only history decides (K1, C2), and it never shows these.
+                        self.count("conflict over what history cannot show".into());
                     }
                 }
                 (_, GapState::Opened) if gap.to < self.healed_to(world) && last.end.is_none() => {

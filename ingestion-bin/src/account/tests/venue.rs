@@ -143,6 +143,14 @@ impl Venue {
         self.kept(stream).iter().filter(visible).take(self.page).copied().collect()
     }
 
+    /// Whether any page can hold this fill: of a millisecond with more rows than a page only the first ones are ever
+    /// shown.
+    pub(super) fn can_show(&self, fill: &Fill) -> bool {
+        let rows = &self.streams[fill.stream as usize];
+        let first = rows.partition_point(|&index| self.all[index as usize].time() < fill.time());
+        rows[first..].iter().take(self.page).any(|&index| index == fill.index)
+    }
+
     /// The newest rows, oldest first, as a subscription's snapshot shows them.
     pub(super) fn snapshot(&self, stream: Stream, inline: bool) -> Vec<u32> {
         let all: Vec<u32> = (0..self.all.len() as u32).collect();

@@ -112,12 +112,11 @@ pub(super) struct World {
     pub(super) kills: Vec<i64>,
     /// Keys of rows that never happened, with the fill each is a copy of.
     pub(super) phantoms: HashMap<FillKey, u32>,
-    /// Copied fills that a listener showed first (in this process) although it had shown the copy itself: it vouches
-    /// for both.
+    /// Copied fills whose phantom was shown, in the same process, by a listener that had shown the fill itself, or
+    /// that was first to show the fill afterwards: it vouches for both.
     pub(super) vouched: HashSet<u32>,
-    /// By whom, in which process, a copied fill's phantom was shown; and whose own first showing is over.
-    phantom_shown: HashSet<(u32, usize, u32)>,
-    copied_shown: HashSet<(u32, u32)>,
+    /// Fill, whether its phantom was shown, by whom, in which process.
+    copies_shown: HashSet<(u32, bool, usize, u32)>,
     /// Fills before this venue time must be settled at the end.
     pub(super) settled_to: i64,
     pub(super) began: i64,
@@ -210,8 +209,7 @@ impl World {
             kills: Vec::new(),
             phantoms: HashMap::new(),
             vouched: HashSet::new(),
-            phantom_shown: HashSet::new(),
-            copied_shown: HashSet::new(),
+            copies_shown: HashSet::new(),
             settled_to: 0,
             began: VENUE,
             fold: Ledger::new(&settings),

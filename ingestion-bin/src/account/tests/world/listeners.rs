@@ -1,7 +1,7 @@
 //! Connections: they come up, subscribe, deliver, and go.
 
 use super::super::super::{Row, Stream};
-use super::{Connection, Fault, PHANTOM, Step, World};
+use super::{Connection, Fault, Step, World};
 
 impl World {
     pub(super) fn deliver(&mut self, listener: usize, stream: Stream, snapshot: bool, rows: &[(Row, u32)]) {
@@ -22,21 +22,25 @@ impl World {
         let _ = machine.handle_frame(listener, stream, snapshot, &page, |at| rows[at].1, now);
     }
 
-    /// Who showed a phantom, and who was first to show the fill it copies.
+    /// Who showed a phantom, and who the fill it copies.
     fn note_copies(&mut self, listener: usize, rows: &[(Row, u32)]) {
         if self.phantoms.is_empty() {
             return;
         }
+        let life = self.life;
         for (row, index) in rows {
-            if *index == PHANTOM {
-                let copied = self.phantoms.get(&row.key).copied();
-                self.phantom_shown.extend(copied.map(|copied| (copied, listener, self.life)));
-            } else if self.phantoms.values().any(|copied| copied == index)
-                && self.copied_shown.insert((*index, self.life))
-                && self.phantom_shown.contains(&(*index, listener, self.life))
-            {
-                self.vouched.insert(*index);
+            let copied = self.phantoms.get(&row.key).copied();
+            let phantom = copied.is_some();
+            let fill = copied.unwrap_or(*index);
+            if !phantom && !self.phantoms.values().any(|copied| *copied == fill) {
+                continue;
             }
+            let first = (0..self.connections.len())
+                .all(|other| !self.copies_shown.contains(&(fill, false, other, life)));
+            if self.copies_shown.contains(&(fill, !phantom, listener, life)) && (phantom || first) {
+                self.vouched.insert(fill);
+            }
+            self.copies_shown.insert((fill, phantom, listener, life));
         }
     }
 
