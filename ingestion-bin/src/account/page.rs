@@ -80,7 +80,8 @@ impl<P> Machine<P> {
         }
         // S2: the page may be cut inside its only millisecond.
         let single = rows.first().map(|row| row.time) == last;
-        if let Some(time) = last.filter(|_| fresh == 0 && single && rows.len() >= self.settings.dense_rows && !read.stepped)
+        if let Some(time) =
+            last.filter(|_| fresh == 0 && single && rows.len() >= self.settings.dense_rows && !read.stepped)
         {
             read.stepped = true;
             read.dense.push(time);

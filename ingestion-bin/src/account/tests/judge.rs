@@ -500,10 +500,10 @@ impl Judge {
         }
     }
 
-    /// Up to where every gap must have ended. Where history forgets faster than reads confirm, every third read counts.
+    /// Up to where every gap must have ended. Slices nobody wants break chains without an end, and each break is read for.
     fn healed_to(&self, world: &World) -> i64 {
-        let slow = world.has(Fault::Retention) && self.lives.last().is_some_and(|life| life.switched);
-        let slack = if slow { SLOW_READS.min(i64::MAX - world.settled_to) } else { 0 };
+        let breaking = self.lives.last().is_some_and(|life| life.switched);
+        let slack = if breaking { SLOW_READS.min(i64::MAX - world.settled_to) } else { 0 };
         world.settled_to - slack
     }
 

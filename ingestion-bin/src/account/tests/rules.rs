@@ -64,6 +64,24 @@ impl Rig {
             })
             .collect()
     }
+
+    /// The question that is asked at the next timer's instant, within `millis`.
+    fn asked(&mut self, millis: u64) -> Option<u64> {
+        let end = self.now + Duration::from_millis(millis);
+        loop {
+            while let Some(output) = self.machine.poll_output() {
+                if let Output::Ask { id, .. } = output {
+                    return Some(id);
+                }
+            }
+            self.now = self.machine.poll_timeout().filter(|at| *at <= end)?.max(self.now);
+            self.machine.handle_timeout(self.now);
+        }
+    }
+
+    fn page(&mut self, id: u64, rows: &[Row]) {
+        self.machine.handle_page(id, rows, |at| at as u32, self.now);
+    }
 }
 
 fn row(key: u128, time: i64, before: i64, after: i64) -> Row {
@@ -247,4 +265,36 @@ fn keys_that_are_known_by_rule_stay_known_when_a_stream_is_switched_on() {
     let mut out = rig.frame(true, &[row(2, 2_000, 5, 7), row(3, 900_000, 7, 9)]);
     out.extend(rig.wait(10_000));
     assert!(events(&out).is_empty(), "published already: {out:?}");
+}
+
+#[test]
+fn a_read_ends_where_it_has_caught_up_with_what_comes_live() {
+    let mut rig = Rig::new();
+    let old = [row(1, 1_000, 0, 5), row(2, 1_010, 5, 7), row(3, 1_020, 7, 6)];
+    let first = rig.asked(120_000).expect("the first sweep");
+    rig.page(first, &old);
+    let second = rig.asked(0).expect("a full page is followed by another");
+    // Newer than anything known when the read began, and shorter than the first page: the rest comes live.
+    rig.page(second, &[row(3, 1_020, 7, 6), row(4, 1_030, 6, 5)]);
+    let proof = rig.asked(0);
+    assert_eq!(proof, None, "the read chases a live tail");
+}
+
+#[test]
+fn a_stream_that_is_read_again_and_again_rests_longer_each_time() {
+    let mut rig = Rig::new();
+    let mut began = Vec::new();
+    for _ in 0..6 {
+        // A connection that comes back wants a read each time.
+        let snapshot = [row(1, 1_000, 0, 5)];
+        let taken = rig.machine.handle_frame(0, Stream::Fills, true, &snapshot, |at| at as u32, rig.now);
+        assert_eq!(taken, Intake::Taken);
+        let id = rig.asked(60_000).expect("a question");
+        began.push(rig.now);
+        rig.page(id, &[row(1, 1_000, 0, 5)]);
+        let id = rig.asked(0).expect("the page that ends the read");
+        rig.page(id, &[row(1, 1_000, 0, 5)]);
+    }
+    let pauses: Vec<_> = began.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
+    assert_eq!(pauses, [1_500, 3_000, 6_000, 12_000, 12_000]);
 }
