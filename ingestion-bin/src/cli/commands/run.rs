@@ -180,6 +180,9 @@ impl Running {
         let asked = |kind| signal(kind).map_err(|error| Failure::world("signals", error));
         let (mut terminate, mut interrupt): (Signal, Signal) =
             (asked(SignalKind::terminate())?, asked(SignalKind::interrupt())?);
+        if !output.is_terminal() || output.json() {
+            self.show_signals(Lines::Json)?;
+        }
         let started = clock::now();
         let mut look = interval(LOOK_EVERY);
         let failed = loop {
@@ -216,7 +219,8 @@ impl Running {
             && worker.accounts.iter().all(|account| account.based)
     }
 
-    /// Whom it follows, before the first signal: on stdout for people, on stderr where stdout is for programs. Then the signals.
+    /// Whom it follows: on stdout for people, before the first signal; on stderr where stdout is for programs, whose signals wait for
+    /// nothing.
     fn show(&mut self, output: &mut Output) -> Result<(), Failure> {
         self.shown = true;
         let people = output.is_terminal() && !output.json();
@@ -231,11 +235,14 @@ impl Running {
             }
         }
         output.flush()?;
-        if self.config.storage.signals.kind != SinkKind::Stdout {
-            let lines = if people { Lines::Human } else { Lines::Json };
-            self.service.show(lines, std::io::stdout()).map_err(not_started)?;
+        if people { self.show_signals(Lines::Human) } else { Ok(()) }
+    }
+
+    fn show_signals(&mut self, lines: Lines) -> Result<(), Failure> {
+        if self.config.storage.signals.kind == SinkKind::Stdout {
+            return Ok(());
         }
-        Ok(())
+        self.service.show(lines, std::io::stdout()).map_err(not_started)
     }
 
     fn reload(&mut self) {
