@@ -74,10 +74,18 @@ pub struct Audit {
     gaps: BTreeMap<String, Declared>,
     /// `history` gaps by influencer and market. Only what a sink lost is one of a single market: the venue's history is one for all.
     lost: BTreeMap<(String, Option<String>), Vec<Declared>>,
+    older_deleted: bool,
+    /// The first epoch in the log, by influencer.
+    began: BTreeMap<String, u64>,
     report: Report,
 }
 
 impl Audit {
+    /// Older parts of the log were deleted: what was numbered before its first line is not missed.
+    pub fn older_deleted(&mut self) {
+        self.older_deleted = true;
+    }
+
     /// Takes a gap record. The last one of an id counts.
     pub fn gap(&mut self, gap: Declared) {
         if gap.state == "reset" {
@@ -101,10 +109,13 @@ impl Audit {
             return;
         }
         let market = self.markets.entry(entry.key.clone()).or_default();
+        let began = *self.began.entry(entry.key.0.clone()).or_insert(entry.epoch);
+        // An epoch that began inside the log is there from its first number on.
+        let cut_off = self.older_deleted && !market.seen && entry.epoch == began;
         let follows = if market.seen && entry.epoch == market.epoch { market.seq + 1 } else { 1 };
         let lost = lost_before(&self.lost, entry, market, entry.seq > follows);
         if !market.seen || entry.epoch > market.epoch {
-            if entry.seq != 1 && lost.is_none() {
+            if entry.seq != 1 && lost.is_none() && !cut_off {
                 self.report.order_breaks += 1;
                 self.report.find(entry, format!("epoch {} begins with seq {}", entry.epoch, entry.seq));
             }

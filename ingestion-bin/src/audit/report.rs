@@ -25,6 +25,8 @@ pub struct Report {
     pub declared_gaps: u64,
     /// Chain breaks that no gap record explains.
     pub undeclared: u64,
+    /// Parts of the journal that cannot be read, whether what they held is declared or not.
+    pub unreadable: u64,
     /// The findings and the declared chain breaks, at most 10,000 of them.
     pub findings: Vec<Finding>,
 }
@@ -55,6 +57,7 @@ impl Report {
         self.duplicates == 0
             && self.order_breaks == 0
             && self.undeclared == 0
+            && self.unreadable == 0
             && (!strict || self.declared_gaps == 0)
     }
 

@@ -83,6 +83,34 @@ fn duplicates_holes_and_time_are_found() {
 }
 
 #[test]
+fn a_log_whose_older_part_was_deleted_begins_anywhere_and_a_whole_one_with_one() {
+    let in_epoch = |epoch, seq, market: &str| {
+        let mut entry = entry(seq, 0, 2);
+        (entry.epoch, entry.key.1, entry.before) = (epoch, market.to_owned(), None);
+        entry.signal_id = format!("{market}-{epoch}-{seq}");
+        entry.time += i64::try_from(epoch).expect("small") * 1_000;
+        entry
+    };
+    let report = |deleted: bool, log: Vec<Entry>| {
+        let mut audit = Audit::default();
+        if deleted {
+            audit.older_deleted();
+        }
+        log.iter().for_each(|entry| audit.signal(entry));
+        audit.finish()
+    };
+    let log = || vec![in_epoch(7, 10, "ETH-PERP"), in_epoch(7, 4, "BTC-PERP"), in_epoch(7, 5, "BTC-PERP")];
+    assert!(report(true, log()).clean(true));
+    assert_eq!(report(false, log()).order_breaks, 2);
+    let hole = vec![in_epoch(7, 10, "ETH-PERP"), in_epoch(7, 12, "ETH-PERP")];
+    assert_eq!(report(true, hole).order_breaks, 1, "behind the first line nothing may be missing");
+    for market in ["ETH-PERP", "BTC-PERP"] {
+        let later = vec![in_epoch(7, 10, "ETH-PERP"), in_epoch(8, 2, market)];
+        assert_eq!(report(true, later).order_breaks, 1, "epoch 8 began inside the log: {market}");
+    }
+}
+
+#[test]
 fn signals_that_never_came_are_excused_by_the_gap_that_says_so_alone() {
     let log = || vec![entry(1, 0, 2), entry(4, 5, 3), entry(5, 3, 4)];
     let with = |gap: Declared| {

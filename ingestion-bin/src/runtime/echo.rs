@@ -84,7 +84,7 @@ fn show(mut reader: Reader, progress: &Progress, stop: &AtomicBool, lines: Lines
                         return;
                     }
                 }
-                Ok(Some(Read::Damage(_) | Read::Gone { .. })) => {}
+                Ok(Some(Read::Damage(_) | Read::PassedOver(_) | Read::Gone { .. })) => {}
                 Ok(None) | Err(_) => break,
             }
         }

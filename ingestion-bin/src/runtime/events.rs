@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use hyperliquid_client::decode::Drift;
+use messaging::journal::PassedOver;
 use observability::Telemetry;
 use observability::event::{Counted, Event};
 use observability::metrics::{Counter, Definition, Family, Gauge, Unit};
@@ -337,6 +338,14 @@ event! { /// Part of the journal cannot be read.
     JournalDamaged { from: u64, to: u64, segment: u64 }
     JOURNAL_DAMAGE [], |this| {
         tracing::error!(from = this.from, to = this.to, segment = this.segment, "part of the journal cannot be read");
+    }
+}
+
+event! { /// The front of a segment is damaged: header or checkpoint. Its records are not.
+    FrontDamaged<'a> { damaged: &'a PassedOver }
+    JOURNAL_DAMAGE [], |this| {
+        let part = if this.damaged.header { "header" } else { "checkpoint" };
+        tracing::error!(segment = this.damaged.segment, part, "a damaged checkpoint was passed over");
     }
 }
 

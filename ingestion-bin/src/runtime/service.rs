@@ -11,13 +11,13 @@ use messaging::storage::{DiskStorage, Storage};
 use observability::health::Latch;
 use observability::{Telemetry, causes};
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::core::{Followed, Known, Outbox};
 use super::desk::Desk;
 use super::echo::{Echo, Lines};
 use super::endpoints::dialled;
-use super::events::{JournalDamaged, totals};
+use super::events::{FrontDamaged, JournalDamaged, totals};
 use super::orders::Orders;
 use super::published::Published;
 use super::service_status::ServiceStatus;
@@ -311,7 +311,7 @@ fn report(report: &StartReport, telemetry: &Telemetry) {
         telemetry.emit(&JournalDamaged { from: damage.from, to: damage.to, segment: damage.segment });
     }
     for passed in &report.passed_over {
-        warn!(segment = passed.segment, header = passed.header, "a damaged checkpoint was passed over");
+        telemetry.emit(&FrontDamaged { damaged: passed });
     }
     if let Some(torn) = &report.torn_tail {
         info!(segment = torn.segment, bytes = torn.bytes, "a half-written end was cut");

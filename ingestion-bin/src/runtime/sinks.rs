@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use messaging::journal::{Cursor, From, Journal, Limit, Progress, Reader, Waited};
+use messaging::journal::{Cursor, From, Journal, Limit, PassedOver, Progress, Reader, Waited};
 use messaging::sink::{
     Ended, FileSink, FileSinkConfig, Hole, Owner, PausedSink, Pump, PumpConfig, Render, Sink, SinkStatus,
     SinkThread, SinkWatch, StdoutSink, Verdict,
@@ -14,7 +14,7 @@ use signal_domain::Uuid;
 use tracing::warn;
 
 use super::desk::Desk;
-use super::events::JournalDamaged;
+use super::events::{FrontDamaged, JournalDamaged};
 use super::lost::lost_signals;
 use super::service::StartError;
 use crate::config::{self, SinkKind, SinkSettings, StartFrom};
@@ -73,6 +73,10 @@ impl Owner for Declare {
             Duty::Nothing => Some(()),
         };
         if declared.is_some() { Verdict::Pass } else { Verdict::Wait }
+    }
+
+    fn on_passed_over(&mut self, damaged: &PassedOver) {
+        self.telemetry.emit(&FrontDamaged { damaged });
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn journal(data: &Path) -> Contents {
         match reader.next().expect("the journal reads") {
             None => return contents,
             Some(Read::Gone { .. }) => {}
-            Some(Read::Damage(_)) => contents.damage += 1,
+            Some(Read::Damage(_) | Read::PassedOver(_)) => contents.damage += 1,
             Some(Read::Record(record)) => {
                 contents.records += 1;
                 if let Some(Body::Account(body)) = record::decode(&record).expect("a record of this version")

@@ -85,7 +85,7 @@ pub struct Damage {
     pub offset: u64,
 }
 
-/// A segment whose state could not be used; the one before it was.
+/// A segment whose front is damaged: its checkpoint cannot be used. Its records are not touched by that.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PassedOver {
     /// The segment's first position.

@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::error::Damage;
+use super::error::{Damage, PassedOver};
 use super::format::{HeaderRead, JournalId};
 use super::index::{self, Query, Skip};
 use super::progress::Progress;
@@ -29,6 +29,8 @@ pub enum Read<'a> {
     Record(Record<'a>),
     /// Positions that cannot be read any more; reading goes on behind them.
     Damage(Damage),
+    /// The header or checkpoint of the segment that comes now is damaged; its records are read all the same. Told once a segment.
+    PassedOver(PassedOver),
     /// The wanted position was deleted; reading goes on at `to`, the oldest there is.
     Gone {
         /// What was wanted.
@@ -77,6 +79,8 @@ pub struct Reader {
     query: Option<Query>,
     position: u64,
     open: Option<Open>,
+    /// The segment whose front was looked at last.
+    checked: Option<u64>,
     bytes_read: u64,
 }
 
@@ -112,7 +116,7 @@ enum Trouble {
 
 impl Reader {
     pub(crate) fn new(storage: Arc<dyn Storage>, journal: JournalId, bound: Bound, position: u64) -> Self {
-        Self { storage, journal, bound, query: None, position, open: None, bytes_read: 0 }
+        Self { storage, journal, bound, query: None, position, open: None, checked: None, bytes_read: 0 }
     }
 
     /// Reads another process' journal, as far as it is good, from `position` on.
@@ -233,7 +237,7 @@ impl Reader {
         }
         let behind = firsts.partition_point(|first| *first <= position);
         let Some(&first) = behind.checked_sub(1).and_then(|at| firsts.get(at)) else { return Ok(Next::Wait) };
-        let segment = match Segment::open(&*self.storage, first) {
+        let mut segment = match Segment::open(&*self.storage, first) {
             // Deleted since it was listed.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Next::Again),
             opened => opened.map_err(io)?,
@@ -248,9 +252,15 @@ impl Reader {
             self.bytes_read += read;
         }
         let next = firsts.get(behind).copied();
+        let damaged = if self.checked == Some(first) {
+            None
+        } else {
+            segment.front_damage(self.journal).map_err(io)?
+        };
         let (header, scan) = (segment.header, segment.scan(self.journal.salt()));
         self.open = Some(Open { first, header, next, scan, skips, made, doubt: None });
-        Ok(Next::Again)
+        self.checked = Some(first);
+        Ok(damaged.map_or(Next::Again, |damaged| Next::Tell(Read::PassedOver(damaged))))
     }
 
     fn close_segment(&mut self) {

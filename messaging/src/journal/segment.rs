@@ -2,12 +2,15 @@
 
 use std::io;
 
+use super::error::PassedOver;
 use super::format::{BatchHeader, HeaderRead, JournalId, SEGMENT_HEADER, Salt, SegmentHeader, stamp};
 use super::scan::Scan;
 use super::window::Window;
 use crate::storage::{Storage, StoredFile};
 
 const SUFFIX: &str = ".seg";
+/// How much of a checkpoint is looked at at once.
+const PIECE: usize = 64 << 10;
 pub(crate) const TEMPORARY: &str = ".tmp";
 
 pub(crate) fn name(first: u64) -> String {
@@ -125,6 +128,31 @@ impl Segment {
         let Some(raw) = self.window.get(SEGMENT_HEADER as u64, bytes)? else { return Ok(None) };
         let Some((crc, checkpoint)) = raw.split_first_chunk::<4>() else { return Ok(None) };
         Ok((crc32c::crc32c(checkpoint) == u32::from_le_bytes(*crc)).then(|| checkpoint.to_vec()))
+    }
+
+    /// What is wrong with the front of a segment of this journal, if anything: header or checkpoint. Its records are another matter.
+    pub(crate) fn front_damage(&mut self, journal: JournalId) -> io::Result<Option<PassedOver>> {
+        let (segment, header) = (self.first, self.ours(journal).is_none());
+        let damaged = header || !self.checkpoint_sound()?;
+        Ok(damaged.then_some(PassedOver { segment, header }))
+    }
+
+    /// Whether the checkpoint's checksum is right; reads it in pieces.
+    fn checkpoint_sound(&mut self) -> io::Result<bool> {
+        let HeaderRead::Good(header) = self.header else { return Ok(false) };
+        let mut at = SEGMENT_HEADER as u64;
+        let Some(expected) = self.window.get(at, 4)?.and_then(|raw| raw.try_into().ok()) else {
+            return Ok(false);
+        };
+        at += 4;
+        let mut crc = 0;
+        while at < header.batches_at() {
+            let piece = usize::try_from(header.batches_at() - at).unwrap_or(PIECE).min(PIECE);
+            let Some(raw) = self.window.get(at, piece)? else { return Ok(false) };
+            crc = crc32c::crc32c_append(crc, raw);
+            at += piece as u64;
+        }
+        Ok(crc == u32::from_le_bytes(expected))
     }
 
     /// Where the batches begin; behind a bad header they are searched for.

@@ -11,14 +11,15 @@
 //! write the file is looked up by its name: a directory deleted under an open file is noticed, and the lines go into a
 //! new file once the directory is back (it is not made again: it may have been a mount).
 //! Bounds: `rotate_bytes` a file (a longer line has a file for itself), `max_bytes` together, oldest file deleted first
-//! and never the one being written; the keys of [`REMEMBERED`] lines or of the newest file, whichever is more.
+//! and never the one being written, and an empty file `older.deleted` says from then on that the stream began before its oldest
+//! file; the keys of [`REMEMBERED`] lines or of the newest file, whichever is more.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use super::names::{file_name, mark_name};
+use super::names::{deleted_name, file_name, mark_name};
 use super::recent::Recent;
 use super::recovery::{self, Stored};
 use super::{Render, Sink, SinkError, Tally};
@@ -230,7 +231,8 @@ impl<R: Render> FileSink<R> {
         let mut total: u64 = self.files.iter().map(|file| file.bytes).sum();
         while total > self.config.max_bytes && self.files.len() > 1 {
             let Some(oldest) = self.files.front().copied() else { break };
-            match self.storage.remove(&file_name(&self.config.dir, oldest.first)) {
+            let told = if self.tally.deleted_files == 0 { self.tell_of_deletion() } else { Ok(()) };
+            match told.and_then(|()| self.storage.remove(&file_name(&self.config.dir, oldest.first))) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     self.tally.delete_failures += 1;
                     break;
@@ -242,6 +244,12 @@ impl<R: Render> FileSink<R> {
             self.tally.deleted_bytes += oldest.bytes;
             total -= oldest.bytes;
         }
+    }
+
+    /// Makes sure that whoever audits the lines knows why the first ones are missing.
+    fn tell_of_deletion(&self) -> io::Result<()> {
+        self.storage.create(&deleted_name(&self.config.dir))?;
+        self.storage.sync_dir(&self.config.dir)
     }
 
     /// Removes the marks of cuts once everything behind them is there again. One that stays, or comes back after a power

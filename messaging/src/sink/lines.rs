@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::line_file::LineFile;
-use super::names::{file_name, list};
+use super::names::{file_name, list, older_deleted};
 use crate::storage::Storage;
 
 /// Where reading begins. Files are found by position, lines are not: a line does not hold its record's position.
@@ -167,10 +167,23 @@ impl Lines {
         self.torn_bytes
     }
 
+    /// Whether the stream began before its oldest file: files that held older lines were deleted to stay under `max_bytes`.
+    ///
+    /// # Errors
+    /// What the storage answers.
+    pub fn older_deleted(&self) -> Result<bool, LinesError> {
+        self.listed(older_deleted(self.storage.as_ref(), &self.dir))
+    }
+
     fn files(&self) -> Result<Vec<u64>, LinesError> {
-        match list(self.storage.as_ref(), &self.dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            listed => listed.map_err(|source| LinesError::of(&self.dir, source)),
+        self.listed(list(self.storage.as_ref(), &self.dir))
+    }
+
+    /// A directory that is missing holds nothing.
+    fn listed<T: Default>(&self, found: io::Result<T>) -> Result<T, LinesError> {
+        match found {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
+            found => found.map_err(|source| LinesError::of(&self.dir, source)),
         }
     }
 

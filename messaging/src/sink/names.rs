@@ -6,6 +6,7 @@ use crate::storage::Storage;
 
 const LINES: &str = ".ndjson";
 const MARK: &str = ".cut";
+const DELETED: &str = "older.deleted";
 const DIGITS: usize = 20;
 
 /// The name of the file whose first line came from `position`, below `dir`.
@@ -28,9 +29,23 @@ pub(super) fn marks(storage: &dyn Storage, dir: &str) -> io::Result<Vec<u64>> {
     positions(storage, dir, MARK)
 }
 
+/// The name of an empty file that says: lines older than the oldest file there were, and were deleted.
+pub(super) fn deleted_name(dir: &str) -> String {
+    below(dir, DELETED)
+}
+
+/// Whether that file is there.
+pub(super) fn older_deleted(storage: &dyn Storage, dir: &str) -> io::Result<bool> {
+    Ok(storage.list(dir)?.iter().any(|name| name == DELETED))
+}
+
 fn name(dir: &str, position: u64, suffix: &str) -> String {
+    below(dir, &format!("{position:020}{suffix}"))
+}
+
+fn below(dir: &str, name: &str) -> String {
     let separator = if dir.is_empty() { "" } else { "/" };
-    format!("{dir}{separator}{position:020}{suffix}")
+    format!("{dir}{separator}{name}")
 }
 
 fn positions(storage: &dyn Storage, dir: &str, suffix: &str) -> io::Result<Vec<u64>> {

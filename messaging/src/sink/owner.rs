@@ -1,6 +1,6 @@
 //! Whoever has to know what a sink meets on its way through the journal.
 
-use crate::journal::Damage;
+use crate::journal::{Damage, PassedOver};
 
 /// Positions a sink will never get.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,6 +51,11 @@ pub trait Owner: Send {
     /// The sink will never get these positions. Everything before them is delivered. Asked again after a pause while the
     /// answer is [`Verdict::Wait`], and again after a restart that finds the stored cursor still in front of the hole.
     fn on_hole(&mut self, hole: &Hole) -> Verdict;
+
+    /// A header or checkpoint on the sink's way is damaged; it loses nothing by that.
+    fn on_passed_over(&mut self, damaged: &PassedOver) {
+        let _ = damaged;
+    }
 
     /// Everything before `position` is delivered.
     fn on_delivered(&mut self, position: u64) {

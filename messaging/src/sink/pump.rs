@@ -265,6 +265,10 @@ impl<K: Sink> Pump<K> {
                     records += 1;
                     continue;
                 }
+                Ok(Some(Read::PassedOver(damaged))) => {
+                    self.owner.on_passed_over(&damaged);
+                    continue;
+                }
                 Ok(Some(Read::Damage(damage))) => Hole::Damage(damage),
                 Ok(Some(Read::Gone { from, to })) => Hole::Gone { from, to },
                 // The reader stays where it is; what came before is delivered first.

@@ -82,7 +82,7 @@ fn times(reader: &mut Reader) -> Vec<i64> {
         match read {
             Read::Record(record) => seen.push(record.time),
             Read::Gone { from: 0, .. } => {}
-            other @ (Read::Damage(_) | Read::Gone { .. }) => panic!("{other:?}"),
+            other @ (Read::Damage(_) | Read::PassedOver(_) | Read::Gone { .. }) => panic!("{other:?}"),
         }
     }
     seen

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use messaging::journal::{
-    BatchBuilder, Class, Journal, JournalConfig, Limit, NO_TIME, NewRecord, OpenError, Query, Read, Reader,
-    Ticket, Waited,
+    BatchBuilder, Class, Journal, JournalConfig, Limit, NO_TIME, NewRecord, OpenError, PassedOver, Query,
+    Read, Reader, Ticket, Waited,
 };
 use messaging::storage::{DiskStorage, FaultyStorage, Storage};
 
@@ -32,6 +32,40 @@ fn what_was_closed_is_there_again_with_its_state() {
     let mut last = again.journal.reader(again.report.end, Limit::Synced);
     let Some(Read::Record(record)) = last.next().unwrap() else { panic!("one record is there") };
     assert_eq!(record.position, 5_000, "a run begins at the clock");
+}
+
+#[test]
+fn a_flipped_byte_in_front_of_a_segment_is_named_once_and_costs_no_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk: Arc<dyn Storage> = Arc::new(DiskStorage::new(dir.path()));
+    let opened = open(Arc::clone(&disk), &small(), 1_000);
+    for number in 0..200 {
+        append_durably(&opened.journal, number, &[number as u8; 100]);
+    }
+    let mut segments = disk.list("").unwrap();
+    segments.retain(|name| name.ends_with(".seg"));
+    segments.sort();
+    // A byte of the header; a byte of the checkpoint behind it and its checksum.
+    let flips = [(&segments[1], 20, true), (&segments[2], 70, false)];
+    for (name, offset, _) in flips {
+        let file = disk.open(name).unwrap();
+        let mut byte = [0];
+        file.read_full_at(&mut byte, offset).unwrap();
+        file.write_all_at(&[byte[0] ^ 4], offset).unwrap();
+    }
+    let expected = flips.map(|(name, _, header)| PassedOver { segment: name[..20].parse().unwrap(), header });
+    for mut reader in [Reader::open(disk, 0).unwrap(), opened.journal.reader(0, Limit::Synced)] {
+        let (mut named, mut records) = (Vec::new(), 0);
+        while let Some(read) = reader.next().unwrap() {
+            match read {
+                Read::Record(_) => records += 1,
+                Read::PassedOver(damaged) => named.push(damaged),
+                Read::Gone { .. } => {}
+                Read::Damage(damage) => panic!("{damage:?}"),
+            }
+        }
+        assert_eq!((named, records), (expected.to_vec(), 200));
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 use std::sync::Arc;
 
 use messaging::journal::From;
+use messaging::sink::lines::{Begin, Lines};
 use messaging::sink::{FileSink, FileSinkConfig, Next, Pump, PumpConfig, Sink};
 use messaging::storage::DiskStorage;
 
@@ -21,6 +22,9 @@ fn retention_deletes_the_oldest_files_and_never_the_one_being_written() {
     drain(&mut pump, &mut now);
     let tally = pump.watch().status().tally;
     assert!(tally.deleted_files > 3 && tally.stored_bytes <= 1_000 && tally.files == 2, "{tally:?}");
+    let older_deleted =
+        |place: &Place| Lines::open(place.disk(), "signals", Begin::Oldest).unwrap().older_deleted().unwrap();
+    assert!(older_deleted(&place));
     assert_eq!(tally.deleted_bytes + tally.stored_bytes, tally.bytes);
     let kept = place.numbers();
     assert_eq!(kept, wanted(200)[wanted(200).len() - kept.len()..]);

@@ -1,4 +1,4 @@
-//! `verify`: whether a log of signals, or a file of fills, keeps its promises.
+//! `verify`: whether a log of signals, or a file of fills, keeps its promises, and whether the journal can be read.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -17,6 +17,7 @@ use super::super::args::{Cli, Verify};
 use super::super::exit::{Exit, Failure};
 use super::super::output::Output;
 use super::super::setup;
+use super::journal;
 use crate::audit::{Audit, Chain, Declared, Entry, Finding, Link, Report};
 use crate::record::RowKind;
 use crate::render::EventReader;
@@ -26,7 +27,11 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
         Some(path) => fills(path)?,
         None => {
             let config = setup::configuration(cli, &[])?;
-            signals(setup::existing_data(&config)?)?
+            let mut report = signals(setup::existing_data(&config)?)?;
+            if journal::place(&config)?.is_some() {
+                report.unreadable = journal::check(journal::open(&config)?)?;
+            }
+            report
         }
     };
     if output.json() {
@@ -43,7 +48,7 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             ))?;
         }
         output.line(&format!(
-            "{} {}, duplicates {}, order breaks {}, chain breaks {} of {} pairs, declared gaps {}, undeclared {}",
+            "{} {}, duplicates {}, order breaks {}, chain breaks {} of {} pairs, declared gaps {}, undeclared {}, unreadable parts of the journal {}",
             if args.fills.is_some() { "fills" } else { "signals" },
             report.signals,
             report.duplicates,
@@ -51,7 +56,8 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             report.chain_breaks,
             report.pairs,
             report.declared_gaps,
-            report.undeclared
+            report.undeclared,
+            report.unreadable,
         ))?;
     }
     Ok(if report.clean(args.strict) { Exit::Clean } else { Exit::Failed })
@@ -69,6 +75,9 @@ fn signals(directory: &Path) -> Result<Report, Failure> {
         }
     }
     let mut lines = Lines::open(storage, "signals", Begin::Oldest).map_err(failed)?;
+    if lines.older_deleted().map_err(failed)? {
+        audit.older_deleted();
+    }
     while let Some(line) = lines.next_line().map_err(failed)? {
         let entry =
             SignalV1::decode(line.bytes).map_err(|error| error.to_string()).and_then(|signal| entry(&signal));

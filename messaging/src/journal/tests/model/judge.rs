@@ -29,7 +29,7 @@ impl World {
                 let synced = self.progress.readable();
                 match sink.reader.next().map_err(|error| format!("sink: {error}"))? {
                     None => break,
-                    Some(Read::Damage(_)) if self.faults.flips => {}
+                    Some(Read::Damage(_) | Read::PassedOver(_)) if self.faults.flips => {}
                     Some(Read::Record(record)) => {
                         let seen = (record.position, id_of(&record));
                         let expected = self.list.get(sink.done);
@@ -79,6 +79,7 @@ impl World {
             match read {
                 Read::Record(record) => seen.push(Seen::Record(record.position, id_of(&record))),
                 Read::Damage(damage) => seen.push(Seen::Damage(damage.from, damage.to)),
+                Read::PassedOver(damaged) => judge!(self.faults.flips, "{damaged:?} without a flip"),
                 Read::Gone { from, .. } => judge_gone(from)?,
             }
         }
