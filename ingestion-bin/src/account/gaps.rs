@@ -179,8 +179,8 @@ impl<P> Machine<P> {
                 self.record(Record::Gap(Gap { state: GapState::Unfillable, ..gap }));
             }
         }
-        let certified = self.ledger.streams().filter_map(|stream| self.ledger.stream(stream).certified).min();
-        if let Some(from) = certified.filter(|_| !planted!(self, SilentRemoval)) {
+        let since = self.ledger.streams().filter_map(|stream| self.ledger.unproven_since(stream)).min();
+        if let Some(from) = since.filter(|_| !planted!(self, SilentRemoval)) {
             let to = Some(until).max(newest).max(self.venue_time).unwrap_or(until);
             self.declare_history(from, to.max(from));
         }

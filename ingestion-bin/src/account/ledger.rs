@@ -157,6 +157,13 @@ impl Ledger {
         self.gaps.iter().find(|gap| gap.id == *id)
     }
 
+    /// From where on something of this stream may be missing: `certified`; nobody was followed before the first baseline,
+    /// however little is certified of an empty stream.
+    pub(super) fn unproven_since(&self, stream: Stream) -> Option<i64> {
+        let begun = self.streams.iter().filter_map(|state| state.baseline).filter(|&at| at > i64::MIN).min();
+        self.streams[stream].certified.map(|certified| certified.max(begun.unwrap_or(certified)))
+    }
+
     /// The smaller `certified` of the streams followed; nothing while one has no baseline.
     #[must_use]
     pub fn certified(&self) -> Option<i64> {
@@ -204,8 +211,10 @@ impl Ledger {
                     self.streams = PerStream::default();
                     self.floor = i64::MIN;
                     self.keys = Window::new(self.keys.cap());
-                    self.books.clear();
-                    self.markets.clear();
+                    // Where the signals stood, consumers still hold (B9).
+                    for book in self.books.values_mut() {
+                        *book = Book { number: book.number, said: book.said, ..Book::default() };
+                    }
                 }
             }
             Record::Baseline { stream, at, anchor } => {

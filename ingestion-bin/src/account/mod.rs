@@ -160,6 +160,9 @@ impl<P> Machine<P> {
     pub fn new(settings: Settings, ledger: Ledger, cause: Cause, epoch: u64, now: Instant) -> Self {
         let fresh = cause == Cause::Added || ledger.is_removed();
         let keys = settings.key_cap + 2 * settings.read_rows;
+        let removed =
+            ledger.gaps().iter().filter(|gap| gap.id.kind == GapKind::History && ledger.is_removed());
+        let orphaned = removed.map(|gap| gap.to).max();
         let journal_end = Stream::ALL.iter().filter_map(|&stream| ledger.stream(stream).newest).max();
         let mut machine = Self {
             ledger,
@@ -177,7 +180,7 @@ impl<P> Machine<P> {
             dirty: None,
             switched_off: None,
             journal_end,
-            orphaned: None,
+            orphaned,
             wake: None,
             asked: 0,
             counts: Counts::default(),
@@ -186,9 +189,7 @@ impl<P> Machine<P> {
             bug: None,
         };
         if machine.ledger.streams().any(|stream| stream == Stream::Twap) && !machine.settings.twap && !fresh {
-            // Nobody was followed before the first baseline, however little is certified of an empty stream.
-            let [fills, slices] = [Stream::Fills, Stream::Twap].map(|stream| machine.ledger.stream(stream));
-            machine.switched_off = slices.certified.max(slices.certified.and(fills.baseline));
+            machine.switched_off = machine.ledger.unproven_since(Stream::Twap);
             machine.declare_switched_off();
         }
         let (margin_ms, twap) = (machine.settings.margin_ms, machine.settings.twap);

@@ -104,7 +104,10 @@ impl<P> Machine<P> {
                         }
                         Verdict::Break => {
                             let Some(row) = rows.take(unlinked.index) else { return };
-                            let gap = self.declare_break(market, &row, unlinked);
+                            let gap = match unlinked.expected {
+                                Some(_) => self.declare_break(market, &row, unlinked),
+                                None => self.declare_unsaid(market, &row),
+                            };
                             self.emit(row, false, gap, 0, None);
                         }
                     }

@@ -93,7 +93,6 @@ impl Judge {
                     if *fresh || self.lives.is_empty() {
                         self.lives.push(Life::default());
                         heads.clear();
-                        self.said.clear();
                     }
                     if let Some(life) = self.lives.last_mut().filter(|_| !twap) {
                         life.switched = true;

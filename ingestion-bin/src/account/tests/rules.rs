@@ -298,3 +298,25 @@ fn a_stream_that_is_read_again_and_again_rests_longer_each_time() {
     let pauses: Vec<_> = began.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
     assert_eq!(pauses, [1_500, 3_000, 6_000, 12_000, 12_000]);
 }
+
+#[test]
+fn what_moved_between_removal_and_adding_is_said() {
+    let mut rig = Rig::new();
+    rig.frame(false, &[row(2, 200_000, 5, 7)]);
+    rig.machine.handle_removed(210_000, rig.now);
+    rig.records();
+    let ledger = rig.machine.ledger().clone();
+    let settings = Settings { twap: false, ..Settings::default() };
+    rig.machine = Machine::new(settings, ledger, Cause::Added, 2, rig.now);
+    rig.machine.handle_listener_up(0, rig.now);
+    rig.records();
+    let out = rig.frame(true, &[row(2, 200_000, 5, 7), row(3, 260_000, 7, 9)]);
+    let declared = out.iter().find_map(|record| match record {
+        Record::Gap(gap) if gap.id.kind == GapKind::History => Some((gap.id.from, gap.to)),
+        _ => None,
+    });
+    assert_eq!(declared, Some((210_000, 260_000)), "nobody listened then");
+    let out = rig.frame(false, &[row(4, 270_000, 9, 10)]);
+    let gap = events(&out).first().expect("an event").gap.clone().expect("the signals do not link");
+    assert_eq!((gap.kind, gap.from), (GapKind::Chain, 200_000));
+}
