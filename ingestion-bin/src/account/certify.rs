@@ -112,7 +112,8 @@ impl<P> Machine<P> {
                 feed.previous = Some(Previous { newest, venue_time: read.venue_time, began: read.began });
                 // A stream that goes on needs no second look: its newer rows certify the older ones.
                 if self.ledger.stream(stream).newest <= newest {
-                    self.recheck(stream, now);
+                    self.counts.rechecks += 1;
+                    self.feeds[stream].second_look = Some(now + self.settings.recheck);
                 }
             }
         }

@@ -167,6 +167,8 @@ pub(super) struct Feed<P> {
     /// Reads that followed each other without a rest.
     pub(super) hasty: u32,
     pub(super) next_sweep: Option<Instant>,
+    /// When the end that a read found is looked at again, if nothing newer comes before (C1).
+    pub(super) second_look: Option<Instant>,
     pub(super) backoff: Duration,
     pub(super) beginning: Option<Beginning>,
     /// Since when what the journal says of the newest rows is in doubt, until a read is complete (R5).
@@ -205,6 +207,7 @@ impl<P> Default for Feed<P> {
             last_began: None,
             hasty: 0,
             next_sweep: None,
+            second_look: None,
             backoff: BACKOFF_MIN,
             beginning: None,
             distrusted: None,

@@ -146,7 +146,9 @@ impl<P> Machine<P> {
             self.emit_baseline(row.clone(), stream, source.origin(), payload, now);
             return Some(Slot::Out);
         }
-        self.feeds[stream].new_rows += 1;
+        let feed = &mut self.feeds[stream];
+        feed.new_rows += 1;
+        feed.second_look = None;
         self.expect_everywhere(row.key, row.time, stream, now);
         let held = held(row.clone(), stream, source.origin(), payload, now);
         if twin {

@@ -70,7 +70,11 @@ impl<P> Machine<P> {
         let soon = feed.read.is_some() || feed.want || feed.new_rows >= self.settings.sweep_rows;
         let rests = if feed.read.is_some() { None } else { feed.rests_until() };
         let earliest = feed.not_before.max(rests);
-        if soon { Some(earliest.unwrap_or(self.born)) } else { feed.next_sweep.max(earliest) }
+        if soon {
+            return Some(earliest.unwrap_or(self.born));
+        }
+        let due = feed.next_sweep.into_iter().chain(feed.second_look).min()?;
+        Some(earliest.map_or(due, |earliest| due.max(earliest)))
     }
 
     fn begin_read(&mut self, stream: Stream, now: Instant) {
@@ -91,6 +95,7 @@ impl<P> Machine<P> {
         let from = back.unwrap_or(from);
         feed.want = false;
         feed.new_rows = 0;
+        feed.second_look = None;
         feed.not_before = None;
         let rested = feed.last_began.is_none_or(|began| now >= began + REST);
         feed.hasty = if rested { 0 } else { feed.hasty.saturating_add(1) };
