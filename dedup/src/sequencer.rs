@@ -187,6 +187,21 @@ impl<K: Copy + Eq, P: Position, T> Sequencer<K, P, T> {
         self.groups.front()?.first_of(index)
     }
 
+    /// Declares late the rows at the beginning of the run [`Next`] speaks of that lead from one position to another,
+    /// one linking to the next; false, and nothing done, where they do not, or where a message put them behind a row
+    /// that is out.
+    pub fn overtake(&mut self, index: usize, from: P, to: P) -> bool {
+        let Some(group) = self.groups.front_mut() else { return false };
+        if group.follows(index) {
+            return false;
+        }
+        let Some(rows) = group.links().and_then(|links| leads(links.get(index)?, from, to)) else {
+            return false;
+        };
+        group.overtake(index, rows);
+        true
+    }
+
     /// Takes the row [`Next`] speaks of.
     pub fn take(&mut self, index: usize) -> Option<Row<K, P, T>> {
         let group = self.groups.front_mut()?;
@@ -227,8 +242,14 @@ fn closed_loop<P: Position>(run: &[Link<P>], walked: &[P]) -> Option<usize> {
     if !walked.contains(&start) {
         return None;
     }
+    leads(run, start, start)
+}
+
+/// How many rows at the run's beginning lead from one position to another.
+fn leads<P: Position>(run: &[Link<P>], from: P, to: P) -> Option<usize> {
+    run.first().filter(|link| link.before == from)?;
     let linked = run.get(..merge::linked(run))?;
-    linked.iter().position(|link| link.after == start).map(|at| at + 1)
+    linked.iter().position(|link| link.after == to).map(|at| at + 1)
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ struct Place<K, P, T> {
 #[derive(Clone, Debug)]
 struct Run<K, P, T> {
     lane: u8,
+    /// A message put its first row behind one that is out.
+    follows: bool,
     rows: VecDeque<Place<K, P, T>>,
 }
 
@@ -51,6 +53,7 @@ impl<K: Copy + Eq, P: Position, T> Group<K, P, T> {
     pub(super) fn take(&mut self, index: usize) -> Option<Row<K, P, T>> {
         let run = self.runs.get_mut(index)?;
         let place = run.rows.pop_front()?;
+        run.follows |= !place.overtaken;
         if run.rows.is_empty() {
             self.runs.remove(index);
         }
@@ -73,6 +76,11 @@ impl<K: Copy + Eq, P: Position, T> Group<K, P, T> {
         self.runs.iter().position(|run| run.rows.iter().any(|place| place.overtaken))
     }
 
+    /// Whether a message told that this run goes on from a row that is out.
+    pub(super) fn follows(&self, index: usize) -> bool {
+        self.runs.get(index).is_some_and(|run| run.follows)
+    }
+
     pub(super) fn overtake(&mut self, index: usize, rows: usize) {
         if let Some(run) = self.runs.get_mut(index) {
             run.rows.iter_mut().take(rows).for_each(|place| place.overtaken = true);
@@ -86,6 +94,7 @@ impl<K: Copy + Eq, P: Position, T> Group<K, P, T> {
 
     pub(super) fn place(&mut self, lane: u8, message: Vec<Slot<K, P, T>>, kind: Kind) {
         let last_out = message.iter().rposition(|slot| matches!(slot, Slot::Out));
+        let follows = matches!(message.first(), Some(Slot::Out));
         let mut order = Vec::with_capacity(message.len());
         let mut fresh = VecDeque::new();
         for (at, slot) in message.into_iter().enumerate() {
@@ -109,7 +118,7 @@ impl<K: Copy + Eq, P: Position, T> Group<K, P, T> {
         };
         if !self.runs.iter().any(joins) {
             if !fresh.is_empty() {
-                self.runs.push(Run { lane, rows: fresh });
+                self.runs.push(Run { lane, follows, rows: fresh });
             }
             return;
         }
@@ -117,13 +126,14 @@ impl<K: Copy + Eq, P: Position, T> Group<K, P, T> {
         let at = self.runs.iter().position(joins).unwrap_or(0);
         let mut parts = vec![fresh];
         let mut kept = Vec::with_capacity(self.runs.len());
+        let follows = follows || self.runs.iter().any(|run| run.follows && joins(run));
         for run in std::mem::take(&mut self.runs) {
             if joins(&run) { parts.push(run.rows) } else { kept.push(run) }
         }
         let keys: Vec<K> = order.iter().map(|&(key, _)| key).collect();
         let rows = weave(parts, &keys, kind);
         if !rows.is_empty() {
-            kept.insert(at.min(kept.len()), Run { lane, rows });
+            kept.insert(at.min(kept.len()), Run { lane, follows, rows });
         }
         self.runs = kept;
     }

@@ -117,6 +117,22 @@ fn without_a_chain_time_and_message_order_decide() {
 }
 
 #[test]
+fn rows_that_close_a_break_can_be_declared_late_unless_a_message_put_them_behind() {
+    let mut held = Seq::new();
+    held.place(12, 0, vec![new(3, 12, 1, 2), new(4, 12, 2, 5), new(5, 12, 5, 6)], Kind::Live);
+    assert!(!held.overtake(0, 2, 5), "they begin elsewhere");
+    assert!(!held.overtake(0, 1, 9), "they lead elsewhere");
+    assert!(held.overtake(0, 1, 5));
+    let mut chain = Chain::default();
+    chain.advance(12, Some(Link { before: 5, after: 5 }));
+    assert_eq!(drain(&mut held, &mut chain), [(3, true), (4, true), (5, false)]);
+
+    held.place(13, 0, vec![new(6, 13, 6, 7), new(7, 13, 7, 6)], Kind::Live);
+    assert_eq!(held.take(0).map(|row| row.key), Some(6));
+    assert!(!held.overtake(0, 7, 6), "it follows a row of its frame that is out");
+}
+
+#[test]
 fn a_row_can_be_taken_out_of_the_order() {
     let mut held = Seq::new();
     held.place(12, 0, vec![new(3, 12, 1, 2), new(4, 12, 2, 9)], Kind::Live);

@@ -54,6 +54,7 @@ impl<P> Machine<P> {
             read.keys = read.rows.iter().map(|&(key, _)| key).collect();
             read.first = read.first.max(Some(looked));
             read.from = read.from.max(looked.saturating_add(1));
+            self.close_gaps();
         }
         self.feeds[stream].read = Some(read);
     }
@@ -241,20 +242,12 @@ impl<P> Machine<P> {
     fn before_open_gaps(&mut self, stream: Stream, read: &Read, target: i64, now: Instant) -> i64 {
         let now_ms = self.millis(now);
         let mut limit = i64::MAX;
-        // §5: with no room for more keys one read must do, or nothing ever moves.
-        let full = self.marks.len() >= self.settings.key_cap;
-        let needed = |gap: &Gap| match gap.id.kind {
-            GapKind::Chain | GapKind::Outage if full => 1,
-            GapKind::Chain if !gap.adds_up() => TRIES,
-            GapKind::Chain | GapKind::Outage => LOOKS,
-            GapKind::Conflict | GapKind::History => 0,
-        };
         let open: Vec<(GapId, i64, u8)> = self
             .ledger
             .gaps()
             .iter()
             .filter(|gap| gap.state == GapState::Opened)
-            .map(|gap| (gap.id.clone(), gap.to, needed(gap)))
+            .map(|gap| (gap.id.clone(), gap.to, self.tries_needed(gap)))
             .collect();
         let certified = self.ledger.stream(stream).certified;
         let mut again = false;
@@ -267,8 +260,10 @@ impl<P> Machine<P> {
                 (*count, *last) = (count.saturating_add(1), now_ms);
             }
             // S3: this endpoint has forgotten what was there, and that is declared: no read will fill it.
-            let forgotten = to < read.start && certified < Some(to);
-            if *count < needed && !forgotten {
+            if to < read.start && certified < Some(to) {
+                *count = u8::MAX;
+            }
+            if *count < needed {
                 limit = limit.min(from.saturating_sub(1));
                 again = true;
             }
@@ -279,11 +274,23 @@ impl<P> Machine<P> {
         limit
     }
 
-    /// C4: reads of every stream have failed to fill it as often as they must; other gaps may go on holding `certified`
+    /// C4: reads of every stream have looked for it as often as they must; other gaps may go on holding `certified`
     /// back.
-    pub(super) fn is_given_up(&self, gap: &Gap) -> bool {
-        let tries = self.tries.get(&gap.id).filter(|_| !gap.adds_up());
-        tries.is_some_and(|tries| self.ledger.streams().all(|stream| tries[stream].0 >= TRIES))
+    pub(super) fn is_looked_at(&self, gap: &Gap) -> bool {
+        let needed = self.tries_needed(gap);
+        let tries = self.tries.get(&gap.id);
+        tries.is_some_and(|tries| self.ledger.streams().all(|stream| tries[stream].0 >= needed))
+    }
+
+    fn tries_needed(&self, gap: &Gap) -> u8 {
+        // §5: with no room for more keys one read must do, or nothing ever moves.
+        let full = self.marks.len() >= self.settings.key_cap;
+        match gap.id.kind {
+            GapKind::Chain | GapKind::Outage if full => 1,
+            GapKind::Chain if !gap.adds_up() => TRIES,
+            GapKind::Chain | GapKind::Outage => LOOKS,
+            GapKind::Conflict | GapKind::History => 0,
+        }
     }
 
     /// K2: what is certified with the margin is known by rule.

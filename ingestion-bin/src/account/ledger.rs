@@ -22,6 +22,8 @@ pub struct StreamLedger {
     pub anchor: Option<(FillKey, i64)>,
     /// Venue time of the newest event.
     pub newest: Option<i64>,
+    /// Venue time from which on every row of it is known, baseline ones included; with the baseline.
+    pub since: Option<i64>,
     /// While there is no baseline: venue time of the account's first event in its turn since this stream is followed.
     pub first: Option<i64>,
 }
@@ -220,7 +222,7 @@ impl Ledger {
             Record::Baseline { stream, at, anchor } => {
                 let state = &mut self.streams[*stream];
                 (state.baseline, state.certified, state.anchor) = (Some(*at), Some(*at), *anchor);
-                state.first = None;
+                (state.since, state.first) = (Some(*at), None);
                 self.raise_floor();
             }
             Record::Event(event) => self.apply_event(event),
@@ -264,8 +266,11 @@ impl Ledger {
             change = size.minus(earlier.size);
             *earlier = known;
         }
-        let newest = &mut self.streams[event.stream].newest;
-        *newest = (*newest).max(Some(event.time));
+        let state = &mut self.streams[event.stream];
+        state.newest = state.newest.max(Some(event.time));
+        if event.fate == Fate::Baseline {
+            state.since = state.since.map(|since| since.min(event.time));
+        }
         if event.fate != Fate::Baseline
             && !event.late
             && Some(event.time) > self.streams[event.stream].baseline
@@ -282,10 +287,17 @@ impl Ledger {
         }
         if let Some(book) = self.books.get_mut(&event.market) {
             if !event.late {
-                // A baseline row that does not link opens no gap: what explains it later must not explain another.
                 let stood = book.chain.head().and_then(|head| head.position);
-                if let (Fate::Baseline, Some(stood), Some(link)) = (event.fate, stood, event.link) {
-                    book.unplaced = book.unplaced.minus(link.before.minus(stood));
+                if let (Some(stood), Some(link), None) = (stood, event.link, &event.gap)
+                    && link.before != stood
+                {
+                    if event.fate == Fate::Baseline {
+                        // It opens no gap: what explains it later must not explain another.
+                        book.unplaced = book.unplaced.minus(link.before.minus(stood));
+                    } else {
+                        // O5: what came before it is not ours.
+                        (book.began, book.unplaced) = (None, Position::default());
+                    }
                 }
                 book.began = book.began.or(Some(event.time));
                 book.chain.advance(event.time, event.link);

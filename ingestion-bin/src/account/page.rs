@@ -138,13 +138,15 @@ impl<P> Machine<P> {
             return true;
         }
         self.counts.anchors_missed += 1;
-        let missed = self.feeds[stream].anchor_missed + 1;
-        let first = rows.first().filter(|_| missed >= 3);
+        // History may lag: a row younger than that may still come.
+        let due = read.venue_time >= Some(time.saturating_add(self.settings.margin_ms));
+        let missed = self.feeds[stream].anchor_missed + u32::from(due);
+        let first = rows.first().filter(|_| due && missed >= 3);
         let Some(first) = first else {
             let feed = &mut self.feeds[stream];
             feed.anchor_missed = missed.min(2);
             feed.want = true;
-            feed.not_before = Some(now + Duration::from_secs(30) * feed.anchor_missed);
+            feed.not_before = Some(now + Duration::from_secs(30) * missed.clamp(1, 2));
             return false;
         };
         self.feeds[stream].anchor_missed = 0;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use dedup::{FillKey, Next, Sequencer, Unlinked};
 
 use super::mark::State;
-use super::{Event, Fate, GapId, Held, Item, Machine, Market, Origin, Position, Record, Stream};
+use super::{Event, Fate, GapId, GapKind, Held, Item, Machine, Market, Origin, Position, Record, Stream};
 
 impl<P> Machine<P> {
     pub(super) fn pump(&mut self, now: Instant) {
@@ -77,6 +77,9 @@ impl<P> Machine<P> {
             match rows.next(self.ledger.chain(market), strict) {
                 Next::Empty => return,
                 Next::Release { index, late } => {
+                    if strict && !late && self.fills_open_gap(market, rows, index) {
+                        continue;
+                    }
                     let Some(row) = rows.take(index) else { return };
                     let gap = if strict && !late { self.declare_unsaid(market, &row) } else { None };
                     self.emit(row, late, gap, 0, None);
@@ -114,6 +117,27 @@ impl<P> Machine<P> {
                 }
             }
         }
+    }
+
+    /// O4: whether this run begins, in the head's millisecond, with what an open gap ending there lacks: it is late,
+    /// though it links.
+    fn fills_open_gap(
+        &self,
+        market: &Market,
+        rows: &mut Sequencer<FillKey, Position, Item<P>>,
+        index: usize,
+    ) -> bool {
+        let Some(time) = rows.peek(index).map(|row| row.time) else { return false };
+        if self.ledger.head(market).is_none_or(|head| head.time != time) {
+            return false;
+        }
+        self.ledger.gaps().iter().filter(|gap| gap.to == time && !gap.adds_up()).any(|gap| {
+            let whole = gap.id.kind == GapKind::Chain && gap.id.market.as_ref() == Some(market);
+            match (gap.id.expected.filter(|_| whole), gap.found) {
+                (Some(expected), Some(found)) => rows.overtake(index, expected.plus(gap.filled), found),
+                _ => false,
+            }
+        })
     }
 
     /// H1, O4, O5: how long the earliest row of a market waits for what should come before it.
@@ -157,7 +181,16 @@ impl<P> Machine<P> {
         let expected = unlinked.expected.filter(|_| !planted!(self, SilentBreak))?;
         Stream::ALL.iter().for_each(|&stream| self.feeds[stream].want = true);
         let from = self.ledger.head(market)?.time;
+        if self.ledger.said(market).is_none() && !self.is_known_since(from) {
+            return None;
+        }
         Some(self.open_chain(market, from, expected, row.time, unlinked.found))
+    }
+
+    /// O5: whether every row since then is known, on all streams; what came before a stream's first known row did not
+    /// come to us, and may explain a break after a baseline row of the other.
+    fn is_known_since(&self, time: i64) -> bool {
+        self.ledger.streams().all(|stream| self.ledger.stream(stream).since.is_none_or(|since| since <= time))
     }
 
     /// B9: the chain links, the signals do not: rows between them made none (they are baseline, or their market or

@@ -47,6 +47,8 @@ struct Judge {
     at_switch: HashSet<GapId>,
     /// Where the signals of a market stand.
     said: HashMap<String, Option<Position>>,
+    /// A market's newest baseline row and its first signal, where the two do not link.
+    openings: Vec<(u32, u32)>,
     /// Newest row of a market that a listener brought and that went out in its turn.
     shown: HashMap<String, (u32, i64)>,
 }
@@ -55,6 +57,7 @@ struct Judge {
 pub(super) fn judge(world: &mut World) -> (Vec<Violation>, BTreeMap<String, u64>) {
     let mut judge = Judge { violations: std::mem::take(&mut world.problems), ..Judge::default() };
     judge.read(world);
+    judge.openings(world);
     judge.fills(world);
     judge.certified(world);
     judge.gaps(world);
@@ -295,11 +298,29 @@ impl Judge {
             }
         }
         if before != position && event.gap.is_none() && !wrong {
-            self.violated("chain", format!("#{index} begins at {before:?}, head {position:?}"));
+            if self.baselines.contains(&newest) {
+                self.openings.push((newest, index));
+            } else {
+                self.violated("chain", format!("#{index} begins at {before:?}, head {position:?}"));
+            }
         }
         heads.insert(market.into(), (index, event.time, after));
         if event.origin != Origin::Backfill {
             self.shown.insert(market.into(), (index, event.time));
+        }
+    }
+
+    /// O5: a market's first signal may break from its baseline rows, unsaid, where a fill between them was not ours to
+    /// follow: nobody can tell then whether another is missing. Signals among each other have their own check.
+    fn openings(&mut self, world: &World) {
+        for (baseline, first) in std::mem::take(&mut self.openings) {
+            let market = &world.venue.all[first as usize].row.market;
+            let between = &world.venue.all[baseline as usize + 1..first as usize];
+            if between.iter().any(|fill| fill.row.market == *market && !self.required(fill)) {
+                self.count("break before what is followed, unsaid".into());
+            } else {
+                self.violated("chain", format!("#{first} does not follow the baseline's #{baseline}"));
+            }
         }
     }
 
@@ -453,11 +474,12 @@ impl Judge {
                     let settled =
                         |fill: &&Fill| gap.keys.contains(&fill.row.key) && fill.time() < world.settled_to;
                     let real: Vec<&Fill> = world.venue.all.iter().filter(settled).collect();
-                    let decidable = real.iter().any(|fill| world.venue.can_show(fill));
+                    let asked = |fill: &Fill| fill.stream == Stream::Fills || world.settings.twap;
+                    let decidable = real.iter().any(|fill| asked(fill) && world.venue.can_show(fill));
                     if decidable && world.removed_at.is_empty() && !world.has(Fault::Retention) {
                         self.violated("false-conflict", format!("{gap:?}"));
                     } else if !real.is_empty() && !decidable {
-                        // Only history decides (K1, C2), and it never shows these.
+                        // Only history decides (K1, C2): it never shows these, or their endpoint is asked no more.
                         self.count("conflict over what history cannot show".into());
                     }
                 }

@@ -150,6 +150,33 @@ fn a_later_snapshot_brings_events_not_baseline() {
 }
 
 #[test]
+fn rows_that_pass_a_blind_stream_come_after_its_gap() {
+    let now = Instant::now();
+    let settings = Settings::default();
+    let ledger = Ledger::new(&settings);
+    let mut rig = Rig { machine: Machine::new(settings, ledger, Cause::Start, 1, now), now };
+    rig.machine.handle_listener_up(0, now);
+    rig.frame(true, &[row(1, 1_000, 0, 5)]);
+    let slices = |rig: &mut Rig, rows: &[Row]| {
+        let _ = rig.machine.handle_frame(0, Stream::Twap, true, rows, |at| at as u32, rig.now);
+        rig.records()
+    };
+    slices(&mut rig, &[row(2, 1_010, 5, 7)]);
+    rig.machine.handle_listener_down(0, rig.now);
+    rig.machine.handle_listener_up(0, rig.now);
+    // R4: the fills' snapshot is here, the slices' is not.
+    assert!(events(&rig.frame(true, &[row(1, 1_000, 0, 5), row(3, 1_030, 7, 8)])).is_empty());
+    let out = rig.wait(501);
+    let Some(Record::Gap(gap)) = out.first() else { panic!("no gap first: {out:?}") };
+    assert_eq!((gap.id.kind, gap.id.from), (GapKind::Outage, 1_010));
+    assert_eq!(events(&out).len(), 1);
+    // What it then brings from before lies inside that gap.
+    let out = slices(&mut rig, &[row(2, 1_010, 5, 7), row(4, 1_020, 7, 7)]);
+    assert!(events(&out).iter().all(|event| event.late));
+    assert!(rig.machine.ledger().gaps().iter().any(|gap| gap.covers(1_020)));
+}
+
+#[test]
 fn other_content_is_refused_and_declared() {
     let mut rig = Rig::new();
     rig.frame(false, &[row(2, 1_010, 5, 7)]);
