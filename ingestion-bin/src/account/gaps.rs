@@ -136,13 +136,8 @@ impl<P> Machine<P> {
                 (GapKind::Chain, GapState::Opened) if planted!(self, RepairedBySum) && gap.adds_up() => {
                     GapState::Repaired
                 }
-                (GapKind::Chain, GapState::Opened)
-                    if certified < gap.to && !gap.adds_up() && self.is_looked_at(&gap) =>
-                {
-                    GapState::Unfillable
-                }
-                (GapKind::Chain, GapState::Opened) if gap.adds_up() && self.is_looked_at(&gap) => {
-                    GapState::Repaired
+                (GapKind::Chain, GapState::Opened) if certified < gap.to && self.is_looked_at(&gap) => {
+                    if gap.adds_up() { GapState::Repaired } else { GapState::Unfillable }
                 }
                 _ if certified < gap.to => continue,
                 (GapKind::Chain, _) if gap.adds_up() || balanced.contains(&gap.id.market) => {

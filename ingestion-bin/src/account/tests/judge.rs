@@ -18,6 +18,8 @@ pub(super) type Violation = (&'static str, String);
 #[derive(Clone, Debug, Default)]
 struct Life {
     baselines: [Option<i64>; 2],
+    /// From when on every row of a stream is known, baseline ones included.
+    since: [Option<i64>; 2],
     /// Venue time of the first signal in its turn.
     first: Option<i64>,
     /// When slices were followed: their baseline, and when they were switched off.
@@ -25,6 +27,23 @@ struct Life {
     switched: bool,
     /// Venue time of its removal.
     end: Option<i64>,
+}
+
+impl Life {
+    /// Whether this fill must be a signal, or declared.
+    fn requires(&self, fill: &Fill) -> bool {
+        // B8: whatever is baseline, what happened since the first signal is not.
+        let begins = |at: i64| self.first.map_or(at, |first| at.min(first));
+        let in_time = |end: Option<i64>| end.is_none_or(|end| fill.time() < end - 8_000);
+        let followed = match fill.stream {
+            Stream::Fills => self.baselines[0].is_some_and(|at| fill.time() > begins(at)),
+            Stream::Twap => self.slices.iter().any(|&(at, end)| {
+                let at = if self.switched { at } else { begins(at) };
+                fill.time() > at && in_time(end)
+            }),
+        };
+        followed && in_time(self.end)
+    }
 }
 
 #[derive(Default)]
@@ -47,8 +66,6 @@ struct Judge {
     at_switch: HashSet<GapId>,
     /// Where the signals of a market stand.
     said: HashMap<String, Option<Position>>,
-    /// A market's newest baseline row and its first signal, where the two do not link.
-    openings: Vec<(u32, u32)>,
     /// Newest row of a market that a listener brought and that went out in its turn.
     shown: HashMap<String, (u32, i64)>,
 }
@@ -57,7 +74,6 @@ struct Judge {
 pub(super) fn judge(world: &mut World) -> (Vec<Violation>, BTreeMap<String, u64>) {
     let mut judge = Judge { violations: std::mem::take(&mut world.problems), ..Judge::default() };
     judge.read(world);
-    judge.openings(world);
     judge.fills(world);
     judge.certified(world);
     judge.gaps(world);
@@ -115,6 +131,7 @@ impl Judge {
                 Record::Baseline { stream, at, .. } => {
                     if let Some(life) = self.lives.last_mut() {
                         life.baselines[*stream as usize] = Some(*at);
+                        life.since[*stream as usize] = Some(*at);
                         if *stream == Stream::Twap {
                             life.slices.push((*at, None));
                         }
@@ -218,6 +235,11 @@ impl Judge {
         ));
         if event.fate == Fate::Baseline {
             self.baselines.insert(index);
+            if let Some(since) =
+                self.lives.last_mut().and_then(|life| life.since[event.stream as usize].as_mut())
+            {
+                *since = event.time.min(*since);
+            }
             if !event.late {
                 heads.insert(market.into(), (index, event.time, after));
             }
@@ -298,8 +320,11 @@ impl Judge {
             }
         }
         if before != position && event.gap.is_none() && !wrong {
-            if self.baselines.contains(&newest) {
-                self.openings.push((newest, index));
+            // O5: nobody can tell whether a row is missing there, or was of a stream that is known only since later.
+            let since = self.lives.last().map(|life| life.since).unwrap_or_default();
+            let unknown = since.into_iter().flatten().any(|since| since > time);
+            if self.baselines.contains(&newest) && unknown {
+                self.count("break before what is followed, unsaid".into());
             } else {
                 self.violated("chain", format!("#{index} begins at {before:?}, head {position:?}"));
             }
@@ -307,20 +332,6 @@ impl Judge {
         heads.insert(market.into(), (index, event.time, after));
         if event.origin != Origin::Backfill {
             self.shown.insert(market.into(), (index, event.time));
-        }
-    }
-
-    /// O5: a market's first signal may break from its baseline rows, unsaid, where a fill between them was not ours to
-    /// follow: nobody can tell then whether another is missing. Signals among each other have their own check.
-    fn openings(&mut self, world: &World) {
-        for (baseline, first) in std::mem::take(&mut self.openings) {
-            let market = &world.venue.all[first as usize].row.market;
-            let between = &world.venue.all[baseline as usize + 1..first as usize];
-            if between.iter().any(|fill| fill.row.market == *market && !self.required(fill)) {
-                self.count("break before what is followed, unsaid".into());
-            } else {
-                self.violated("chain", format!("#{first} does not follow the baseline's #{baseline}"));
-            }
         }
     }
 
@@ -382,19 +393,7 @@ impl Judge {
     }
 
     fn required(&self, fill: &Fill) -> bool {
-        self.lives.iter().any(|life| {
-            // B8: whatever is baseline, what happened since the first signal is not.
-            let begins = |at: i64| life.first.map_or(at, |first| at.min(first));
-            let in_time = |end: Option<i64>| end.is_none_or(|end| fill.time() < end - 8_000);
-            let followed = match fill.stream {
-                Stream::Fills => life.baselines[0].is_some_and(|at| fill.time() > begins(at)),
-                Stream::Twap => life.slices.iter().any(|&(at, end)| {
-                    let at = if life.switched { at } else { begins(at) };
-                    fill.time() > at && in_time(end)
-                }),
-            };
-            followed && in_time(life.end)
-        })
+        self.lives.iter().any(|life| life.requires(fill))
     }
 
     /// A slice of an account whose TWAP stream was off at times.
