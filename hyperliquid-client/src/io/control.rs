@@ -36,7 +36,8 @@ impl Control {
         }))
     }
 
-    /// Wants a subscription, now and after every reconnect. Wanting one twice changes nothing; wanting a refused one tries it again.
+    /// Wants a subscription, now and after every reconnect. Wanting one twice changes nothing; wanting a refused one tries it again
+    /// now instead of later.
     pub fn subscribe(&self, subscription: Subscription) {
         self.session().subscribe(subscription);
         self.0.wake.notify_one();

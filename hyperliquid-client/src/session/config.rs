@@ -18,6 +18,13 @@ pub struct SessionConfig {
     pub ack_timeout: Duration,
     /// Age at which the connection should be replaced; the venue ends it at about 10,000 s. Default 9,000 s.
     pub replace_after: Duration,
+    /// Least wait before a refused subscription is tried again; doubled with every try, half as much again at random. The venue counts
+    /// what has ended for 10 to 15 s more: less is not worth a message. Default 15 s.
+    pub refused_wait: Duration,
+    /// Longest of these waits, before the random part. Default 60 s.
+    pub refused_wait_max: Duration,
+    /// Seed of the random part; another one for every session.
+    pub seed: u64,
 }
 
 impl Default for SessionConfig {
@@ -28,6 +35,9 @@ impl Default for SessionConfig {
             stale_after: Duration::from_secs(15),
             ack_timeout: Duration::from_secs(5),
             replace_after: Duration::from_secs(9_000),
+            refused_wait: Duration::from_secs(15),
+            refused_wait_max: Duration::from_secs(60),
+            seed: 0,
         }
     }
 }

@@ -20,8 +20,8 @@ pub enum SessionEvent {
         /// Which.
         subscription: Subscription,
     },
-    /// The venue refused it; it is not sent again until asked for again or reconnected. After a drop wait 15 s before calling a
-    /// [`Refusal::TooManyUsers`] final: the venue still counts the connection before.
+    /// The venue refused it. It is tried again, ever more slowly, until it is served; a refusal like the one before is not told again,
+    /// not after a reconnect either. After a drop the venue still counts the connection before, for 15 s.
     SubscriptionRefused {
         /// Which.
         subscription: Subscription,
@@ -49,7 +49,7 @@ pub enum SessionEvent {
         /// The venue's own text, as above.
         text: String,
     },
-    /// The venue says we send too much: slow down, keep the connection.
+    /// The venue says we send too much: nothing but pings is sent for a while, the connection is kept.
     MessagesRefused {
         /// Its limit, where the text names it.
         limit: Option<u32>,
@@ -150,6 +150,8 @@ pub enum TimeoutReason {
     SubscriptionData,
     /// Messages may be sent again.
     MessageBudget,
+    /// A refused subscription is tried again.
+    RefusedRetry,
     /// The connection should be replaced.
     Replace,
 }

@@ -41,6 +41,11 @@ impl Heartbeat {
         self.told_pong = false;
     }
 
+    /// The ping may have been refused for being one message too many: its pong is not waited for.
+    pub(super) const fn on_messages_refused(&mut self) {
+        self.on_pong();
+    }
+
     /// No second ping while one is unanswered: it would hide how late the first is.
     pub(super) fn ping_due(&self, config: &SessionConfig, now: Instant) -> bool {
         self.awaiting_pong.is_none() && now >= after(self.last_ping, config.ping_interval)

@@ -9,6 +9,7 @@
 //! ```text
 //! connected ──> subscribe(a), subscribe(b) … ──> one user subscription in flight at a time ──> Subscribed | SubscriptionRefused
 //!                                                          no answer: sent once more, then SubscriptionSilent (recycle)
+//! SubscriptionRefused ──(15 s, then ever more slowly)──> sent again ──> Subscribed | refused as before: not told again
 //! ```
 //!
 //! # What it keeps
@@ -16,6 +17,7 @@
 //! - An account's subscription waits for the answer to the one before it: the venue's "too many users" names nobody, so it can only be
 //!   tied to the one that is pending.
 //! - Acknowledgements are matched on the venue's normalised echo. Data may come before the acknowledgement; both are fine.
+//! - What was refused is tried again by itself, slowly, for ever (`refused.rs`).
 //! - A connection that is closed forgets what was acknowledged and keeps what was asked for: after `handle_connected` everything is
 //!   subscribed again.
 //! - Pings go first, past other messages; the message budget belongs to the caller ([`MessageBudget`]), because the venue counts all
@@ -28,6 +30,7 @@ mod config;
 mod event;
 mod heartbeat;
 mod pending;
+mod refused;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +43,7 @@ use crate::decode::{AckMethod, Frame, VenueError, VenueErrorKind};
 use crate::wire::{Subscription, SubscriptionEcho};
 use heartbeat::Heartbeat;
 use pending::{Entry, State};
+use refused::Patience;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -53,6 +57,10 @@ pub struct Session {
     events: VecDeque<SessionEvent>,
     waiting_until: Option<Instant>,
     waiting_told: bool,
+    /// The venue said that we send too much.
+    paused_until: Option<Instant>,
+    /// Not before then what was refused is tried again.
+    retry_from: Option<Instant>,
 }
 
 impl Session {
@@ -66,6 +74,8 @@ impl Session {
             events: VecDeque::new(),
             waiting_until: None,
             waiting_told: false,
+            paused_until: None,
+            retry_from: None,
         }
     }
 
@@ -75,6 +85,7 @@ impl Session {
         self.entries.retain(|entry| !entry.leaving || entry.again);
         self.entries.iter_mut().for_each(Entry::forget);
         (self.waiting_until, self.waiting_told) = (None, false);
+        (self.paused_until, self.retry_from) = (None, None);
     }
 
     /// The socket is gone. Nothing more is sent until the next `handle_connected`.
@@ -88,14 +99,17 @@ impl Session {
         });
     }
 
-    /// Asks for a subscription; asking twice changes nothing. It is sent as soon as the connection and the budget allow.
+    /// Asks for a subscription; asking twice changes nothing, but a refused one is tried again now. It is sent as soon as the connection and the budget allow.
     pub fn subscribe(&mut self, subscription: Subscription) {
         match self.entries.iter_mut().find(|entry| entry.subscription == subscription) {
             Some(entry) if entry.leaving => {
                 // Ended first, then asked for anew: the venue sends a fresh snapshot only after an unsubscribe.
                 entry.again = true;
             }
-            Some(entry) if matches!(entry.state, State::Refused) => entry.forget(),
+            Some(entry) if matches!(entry.state, State::Refused { .. }) => {
+                entry.forget();
+                entry.told = None;
+            }
             Some(_) => {}
             None => self.entries.push(Entry::new(subscription)),
         }
@@ -109,7 +123,7 @@ impl Session {
                 return true;
             }
             let held = matches!(entry.state, State::Sent { .. } | State::Live);
-            entry.again = false;
+            (entry.again, entry.told) = (false, None);
             if connected && held && !entry.leaving {
                 (entry.leaving, entry.state) = (true, State::Unsent);
             }
@@ -177,8 +191,7 @@ impl Session {
     /// Whether everything asked for is either live or refused.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.heartbeat.is_some()
-            && self.entries.iter().all(|entry| entry.is_live() || matches!(entry.state, State::Refused))
+        self.heartbeat.is_some() && self.entries.iter().all(|entry| entry.is_live() || entry.is_refused())
     }
 
     /// The next text to send, if any. Call it until it answers `None`.
@@ -194,7 +207,11 @@ impl Session {
                 Err(free_at) => return self.wait_for_budget(free_at, now),
             }
         }
-        let at = pending::next_to_send(&self.entries)?;
+        if self.paused_until.is_some_and(|until| until > now) {
+            return None;
+        }
+        let refused_before = (self.retry_from.is_none_or(|from| from <= now)).then_some(now);
+        let at = pending::next_to_send(&self.entries, refused_before)?;
         if let Err(free_at) = budget.try_send(now) {
             return self.wait_for_budget(free_at, now);
         }
@@ -215,14 +232,15 @@ impl Session {
             self.entries.iter().filter_map(Entry::deadline).map(|at| (at, TimeoutReason::Acknowledgement));
         let owed =
             self.entries.iter().filter_map(|entry| Some((entry.owed?.1, TimeoutReason::SubscriptionData)));
-        let budget = self.waiting_until.map(|at| (at, TimeoutReason::MessageBudget));
+        let budget = self.waiting_until.max(self.paused_until).map(|at| (at, TimeoutReason::MessageBudget));
+        let refused = self.next_retry().map(|at| (at, TimeoutReason::RefusedRetry));
         // A ping that waits for the budget is due when the budget is.
         let heart =
             heartbeat.deadlines(&self.config).map(|(at, reason)| match (reason, self.waiting_until) {
                 (TimeoutReason::Ping, Some(free_at)) => (at.max(free_at), reason),
                 _ => (at, reason),
             });
-        acks.chain(owed).chain(budget).chain(heart).min_by_key(|(at, _)| *at)
+        acks.chain(owed).chain(budget).chain(refused).chain(heart).min_by_key(|(at, _)| *at)
     }
 
     /// Time has passed.
@@ -230,8 +248,10 @@ impl Session {
         let Some(heartbeat) = &mut self.heartbeat else { return };
         heartbeat.on_timeout(&self.config, now, &mut self.events);
         self.waiting_until = self.waiting_until.filter(|at| *at > now);
+        self.paused_until = self.paused_until.filter(|at| *at > now);
+        let patience = Patience::of(&self.config);
         for entry in &mut self.entries {
-            entry.on_timeout(now, &mut self.events);
+            entry.on_timeout(patience, now, &mut self.events);
         }
     }
 
@@ -253,7 +273,7 @@ impl Session {
     fn on_ack(&mut self, method: AckMethod<'_>, echo: &SubscriptionEcho<'_>, now: Instant) {
         match method {
             AckMethod::Subscribe => self.on_subscribed(echo, false, now),
-            AckMethod::Unsubscribe => self.on_unsubscribed(echo),
+            AckMethod::Unsubscribe => self.on_unsubscribed(echo, now),
             AckMethod::Other(_) => {}
         }
     }
@@ -266,11 +286,14 @@ impl Session {
         };
         if let Some(sent_at) = entry.acknowledge() {
             let (subscription, took) = (entry.subscription.clone(), now.saturating_duration_since(sent_at));
+            if let Some(user) = subscription.user() {
+                self.on_user_served(user);
+            }
             self.events.push_back(SessionEvent::Subscribed { subscription, already, took });
         }
     }
 
-    fn on_unsubscribed(&mut self, echo: &SubscriptionEcho<'_>) {
+    fn on_unsubscribed(&mut self, echo: &SubscriptionEcho<'_>, now: Instant) {
         let Some(at) =
             self.entries.iter().position(|entry| entry.leaving && entry.subscription.matches(echo))
         else {
@@ -281,64 +304,50 @@ impl Session {
         if entry.again {
             entry.forget();
             self.entries.push(entry);
+        } else {
+            self.on_slot_freed(now);
         }
     }
 
     fn on_error(&mut self, error: &VenueError<'_>, now: Instant) {
         match &error.kind {
             VenueErrorKind::AlreadySubscribed(Some(echo)) => self.on_subscribed(echo, true, now),
-            VenueErrorKind::AlreadyUnsubscribed(Some(echo)) => self.on_unsubscribed(echo),
+            VenueErrorKind::AlreadyUnsubscribed(Some(echo)) => self.on_unsubscribed(echo, now),
             VenueErrorKind::InvalidSubscription(Some(echo)) => {
                 let at = self
                     .entries
                     .iter()
                     .position(|entry| entry.is_pending() && entry.subscription.matches(echo));
-                self.refuse(at, Refusal::Invalid, error.text);
+                self.refuse(at, Refusal::Invalid, error.text, now);
             }
             VenueErrorKind::UnreadableRequest(request) => {
                 let at =
                     self.entries.iter().position(|entry| entry.is_pending() && entry.was_sent_as(request));
-                self.refuse(at, Refusal::Invalid, error.text);
+                self.refuse(at, Refusal::Invalid, error.text, now);
             }
             VenueErrorKind::TooManyUsers { limit } => {
                 let at = self
                     .entries
                     .iter()
                     .position(|entry| entry.is_pending() && entry.subscription.user().is_some());
-                self.refuse(at, Refusal::TooManyUsers { limit: *limit }, error.text);
+                self.refuse(at, Refusal::TooManyUsers { limit: *limit }, error.text, now);
             }
             VenueErrorKind::TooManySubscriptions { limit } => {
                 let at = self.oldest_pending();
-                self.refuse(at, Refusal::TooManySubscriptions { limit: *limit }, error.text);
+                self.refuse(at, Refusal::TooManySubscriptions { limit: *limit }, error.text, now);
             }
-            VenueErrorKind::TooManyMessages { limit } => {
-                // The pending one was not heard: its own deadline sends it again.
-                self.events.push_back(SessionEvent::MessagesRefused { limit: *limit });
-            }
+            VenueErrorKind::TooManyMessages { limit } => self.on_messages_refused(*limit, now),
             VenueErrorKind::AlreadySubscribed(None)
             | VenueErrorKind::AlreadyUnsubscribed(None)
             | VenueErrorKind::InvalidSubscription(None)
             | VenueErrorKind::TooManyPosts { .. }
-            | VenueErrorKind::Other => self.refuse(None, Refusal::Other, error.text),
+            | VenueErrorKind::Other => self.refuse(None, Refusal::Other, error.text, now),
         }
     }
 
     fn oldest_pending(&self) -> Option<usize> {
         let pending = self.entries.iter().enumerate().filter(|(_, entry)| entry.is_pending());
         pending.min_by_key(|(_, entry)| entry.deadline()).map(|(at, _)| at)
-    }
-
-    /// Ties an error to the entry it hit; one that hits none is reported all the same.
-    fn refuse(&mut self, at: Option<usize>, refusal: Refusal, text: &str) {
-        let text = event::shown(text);
-        let subscription = at.and_then(|at| self.entries.get_mut(at)).map(|entry| {
-            entry.state = State::Refused;
-            entry.subscription.clone()
-        });
-        self.events.push_back(match subscription {
-            Some(subscription) => SessionEvent::SubscriptionRefused { subscription, refusal, text },
-            None => SessionEvent::VenueErrorUnmatched { refusal, text },
-        });
     }
 }
 

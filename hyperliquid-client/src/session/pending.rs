@@ -1,6 +1,7 @@
 //! One subscription on one connection: unsent, sent, live or refused; and which is sent next.
 
-use super::event::SessionEvent;
+use super::event::{Refusal, SessionEvent};
+use super::refused::Patience;
 use crate::wire::Subscription;
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -15,6 +16,10 @@ pub(super) struct Entry {
     pub(super) again: bool,
     /// Evidence came at the first instant; data is due by the second.
     pub(super) owed: Option<(Instant, Instant)>,
+    /// How it was last told to be refused; nothing once it is served.
+    pub(super) told: Option<Refusal>,
+    /// Refusals in a row on this connection.
+    pub(super) tries: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +36,10 @@ pub(super) enum State {
         first: Instant,
     },
     Live,
-    Refused,
+    /// Tried again when due.
+    Refused {
+        due: Instant,
+    },
     /// Never answered; told. An answer after all still counts.
     Silent {
         first: Instant,
@@ -40,12 +48,21 @@ pub(super) enum State {
 
 impl Entry {
     pub(super) const fn new(subscription: Subscription) -> Self {
-        Self { subscription, state: State::Unsent, leaving: false, again: false, owed: None }
+        Self {
+            subscription,
+            state: State::Unsent,
+            leaving: false,
+            again: false,
+            owed: None,
+            told: None,
+            tries: 0,
+        }
     }
 
-    /// As if never sent.
+    /// As if never sent on this connection.
     pub(super) fn forget(&mut self) {
         (self.state, self.leaving, self.again, self.owed) = (State::Unsent, false, false, None);
+        self.tries = 0;
     }
 
     pub(super) const fn is_live(&self) -> bool {
@@ -57,20 +74,41 @@ impl Entry {
         !self.leaving && matches!(self.state, State::Sent { .. } | State::Retry { .. })
     }
 
+    /// About an account, and no other such request may go before it is answered.
+    pub(super) fn is_user_in_flight(&self) -> bool {
+        (self.is_pending() || self.leaving) && self.subscription.user().is_some()
+    }
+
     pub(super) const fn deadline(&self) -> Option<Instant> {
         if let State::Sent { deadline, .. } = self.state { Some(deadline) } else { None }
     }
 
-    fn wants_sending(&self) -> bool {
-        matches!(self.state, State::Unsent | State::Retry { .. })
+    /// Refused on this connection and not served since.
+    pub(super) const fn is_refused(&self) -> bool {
+        self.tries > 0
+    }
+
+    /// When a refused one is to be tried again.
+    pub(super) const fn due(&self) -> Option<Instant> {
+        if let State::Refused { due } = self.state { Some(due) } else { None }
+    }
+
+    fn wants_sending(&self, refused_before: Option<Instant>) -> bool {
+        match self.state {
+            State::Unsent | State::Retry { .. } => true,
+            State::Refused { due } => refused_before.is_some_and(|before| due <= before),
+            State::Sent { .. } | State::Live | State::Silent { .. } => false,
+        }
     }
 
     pub(super) fn send(&mut self, now: Instant, deadline: Instant) -> String {
         self.state = match self.state {
             State::Retry { first } => State::Sent { first, deadline, retried: true },
-            State::Unsent | State::Sent { .. } | State::Live | State::Refused | State::Silent { .. } => {
-                State::Sent { first: now, deadline, retried: false }
-            }
+            State::Unsent
+            | State::Sent { .. }
+            | State::Live
+            | State::Refused { .. }
+            | State::Silent { .. } => State::Sent { first: now, deadline, retried: false },
         };
         self.text()
     }
@@ -91,15 +129,30 @@ impl Entry {
         else {
             return None;
         };
-        self.state = State::Live;
+        (self.state, self.told, self.tries) = (State::Live, None, 0);
         Some(first)
     }
 
-    pub(super) fn on_timeout(&mut self, now: Instant, events: &mut VecDeque<SessionEvent>) {
+    /// Sends it once more when messages may be sent again: the venue did not read it for being one too many.
+    pub(super) const fn send_again(&mut self) {
+        if let State::Sent { first, .. } = self.state {
+            self.state = State::Retry { first };
+        }
+    }
+
+    pub(super) fn on_timeout(
+        &mut self,
+        patience: Patience,
+        now: Instant,
+        events: &mut VecDeque<SessionEvent>,
+    ) {
         if let State::Sent { first, deadline, retried } = self.state
             && now >= deadline
         {
-            if retried {
+            if retried && self.tries > 0 && !self.leaving {
+                // Others are served on this connection: it is not given up for one that was refused before.
+                self.wait_refused(patience, now);
+            } else if retried {
                 self.state = State::Silent { first };
                 events
                     .push_back(SessionEvent::SubscriptionSilent { subscription: self.subscription.clone() });
@@ -119,19 +172,22 @@ impl Entry {
     }
 }
 
-/// Retries and ends first, then in the order asked for; a user subscription only when no other waits for its answer.
-pub(super) fn next_to_send(entries: &[Entry]) -> Option<usize> {
+/// Ends and second sendings first, then in the order asked for, then what was refused and is due `refused_before`; a user subscription
+/// only when no other waits for its answer.
+pub(super) fn next_to_send(entries: &[Entry], refused_before: Option<Instant>) -> Option<usize> {
     let user_in_flight = |except: usize| {
         let mut others = entries.iter().enumerate().filter(|(at, _)| *at != except);
-        others.any(|(_, entry)| (entry.is_pending() || entry.leaving) && entry.subscription.user().is_some())
+        others.any(|(_, entry)| entry.is_user_in_flight())
     };
     let may_go = |at: usize, entry: &Entry| {
-        entry.wants_sending() && (entry.leaving || entry.subscription.user().is_none() || !user_in_flight(at))
+        entry.wants_sending(refused_before)
+            && (entry.leaving || entry.subscription.user().is_none() || !user_in_flight(at))
     };
-    let mut ready = entries.iter().enumerate().filter(|(at, entry)| may_go(*at, entry)).map(|(at, entry)| {
-        let urgent = entry.leaving || matches!(entry.state, State::Retry { .. });
-        (at, urgent)
-    });
-    let first = ready.next()?;
-    if first.1 { Some(first.0) } else { Some(ready.find(|(_, urgent)| *urgent).unwrap_or(first).0) }
+    let ready = entries.iter().enumerate().filter(|(at, entry)| may_go(*at, entry));
+    let rank = |entry: &Entry| {
+        let again = entry.leaving || matches!(entry.state, State::Retry { .. });
+        (entry.due(), !again)
+    };
+    // The first of equal ones.
+    ready.min_by_key(|(_, entry)| rank(entry)).map(|(at, _)| at)
 }

@@ -101,6 +101,9 @@ fn a_wait_without_end_never_comes_and_breaks_nothing() {
         stale_after: never,
         ack_timeout: never,
         replace_after: never,
+        refused_wait: never,
+        refused_wait_max: never,
+        seed: 0,
     };
     let (mut session, mut budget, now) = (Session::new(config), MessageBudget::new(2000), start());
     session.handle_connected(now);
