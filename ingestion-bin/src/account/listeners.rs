@@ -49,6 +49,13 @@ impl<P> Machine<P> {
         self.settle(now);
     }
 
+    /// Whether this listener's snapshots of all streams came: it shows everything from then on.
+    #[must_use]
+    pub fn is_live_on(&self, listener: usize) -> bool {
+        let shown = |listener: &Listener| self.ledger.streams().all(|s| listener.live_from[s].is_some());
+        !self.ledger.is_removed() && self.listeners.get(listener).is_some_and(shown)
+    }
+
     pub(super) fn listener(&mut self, number: usize) -> &mut Listener {
         let number = number.min(63);
         if self.listeners.len() <= number {

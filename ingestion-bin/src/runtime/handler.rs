@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use hyperliquid_client::decode::Decoded;
 use hyperliquid_client::io::{ConnectError, Handler, ListenerEvent, Received, Refused};
-use hyperliquid_client::session::{Refusal, SessionEvent};
+use hyperliquid_client::session::SessionEvent;
 use observability::causes;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::clock;
 use super::core::Core;
@@ -43,23 +43,22 @@ impl Ear {
                     ?took,
                     "subscribed"
                 );
-                if let Some(user) = subscription.user() {
-                    self.core.borrow_mut().serve_account(*user.as_bytes());
+                if self.core.borrow_mut().serve_subscription(self.listener, subscription) {
+                    let subscription = subscription.to_json();
+                    info!(listener = self.name, subscription, "the venue serves what it refused");
                 }
             }
-            SessionEvent::SubscriptionRefused { subscription, refusal, text } => {
+            SessionEvent::SubscriptionRefused { subscription, text, .. } => {
                 let telemetry = self.core.borrow().telemetry();
                 telemetry.emit(&SubscriptionRefused { subscription: subscription.to_json(), text });
-                if let (Some(user), Refusal::TooManyUsers { .. }) = (subscription.user(), refusal) {
-                    self.core.borrow_mut().refuse_account(*user.as_bytes(), text);
-                }
+                self.core.borrow_mut().refuse_subscription(self.listener, subscription, text);
             }
             SessionEvent::VenueErrorUnmatched { text, .. } => {
                 warn!(listener = self.name, venue = text, "venue error");
             }
             SessionEvent::ReplaceDue { age } => {
                 debug!(listener = self.name, ?age, "connection is old");
-                self.core.borrow().replace(self.listener);
+                self.core.borrow_mut().replace(self.listener);
             }
             SessionEvent::Unsubscribed { .. }
             | SessionEvent::SubscriptionSilent { .. }

@@ -11,7 +11,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hyperliquid_client::backoff::BackoffConfig;
+use hyperliquid_client::backoff::{BackoffConfig, SmallRng};
 use hyperliquid_client::io::{
     Control, Dns, Egress, Endpoint, InfoClient, Listener, ListenerConfig, VenueConnector, WallClock,
 };
@@ -146,17 +146,14 @@ async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) -> std::i
     }
     for number in 0..plan.listeners {
         let Some((dialled, dialer, egress)) = infos.get(number % infos.len().max(1)) else { break };
-        let control = Control::new(plan.session);
+        let seed = plan.seed.wrapping_add(number as u64);
+        let control = Control::new(session_of(plan.session, seed));
         core.borrow().subscribe_all(&control);
         core.borrow_mut().add_listener(control.clone());
         controls.push(control.clone());
         let connector = VenueConnector::new(dialled.endpoint.clone(), dialer.clone(), wall.clone());
         let ear = Ear::new(Rc::clone(&core), number, listener_name(number), dialled.endpoint.name());
-        let config = ListenerConfig {
-            backoff: plan.backoff,
-            seed: plan.seed.wrapping_add(number as u64),
-            ..ListenerConfig::default()
-        };
+        let config = ListenerConfig { backoff: plan.backoff, seed, ..ListenerConfig::default() };
         let listener = Listener::new(connector, control, egress.clone(), ear, config);
         tasks.spawn_local(async move {
             listener.run().await;
@@ -232,6 +229,12 @@ fn tell<T>(asker: &SyncSender<T>, answer: Option<T>) {
 fn show(core: &Rc<RefCell<Core>>, status: &Arc<Mutex<WorkerStatus>>) {
     let now = core.borrow().status();
     *status.lock().unwrap_or_else(PoisonError::into_inner) = now;
+}
+
+/// A listener's own share of chance: up to a tenth less of age, so that listeners opened together are not old together.
+fn session_of(session: SessionConfig, seed: u64) -> SessionConfig {
+    let share = SmallRng::seeded(seed).unit() / 10.0;
+    SessionConfig { seed, replace_after: session.replace_after.mul_f64(1.0 - share), ..session }
 }
 
 async fn until(deadline: Option<Instant>) {

@@ -90,6 +90,9 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
             part("unfillableGaps"),
             part("certifiedTo"),
         ))?;
+        if let Some(refused) = account.get("refused") {
+            output.line(&format!("           refused by the venue, asked again: {}", plain(refused)))?;
+        }
     }
     for count in array(status, "/counts") {
         let part = |key: &str| count.get(key).map(plain).unwrap_or_default();

@@ -30,9 +30,7 @@ impl Core {
                 }
                 Output::Recycle { listener } => {
                     self.telemetry.emit(&ListenerRecycled { listener });
-                    if let Some(control) = self.controls.get(listener) {
-                        control.recycle();
-                    }
+                    self.recycle(listener);
                 }
             }
         }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use hyperliquid_client::io::Control;
+use hyperliquid_client::wire::Subscription;
 
 use signal_domain::{Account, InfluencerId};
 
@@ -94,15 +95,6 @@ impl Core {
         self.flush();
     }
 
-    /// A connection is old: it is made anew while another one carries on.
-    pub(in crate::runtime) fn replace(&self, listener: usize) {
-        if self.connected.len() > 1
-            && let Some(control) = self.controls.get(listener)
-        {
-            control.recycle();
-        }
-    }
-
     /// Changes what of an account makes signals, or its name or priority; its numbers go on.
     pub(in crate::runtime) fn change(&mut self, followed: Followed) {
         if let Some(slot) = self.slots.get_mut(followed.account.as_bytes()) {
@@ -154,6 +146,7 @@ impl Core {
 
     /// A listener's socket is gone.
     pub(in crate::runtime) fn listener_down(&mut self, listener: usize, now: Instant) {
+        self.is_replaced(listener);
         if self.connected.remove(&listener).is_some() {
             self.for_all(|slot| slot.machine.handle_listener_down(listener, now));
         }
@@ -164,18 +157,26 @@ impl Core {
         self.connected.len()
     }
 
-    /// The venue refuses an account.
-    pub(in crate::runtime) fn refuse_account(&mut self, account: [u8; 20], text: &str) {
-        if let Some(slot) = self.slots.get_mut(&account) {
-            slot.refused = Some(text.to_owned());
+    /// The venue refuses a subscription of an account on a listener, and says why.
+    pub(in crate::runtime) fn refuse_subscription(
+        &mut self,
+        listener: usize,
+        subscription: &Subscription,
+        text: &str,
+    ) {
+        if let Some(slot) = subscription.user().and_then(|user| self.slots.get_mut(user.as_bytes())) {
+            slot.refused.insert((listener, subscription.to_json()), text.to_owned());
         }
     }
 
-    /// The venue serves an account.
-    pub(in crate::runtime) fn serve_account(&mut self, account: [u8; 20]) {
-        if let Some(slot) = self.slots.get_mut(&account) {
-            slot.refused = None;
-        }
+    /// The venue serves it; true where it was refused before.
+    pub(in crate::runtime) fn serve_subscription(
+        &mut self,
+        listener: usize,
+        subscription: &Subscription,
+    ) -> bool {
+        let slot = subscription.user().and_then(|user| self.slots.get_mut(user.as_bytes()));
+        slot.is_some_and(|slot| slot.refused.remove(&(listener, subscription.to_json())).is_some())
     }
 
     /// Everything every account wants, for a new listener.

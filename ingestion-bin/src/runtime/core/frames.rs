@@ -151,6 +151,9 @@ impl Core {
         if taken == Some(Intake::Refused) {
             self.telemetry.emit(&FrameRefused { rows: identified.len() });
         }
+        if snapshot {
+            self.go_on_replacing();
+        }
         self.scratch = identified;
         if let Some(time) = newest.filter(|_| !snapshot) {
             self.handle_venue_time(time, at.at);

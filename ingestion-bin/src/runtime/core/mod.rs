@@ -9,6 +9,7 @@ mod frames;
 mod history;
 mod lost;
 mod outbox;
+mod replacing;
 mod slot;
 mod status;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use crate::record::Arrival;
 pub(super) use frames::From;
 pub(super) use history::Asked;
 pub(super) use outbox::Outbox;
+use replacing::Replacing;
 pub use slot::Followed;
 pub(super) use slot::{Known, Slot};
 pub use status::{AccountStatus, WorkerStatus};
@@ -59,6 +61,7 @@ pub(super) struct Core {
     controls: Vec<Control>,
     /// Listeners that are connected, by number, with the number of their connection.
     connected: BTreeMap<usize, u64>,
+    replacing: Replacing,
     telemetry: Telemetry,
     meters: Meters,
     published: Published,
@@ -97,6 +100,7 @@ impl Core {
             asks: VecDeque::new(),
             controls: Vec::new(),
             connected: BTreeMap::new(),
+            replacing: Replacing::default(),
             telemetry,
             meters,
             published,
@@ -134,6 +138,7 @@ impl Core {
             self.with_slot(account, |slot| slot.machine.handle_timeout(now));
         }
         self.end_graces(now);
+        self.go_on_replacing();
         self.flush();
     }
 

@@ -61,8 +61,8 @@ pub(in crate::runtime) struct Slot {
     pub(super) turns: BTreeMap<Stream, Instant>,
     /// Removed from the list: subscribed until then, no signals.
     pub(in crate::runtime) leaving: Option<Instant>,
-    /// The venue refuses to serve it.
-    pub(in crate::runtime) refused: Option<String>,
+    /// What the venue says of its subscriptions that it refuses, by listener.
+    pub(in crate::runtime) refused: BTreeMap<(usize, String), String>,
 }
 
 impl Slot {
@@ -78,7 +78,7 @@ impl Slot {
             state_kept: None,
             turns: BTreeMap::new(),
             leaving: None,
-            refused: None,
+            refused: BTreeMap::new(),
         }
     }
 

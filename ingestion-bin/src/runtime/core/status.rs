@@ -48,7 +48,7 @@ pub struct AccountStatus {
     pub unfillable_gaps: usize,
     /// Second copies dropped.
     pub duplicates: u64,
-    /// What the venue said when it refused the account.
+    /// What the venue said when it refused the account, on any listener; it is asked again by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
     /// It was removed and is kept subscribed for its grace.
@@ -85,7 +85,7 @@ impl Core {
                     open_gaps: summary.open_gaps,
                     unfillable_gaps: summary.unfillable_gaps,
                     duplicates: summary.counts.duplicates,
-                    refused: slot.refused.clone(),
+                    refused: slot.refused.values().next().cloned(),
                     leaving: slot.leaving.is_some(),
                     positions: positions.collect(),
                 }

@@ -1,5 +1,6 @@
 //! A panic of the decoder, planted: the frame ends as a dead letter, its neighbours as signals.
 
+mod served;
 mod told;
 
 use std::cell::RefCell;

@@ -1,0 +1,165 @@
+//! Listeners at the simulated venue that refuses accounts, or grows old: who is refused is served as soon as there is room, and no
+//! account loses two listeners at once.
+
+use std::future::Future;
+
+use hyperliquid_client::sim::{Block, BlockFill, SimLimits, Stream};
+use serde_json::json;
+
+use super::*;
+
+const BOB: &str = "0x0000000000000000000000000000000b0b000002";
+const T: u64 = 1_790_000_000_000;
+
+struct Stage {
+    venue: SimHandle,
+    core: Rc<RefCell<Core>>,
+    played: u64,
+}
+
+impl Stage {
+    /// One more fill of every account in a chain of buys: a row of the snapshot from then on.
+    fn play(&mut self, live: bool) {
+        let n = self.played;
+        self.played += 1;
+        let fill = |user: &str, tid: u64| BlockFill {
+            user: user.into(),
+            stream: Stream::Fills,
+            twap_id: None,
+            fill: serde_json::from_value(json!({
+                "coin": "ETH", "px": "2400.5", "sz": "1.0", "side": "B", "time": T + n,
+                "startPosition": format!("{n}.0"), "dir": "Open Long", "closedPnl": "0.0",
+                "hash": format!("0x{tid:064x}"), "oid": tid, "crossed": true, "fee": "0.1", "tid": tid,
+                "feeToken": "USDC", "twapId": null,
+            }))
+            .unwrap(),
+        };
+        let block = Block {
+            time: T + n,
+            fills: vec![fill(ALICE, 2 * n + 1), fill(BOB, 2 * n + 2)],
+            marks: Vec::new(),
+        };
+        if live { self.venue.play(&block) } else { self.venue.play_history(&block) }
+    }
+
+    fn users(&self, users: u32) {
+        self.venue.set_limits(SimLimits { users, ..SimLimits::generous() });
+    }
+
+    /// Coverage and refusal of an account.
+    fn of(&self, account: &str) -> (&'static str, Option<String>, usize) {
+        let status = self.core.borrow().status();
+        let account = status.accounts.into_iter().find(|status| status.account == account).unwrap();
+        (account.coverage, account.refused, account.open_gaps)
+    }
+
+    fn opened(&self) -> u64 {
+        self.venue.status().connections_total
+    }
+
+    async fn until(&self, what: impl Fn(&Self) -> bool) {
+        while !what(self) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Runs `play` with so many listeners to two accounts.
+fn stage<F: Future<Output = ()>>(session: SessionConfig, listeners: usize, play: impl FnOnce(Stage) -> F) {
+    let disk = Arc::new(FaultyStorage::new(1));
+    let opened = Journal::open(JournalConfig::default(), disk, 1_000, |saved| {
+        State::restore(saved.unwrap_or_default())
+    })
+    .unwrap();
+    let telemetry = Telemetry::new(&catalogue()).unwrap();
+    let core = Rc::new(RefCell::new(core(&opened.journal, &telemetry)));
+    let mut stage = Stage { venue: SimVenue::start(SimConfig::manual()).unwrap(), core, played: 0 };
+    stage.users(10);
+    stage.play(false);
+    for (account, priority) in [(ALICE, 1), (BOB, 0)] {
+        let account: Account = account.parse().unwrap();
+        let followed = Followed {
+            account,
+            influencer: account.into(),
+            interest: Default::default(),
+            priority,
+            added_at_ms: None,
+        };
+        stage.core.borrow_mut().follow(followed, Cause::Start, crate::runtime::clock::now());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let run = async {
+        for number in 0..listeners {
+            listener(&stage, session, number);
+        }
+        let played = tokio::time::timeout(Duration::from_secs(60), play(stage)).await;
+        played.expect("what is waited for comes");
+    };
+    LocalSet::new().block_on(&runtime, run);
+}
+
+fn listener(stage: &Stage, session: SessionConfig, number: usize) {
+    let endpoint = EndpointConfig::new("sim", stage.venue.ws_url());
+    let endpoint = Endpoint::new(EndpointConfig { info_url: stage.venue.info_url(), ..endpoint }).unwrap();
+    let dialer = endpoint.dialer(Dns::default()).unwrap();
+    let control = Control::new(session);
+    stage.core.borrow().subscribe_all(&control);
+    stage.core.borrow_mut().add_listener(control.clone());
+    let connector = VenueConnector::new(endpoint, dialer, WallClock::new(crate::runtime::clock::wall_ns));
+    let ear = Ear::new(Rc::clone(&stage.core), number, number.to_string(), "sim");
+    let limits = VenueLimits { new_connections_per_minute: 1_000, ..VenueLimits::default() };
+    let config = ListenerConfig::default();
+    let listener = Listener::new(connector, control, Egress::new(&limits), ear, config);
+    tokio::task::spawn_local(listener.run());
+}
+
+fn quick() -> SessionConfig {
+    let soon = Duration::from_millis(20);
+    SessionConfig { refused_wait: soon, refused_wait_max: soon, ..SessionConfig::default() }
+}
+
+#[test]
+fn who_was_refused_is_served_on_the_same_connection_and_has_its_gap() {
+    stage(quick(), 1, |mut stage| async move {
+        stage.until(|stage| [ALICE, BOB].iter().all(|account| stage.of(account).0 == "single")).await;
+        // The slots shrink, and everything is subscribed anew.
+        stage.users(1);
+        stage.venue.close_sockets(1006);
+        stage.until(|stage| stage.of(BOB).1.is_some() && stage.of(ALICE).0 == "single").await;
+        assert_eq!(stage.of(BOB).0, "blind");
+        assert!(stage.of(BOB).1.unwrap().contains("more than 1 total users"));
+        for _ in 0..40 {
+            stage.play(true);
+        }
+        let opened = stage.opened();
+        stage.users(2);
+        stage.until(|stage| stage.of(BOB).0 == "single").await;
+        assert_eq!((stage.opened(), stage.of(BOB).1.clone()), (opened, None));
+        assert_eq!(stage.of(BOB).2, 1, "more than a snapshot shows happened meanwhile: an outage gap");
+        assert_eq!(stage.of(ALICE).2, 0);
+    });
+}
+
+#[test]
+fn old_connections_are_replaced_one_at_a_time() {
+    let session = SessionConfig { replace_after: Duration::from_millis(300), ..quick() };
+    stage(session, 2, |stage| async move {
+        let full = |stage: &Stage| [ALICE, BOB].iter().all(|account| stage.of(account).0 == "full");
+        stage.until(full).await;
+        // Both were opened together and are old together.
+        let watched = |stage: &Stage| {
+            let blind = [ALICE, BOB].iter().any(|account| stage.of(account).0 == "blind");
+            assert!(!blind, "somebody always listens");
+            stage.opened() >= 8
+        };
+        stage.until(watched).await;
+    });
+}
+
+#[test]
+fn the_only_listener_is_replaced_too() {
+    let session = SessionConfig { replace_after: Duration::from_millis(300), ..quick() };
+    stage(session, 1, |stage| async move {
+        stage.until(|stage| stage.opened() >= 3 && stage.of(ALICE).0 == "single").await;
+    });
+}
