@@ -17,9 +17,10 @@ use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
 
 use self::assignment::Assignment;
 use crate::{
-    Address, BadId, InfluencerId, InfluencerSet, ListFileError, Refusal, RefusedList,
+    Address, BadId, InfluencerId, InfluencerSet, ListFileError, Refusal, RefusedList, Rule,
     influencer::keys,
     list_file::{CONFIRM_EMPTY, ListFile, TABLES},
+    rule,
 };
 
 /// A list file being edited; nothing reaches the disk before [`FileEditor::save`].
@@ -29,6 +30,7 @@ pub struct FileEditor {
     /// What was read, to notice that somebody else writes too; `None`: there was no file.
     read: Option<String>,
     document: DocumentMut,
+    rule: Rule,
 }
 
 /// Why a list file was not edited. The file is as it was.
@@ -105,7 +107,17 @@ impl FileEditor {
             .map_err(|e: toml_edit::TomlError| not_a_list(ListFileError::syntax(&e.to_string())))?;
         ListFile::parse(text).map_err(not_a_list)?;
         let inline = document.get(TABLES).is_some_and(|item| !item.is_array_of_tables());
-        if inline { Err(not_a_list(ListFileError::NotTables)) } else { Ok(Self { path, read, document }) }
+        if inline {
+            Err(not_a_list(ListFileError::NotTables))
+        } else {
+            Ok(Self { path, read, document, rule: rule::none })
+        }
+    }
+
+    /// Refuses edits by a rule of the program's own, too.
+    #[must_use]
+    pub fn judged_by(self, rule: Rule) -> Self {
+        Self { rule, ..self }
     }
 
     /// The list as it stands in the editor: what is right, and what is refused.
@@ -113,7 +125,7 @@ impl FileEditor {
     /// # Errors
     /// [`EditError::NotAList`], should an edit have broken the file's shape.
     pub fn list(&self) -> Result<(InfluencerSet, Vec<Refusal>), EditError> {
-        Ok(InfluencerSet::lenient(&self.entries()?, &InfluencerSet::default()))
+        Ok(InfluencerSet::lenient_by(&self.entries()?, &InfluencerSet::default(), self.rule))
     }
 
     /// Puts an account on the list, with default settings. Takes a confirmation of emptiness back.
@@ -141,7 +153,7 @@ impl FileEditor {
     }
 
     /// Sets fields of one influencer, named by id or address: `label=Some text`, `priority=10`, `enabled=false`,
-    /// `markets=ETH-PERP,BTC-PERP`, `backoff.maxMs=5000`; `KEY=` alone takes the field away. Keys in either
+    /// `markets=ETH-PERP,BTC-PERP` or `markets=["ETH-PERP"]`, `backoff.maxMs=5000`; `KEY=` alone takes the field away. Keys in either
     /// spelling; a key that is already there keeps its own.
     ///
     /// # Errors
@@ -215,7 +227,7 @@ impl FileEditor {
         let mut changed = self.document.clone();
         let place = edit(&mut changed, entries)?;
         let list = parse(&self.path, &changed)?;
-        let (_, refused) = InfluencerSet::lenient(&list, &InfluencerSet::default());
+        let (_, refused) = InfluencerSet::lenient_by(&list, &InfluencerSet::default(), self.rule);
         let broken: Vec<Refusal> = refused.into_iter().filter(|r| r.entry.number == place + 1).collect();
         if broken.is_empty() {
             self.document = changed;

@@ -1,8 +1,8 @@
 //! A list file that is watched: who is live follows the file, and never falls for an accident.
 //!
 //! Driven by the caller's tick: [`FileSource::poll`] looks at the file (modification time, length, inode) and reads
-//! it once it has looked the same for `settle`, so that a half-written file is not taken; every
-//! [`FULL_COMPARE_POLLS`]th poll reads it whatever it looks like. The last good list stays when the file vanishes,
+//! it once it has looked the same for `settle`, so that a half-written file is not taken; every [`REFRESH`], or as
+//! asked, it is read whatever it looks like. The last good list stays when the file vanishes,
 //! cannot be read or parsed, or is suddenly empty without `confirmEmpty = true` (the mass-delete guard).
 //!
 //! Blocking file I/O in the caller's thread, no thread and no clock here: `now` is the caller's monotonic clock.
@@ -19,19 +19,21 @@ use std::{
 
 use stamp::Stamp;
 
-use crate::{Changes, InfluencerSet, ListFileError, Refusal, changes::diff, list_file::ListFile};
+use crate::{Changes, InfluencerSet, ListFileError, Refusal, Rule, changes::diff, list_file::ListFile, rule};
 
 /// The largest list file that is read: room for 100,000 entries several times over.
 pub const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Every so many polls the file's content is compared, even when nothing about the file looks new.
-pub const FULL_COMPARE_POLLS: u32 = 32;
+/// After this long the file's content is compared, even when nothing about the file looks new.
+pub const REFRESH: Duration = Duration::from_secs(30);
 
 /// A file of `[[influencer]]` tables and the list that is live because of it.
 #[derive(Debug)]
 pub struct FileSource {
     path: PathBuf,
     settle: Duration,
+    refresh: Duration,
+    rule: Rule,
     live: InfluencerSet,
     refused: Vec<Refusal>,
     problem: Option<ListProblem>,
@@ -41,7 +43,8 @@ pub struct FileSource {
     /// What it looks like since when, while that is not what is known.
     seen: Option<(Stamp, Instant)>,
     content: Option<u64>,
-    polls: u32,
+    /// When it was last read, as far as a poll knows.
+    read_at: Option<Instant>,
 }
 
 /// Something about the list became different.
@@ -117,6 +120,8 @@ impl FileSource {
         Self {
             path: path.into(),
             settle,
+            refresh: REFRESH,
+            rule: rule::none,
             live: last_good.unwrap_or_default(),
             refused: Vec::new(),
             problem: None,
@@ -124,8 +129,20 @@ impl FileSource {
             known: Stamp::Missing,
             seen: None,
             content: None,
-            polls: 0,
+            read_at: None,
         }
+    }
+
+    /// Compares the content this often instead of every [`REFRESH`].
+    #[must_use]
+    pub fn refreshed_every(self, refresh: Duration) -> Self {
+        Self { refresh, ..self }
+    }
+
+    /// Refuses entries by a rule of the program's own, too.
+    #[must_use]
+    pub fn judged_by(self, rule: Rule) -> Self {
+        Self { rule, ..self }
     }
 
     /// Reads the file now, whatever it looks like: at start, or because somebody asked.
@@ -138,9 +155,9 @@ impl FileSource {
     /// Looks at the file; `Some` when who is live, what is refused or what is wrong became different.
     pub fn poll(&mut self, now: Instant) -> Option<Reload> {
         let stamp = Stamp::of(&self.path);
-        self.polls = self.polls.wrapping_add(1);
         let looks_known = self.loaded && stamp == self.known;
-        if looks_known && !self.polls.is_multiple_of(FULL_COMPARE_POLLS) {
+        let read_at = *self.read_at.get_or_insert(now);
+        if looks_known && now.saturating_duration_since(read_at) < self.refresh {
             self.seen = None;
             return None;
         }
@@ -149,6 +166,7 @@ impl FileSource {
         }
         let (before, refused, problem) = (self.live.clone(), self.refused.clone(), self.problem.clone());
         self.read(stamp);
+        self.read_at = Some(now);
         let reload = self.report(&before);
         let same = reload.changes.is_empty() && self.refused == refused && self.problem == problem;
         (!same).then_some(reload)
@@ -213,7 +231,7 @@ impl FileSource {
         }
         let file = ListFile::parse(&text)
             .map_err(|source| plain(ListProblem::Unparsable { path: path(), source }))?;
-        let (set, refused) = InfluencerSet::lenient(&file.entries, &self.live);
+        let (set, refused) = InfluencerSet::lenient_by(&file.entries, &self.live, self.rule);
         let live = self.live.len();
         if set.is_empty() && live > 0 {
             if !file.entries.is_empty() {

@@ -5,13 +5,13 @@
 //! `addedAt`. Each is also read in `snake_case` (`max_streams`); the same field in both spellings is an error.
 //! A `null` counts as absent. Fields we do not know are kept and written back.
 
-mod decode;
+pub(crate) mod decode;
 mod encode;
 pub(crate) mod keys;
 
 use serde_json::{Map, Value};
 
-use crate::{Address, InfluencerId, Market, Problem, Start};
+use crate::{Address, InfluencerId, Market, Problem, Start, rule};
 
 /// Who is followed, and how. Always valid: it is made by [`Influencer::new`] or read by
 /// [`Influencer::from_json`].
@@ -58,7 +58,7 @@ impl Influencer {
     /// # Errors
     /// Every rule the entry breaks, at once.
     pub fn from_json(entry: &Value) -> Result<Self, Vec<Problem>> {
-        decode::influencer(entry, None)
+        decode::influencer(entry, None, rule::none)
     }
 
     /// Reads an entry stored under its id, as in a Redis hash: the entry may leave its `id` out.
@@ -66,7 +66,7 @@ impl Influencer {
     /// # Errors
     /// Every rule the entry breaks, at once; another `id` inside than `key` is one.
     pub fn from_keyed_json(key: &str, entry: &Value) -> Result<Self, Vec<Problem>> {
-        decode::influencer(entry, Some(key))
+        decode::influencer(entry, Some(key), rule::none)
     }
 
     /// The entry as JSON, `camelCase`; settings at their default are left out, unknown fields are in it.
@@ -164,18 +164,6 @@ impl Influencer {
     #[must_use]
     pub fn unknown(&self) -> &Map<String, Value> {
         &self.unknown
-    }
-
-    /// The names of all fields we do not know, `backoff.x` for one inside a table: a configuration that allows none
-    /// refuses these.
-    #[must_use]
-    pub fn unknown_names(&self) -> Vec<String> {
-        let inner = |table: &'static str, fields: &Map<String, Value>| -> Vec<String> {
-            fields.keys().map(|name| format!("{table}.{name}")).collect()
-        };
-        let own = self.unknown.keys().cloned();
-        let backoff = inner("backoff", &self.backoff.unknown);
-        own.chain(backoff).chain(inner("throttle", &self.throttle.unknown)).collect()
     }
 }
 

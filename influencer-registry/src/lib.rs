@@ -46,6 +46,7 @@ mod influencer;
 mod list_file;
 mod market;
 mod refusal;
+mod rule;
 mod set;
 #[cfg(test)]
 mod test_entries;
@@ -54,7 +55,7 @@ mod time;
 pub use address::{Address, AddressError};
 pub use changes::{Changed, Changes, diff};
 pub use file_editor::{EditError, FileEditor};
-pub use file_source::{FILE_BYTES_MAX, FULL_COMPARE_POLLS, FileSource, ListProblem, Reload};
+pub use file_source::{FILE_BYTES_MAX, FileSource, ListProblem, REFRESH, Reload};
 pub use id::{BadId, ID_CHARS_MAX, InfluencerId};
 pub use influencer::{
     Backoff, Influencer, Throttle,
@@ -63,5 +64,6 @@ pub use influencer::{
 pub use list_file::{ListFileError, toml_to_json};
 pub use market::{BadMarket, MARKET_BYTES_MAX, Market};
 pub use refusal::{EntryName, Problem, Reason, Refusal, RefusedList, VALUE_CHARS_MAX};
+pub use rule::{Field, Rule};
 pub use set::InfluencerSet;
 pub use time::{BadTime, Start, TIME_MS_MAX, parse_time_ms};

@@ -117,6 +117,9 @@ pub enum Reason {
         /// The key.
         key: String,
     },
+    /// The program that reads the list refuses the field, by a rule of its own ([`crate::Rule`]).
+    #[error("{0}")]
+    Refused(&'static str),
     /// Another entry has this id.
     #[error("{first} has the same id")]
     DuplicateId {

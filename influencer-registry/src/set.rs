@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{Address, Influencer, InfluencerId, Refusal, RefusedList};
+use crate::{Address, Influencer, InfluencerId, Refusal, RefusedList, Rule, rule};
 
 /// Influencers by id and by address. Cheap to clone: a clone shares everything.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,7 +31,7 @@ impl InfluencerSet {
     /// # Errors
     /// Every problem of every entry, at once: broken fields, two entries with one id or one address.
     pub fn strict<'a>(entries: impl IntoIterator<Item = &'a Value>) -> Result<Self, RefusedList> {
-        let (set, refused) = build::build(entries, &Self::default());
+        let (set, refused) = build::build(entries, &Self::default(), rule::none);
         if refused.is_empty() { Ok(set) } else { Err(RefusedList(refused)) }
     }
 
@@ -42,7 +42,17 @@ impl InfluencerSet {
     ///   ([`Refusal::kept`]), unless the list gives its id or address to another entry.
     #[must_use]
     pub fn lenient<'a>(entries: impl IntoIterator<Item = &'a Value>, live: &Self) -> (Self, Vec<Refusal>) {
-        build::build(entries, live)
+        Self::lenient_by(entries, live, rule::none)
+    }
+
+    /// As [`InfluencerSet::lenient`], for a program that asks more of an entry than to be valid.
+    #[must_use]
+    pub fn lenient_by<'a>(
+        entries: impl IntoIterator<Item = &'a Value>,
+        live: &Self,
+        rule: Rule,
+    ) -> (Self, Vec<Refusal>) {
+        build::build(entries, live, rule)
     }
 
     /// Reads what [`InfluencerSet::to_json`] wrote: the last good list, persisted by the caller.

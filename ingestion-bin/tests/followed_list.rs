@@ -14,6 +14,7 @@ use support::service::{Service, configuration};
 
 const ALICE: &str = "0x0000000000000000000000000000000a11ce0001";
 const BOB: &str = "0x0000000000000000000000000000000a11ce0002";
+const CAROL: &str = "0x0000000000000000000000000000000a11ce0003";
 
 struct Scene {
     venue: SimHandle,
@@ -105,6 +106,7 @@ fn added_accounts_are_followed_and_removed_ones_are_not() {
     );
     scene.says(&["influencers", "set", "alice", "markets=BTC-PERP"], "alice: markets=BTC-PERP");
     scene.fails(&["influencers", "set", "bob", "priority=high"], 1, "priority=high");
+    scene.fails(&["influencers", "set", "bob", "maxStreams=2"], 1, "maxStreams = 2: this build");
     scene.fails(&["influencers", "set", "carol", "priority=1"], 1, "no influencer \"carol\" is on the list");
     scene.fails(&["influencers", "add", "carol", "0x12"], 1, "0x12");
     scene.fails(&["influencers", "add", "carol", BOB], 1, "has the same address");
@@ -231,6 +233,16 @@ fn what_was_kept_is_found_again() {
         2,
         "--account carol: neither an address nor an id of the list",
     );
+    for arguments in [vec!["signals", "--account", "carol"], vec!["signals", "--tail", "--account", "carol"]]
+    {
+        scene.fails(&arguments, 2, "--account carol: neither an address nor an id of the list");
+    }
+    // Whose signals are kept is known, on the list or not; who is on the list may have none yet.
+    scene.says(&["influencers", "remove", "bob"], "bob is removed, 1 left");
+    assert_eq!(scene.lines(&["signals", "--account", "bob", "--until", "1"]).len(), 0);
+    assert_eq!(scene.lines(&["signals", "--account", "bob"]).len(), 4);
+    scene.says(&["influencers", "add", "carol", CAROL], &format!("carol is followed: {CAROL}"));
+    assert_eq!(scene.lines(&["signals", "--account", "carol"]).len(), 0);
 }
 
 /// An account on the list for longer than this journal exists had a state once: what lies between is declared before its baseline,
@@ -269,4 +281,71 @@ fn an_account_older_than_the_journal_declares_what_it_lost() {
     let gap = declared.first().expect("one");
     assert_eq!((&gap["influencerId"], &gap["state"]), (&"alice".into(), &"unfillable".into()));
     assert_eq!((gap["fromTime"].as_u64(), gap["toTime"].as_u64()), (Some(before_us), Some(traded)));
+}
+
+#[test]
+fn an_edit_is_told_as_json_where_that_is_asked_for() {
+    let scene = Scene::set();
+    let told = |arguments: &[&str]| {
+        let lines = scene.lines(&[&["--json", "influencers"], arguments].concat());
+        let [document] = lines.as_slice() else { panic!("{arguments:?}: {lines:?}") };
+        document.clone()
+    };
+    let added = told(&["add", "bob", BOB]);
+    assert_eq!((&added["done"], &added["influencer"]["address"]), (&"add".into(), &BOB.into()));
+    let set = told(&["set", "bob", r#"markets=["SOL-PERP"]"#, "enabled=false"]);
+    assert_eq!(set["influencer"]["markets"], serde_json::json!(["SOL-PERP"]), "{set}");
+    assert_eq!(told(&["remove", "bob"]), serde_json::json!({ "done": "remove", "id": "bob", "left": 1 }));
+    scene.says(
+        &["influencers", "remove", ALICE],
+        &format!(
+            "{ALICE} is removed; the list is empty now and is not taken before `influencers confirm-empty`"
+        ),
+    );
+    assert_eq!(told(&["confirm-empty"]), serde_json::json!({ "done": "confirm-empty" }));
+}
+
+/// Each influencer begins where its entry says, else where `[listeners]` says. A bad entry keeps nobody from being followed, and who
+/// does not fit is named.
+#[test]
+fn everybody_begins_where_the_list_says() {
+    let venue = SimVenue::start(SimConfig::manual()).expect("the venue starts");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let list = directory.path().join("list.toml");
+    let entry = |id: &str, address: &str, start: &str| {
+        format!("[[influencer]]\nid = {id:?}\naddress = {address:?}\nstart = {start:?}\npriority = 1\n")
+    };
+    let began = 1_790_000_000_000;
+    let entries = entry("alice", ALICE, &(began + 1_500).to_string())
+        + &entry("bob", BOB, "now")
+        + &format!("[[influencer]]\nid = \"carol\"\naddress = {CAROL:?}\n");
+    std::fs::write(&list, entries + &entry("bad id", ALICE, "now")).expect("written");
+    let influencers = format!("source = \"file\"\nfile = {list:?}");
+    let config = configuration(directory.path(), &venue, &influencers, "[streams]\ntwap = false");
+    let mut chains = Chains::new(began, 1_000);
+    for _ in 0..3 {
+        venue.play(&chains.block(&[ALICE, BOB, CAROL], "ETH"));
+    }
+    let service =
+        Service::start(&config, &["--start", &began.to_string(), "--set", "venue.endpoint.0.limits.users=2"]);
+    service.process.log_line("influencer 4 (\"bad id\"): id = \"bad id\"");
+    service.process.log_line("1 account is over the venue's limit of 2 users for one address: carol");
+    let signals = service.wait_lines("signals", 5);
+    venue.play(&chains.block(&[BOB], "ETH"));
+    let signals = [signals, service.wait_lines("signals", 6)].concat();
+    let times = |id: &str| {
+        let mut times: Vec<u64> = signals
+            .iter()
+            .filter(|signal| signal["influencerId"] == id)
+            .map(|signal| signal["timestamp"].as_u64().expect("a time"))
+            .collect();
+        times.sort_unstable();
+        times.dedup();
+        times
+    };
+    let end = service.stop();
+    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    assert_eq!(times("alice"), [began + 2_000, began + 3_000], "from its own start");
+    assert_eq!(times("bob"), [began + 4_000], "what was before is baseline");
+    assert_eq!(times("carol"), [began + 1_000, began + 2_000, began + 3_000], "from the common start");
 }

@@ -112,11 +112,11 @@ level = "loud"
         "error: influencers.static: influencer 3 (\"b\"): id = \"b\": influencer 2 (\"b\") has the same id (bad.toml)",
         "error: influencers.static: influencer 4 (\"c\"): address = \"0x0000000000000000000000000000000a11ce0001\": influencer 2 (\"b\") has the same address (bad.toml)",
         "error: influencers.static: influencer 5 (\"bad id\"): id = \"bad id\": an id is 1 to 64 of the characters A-Z a-z 0-9 _ . - (bad.toml)",
-        "error: influencers.static: influencer \"d\": colour: unknown key (bad.toml)",
+        "error: influencers.static: influencer 6 (\"d\"): colour = \"red\": unknown key (bad.toml)",
         "error: state.store = \"redis\": this build has no Redis (feature \"redis\") (bad.toml)",
         "error: signals.sink = \"kafka\": this build has no Kafka (feature \"kafka\") (bad.toml)",
         "error: telemetry.level = \"loud\": wants off, error, warn, info, debug or trace, or such by crate (warn,ingestion_bin=debug) (bad.toml)",
-        "error: wrokers: unknown key (bad.toml)",
+        "error: wrokers = 3: unknown key (bad.toml)",
     ];
     for command in ["run", "check", "status"] {
         place.refuses(&["--config", "bad.toml", command], 64, &lines);
@@ -132,7 +132,7 @@ fn a_wrong_configuration_elsewhere_is_named_by_its_place() {
             vec!["--config", "nowhere.toml"],
             "error: --config = nowhere.toml: the file cannot be read: No such file or directory (os error 2) (command line)",
         ),
-        (vec!["--set", "listeners.cuont=1"], "error: listeners.cuont: unknown key (command line)"),
+        (vec!["--set", "listeners.cuont=1"], "error: listeners.cuont = 1: unknown key (command line)"),
         (
             vec!["--set", "venue.endpoint.0.ws_url=http://x"],
             "error: venue.endpoint.0.ws_url = \"http://x\": wants a URL starting with wss:// or ws:// (command line)",
@@ -153,22 +153,33 @@ fn a_wrong_configuration_elsewhere_is_named_by_its_place() {
         place.refuses(&[&arguments[..], &["run", "--follow", ALICE]].concat(), 64, &[line]);
     }
     // What is only referred to is looked at together, before anything begins.
-    let token = "error: admin.token_from = \"file:no-token\": secret file no-token cannot be read: No such file or directory (os error 2)";
-    let auth = "error: venue.endpoint.0.auth.value_from: environment variable NOT_SET_FOR_THIS is not set";
+    let token = "error: admin.token_from = \"file:no-token\": secret file no-token cannot be read: No such file or directory (os error 2) (command line)";
+    let auth = "error: venue.endpoint.0.auth.value_from: environment variable NOT_SET_FOR_THIS is not set (command line)";
     let sets = ["--set", "admin.token_from=file:no-token"];
     place.refuses(&[&sets[..], &["run", "--follow", ALICE]].concat(), 64, &[token]);
     place.refuses(&[&sets[..], &["check"]].concat(), 64, &[token]);
     place.refuses(&[&sets[..], &["status"]].concat(), 64, &[token]);
     place.write("token", "short");
-    let short = "error: admin.token_from = \"file:token\": a token is at least 16 visible ASCII characters without spaces";
+    let short = "error: admin.token_from = \"file:token\": a token is at least 16 visible ASCII characters without spaces (command line)";
     place.refuses(&["--set", "admin.token_from=file:token", "run", "--follow", ALICE], 64, &[short]);
-    let query = [
-        "--set",
+    let more = [
         "venue.endpoint.0.auth.query=t",
-        "--set",
         "venue.endpoint.0.auth.value_from=env:NOT_SET_FOR_THIS",
+        "venue.endpoint.0.ca_file=no-ca.pem",
+        "listeners.start=yesterday",
+        "influencers.source=file",
+        "influencers.file=no-list.toml",
     ];
-    place.refuses(&[&sets[..], &query, &["run", "--follow", ALICE]].concat(), 64, &[auth, token]);
+    let more: Vec<&str> = more.iter().flat_map(|set| ["--set", set]).collect();
+    let lines = [
+        "error: listeners.start = \"yesterday\": a time is RFC 3339 (2026-01-31T12:00:00Z), unix ms, or where a start is meant \"now\" or a span (15m, 2h, 1d) (command line)",
+        auth,
+        "error: venue.endpoint.0.ca_file: ca_file no-ca.pem cannot be read: I/O error: No such file or directory (os error 2) (command line)",
+        token,
+        "error: influencers.file: no-list.toml: the file is gone (command line)",
+    ];
+    place.refuses(&[&sets[..], &more, &["run", "--follow", ALICE]].concat(), 64, &lines);
+    place.refuses(&[&sets[..], &more, &["check"]].concat(), 64, &lines);
 
     let output = place.run(&["--config", "broken.toml", "run", "--follow", ALICE]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -190,6 +201,10 @@ fn a_wrong_command_line_is_2() {
             "error: nobody to follow: name accounts in [influencers], or with --follow ADDR, or try --simulate",
         ),
         (
+            vec!["check"],
+            "error: nobody to follow: name accounts in [influencers], or with --follow ADDR, or try --simulate",
+        ),
+        (
             vec!["run", "--simulate", "--fault", "nonsense"],
             "error: --fault nonsense: there is no fault called `nonsense`",
         ),
@@ -203,7 +218,7 @@ fn a_wrong_command_line_is_2() {
         ),
         (
             vec!["run", "--follow", ALICE, "--start", "yesterday"],
-            "error: --start: \"yesterday\" is no time: wants RFC 3339 (2026-11-22T10:00:00Z), milliseconds, or a span before now (15m, 2h, 1d)",
+            "error: --start yesterday: a time is RFC 3339 (2026-01-31T12:00:00Z), unix ms, or where a start is meant \"now\" or a span (15m, 2h, 1d)",
         ),
         (vec!["raw", "--type", "FOO"], "error: --type: \"FOO\" is no event type"),
     ] {
@@ -220,6 +235,44 @@ fn a_wrong_command_line_is_2() {
         assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: "), "{arguments:?}");
     }
     assert!(place.entries().is_empty() && place.venue.accept().is_err());
+}
+
+#[test]
+fn entries_of_a_list_that_are_refused_are_named() {
+    let place = Place::new();
+    let entry = |id: &str, address: &str| format!("[[influencer]]\nid = {id:?}\naddress = {address:?}\n");
+    let bob = "0x0000000000000000000000000000000a11ce0002";
+    let good = entry("alice", ALICE);
+    let bad = entry("alice", bob) + &entry("carol", ALICE) + &entry("no id", bob) + "maxStreams = 2\n";
+    let why = |first: usize| {
+        [
+            format!("influencer {} (\"alice\"): id = \"alice\": influencer 1 (\"alice\") has the same id", first),
+            format!("influencer {} (\"carol\"): address = \"{ALICE}\": influencer 1 (\"alice\") has the same address", first + 1),
+            format!(
+                "influencer {} (\"no id\"): id = \"no id\": an id is 1 to 64 of the characters A-Z a-z 0-9 _ . -; maxStreams = 2: this build gives every account the same streams ([streams], [listeners] count)",
+                first + 2
+            ),
+        ]
+        .map(|why| format!("error: influencers.file: {why} (list.toml)"))
+    };
+    place.write("list.toml", &(good + &bad));
+    let list = ["--set", "influencers.source=file", "--set", "influencers.file=list.toml"];
+    let named = why(2);
+    place.refuses(&[&list[..], &["check"]].concat(), 64, &named.each_ref().map(String::as_str));
+
+    let output = place.run(&[&list[..], &["--json", "influencers", "list"]].concat());
+    assert_eq!(output.status.code(), Some(64));
+    assert_eq!(String::from_utf8_lossy(&output.stderr).lines().collect::<Vec<_>>(), named);
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(listed.lines().count() == 1 && listed.contains(ALICE), "who is right is listed: {listed}");
+
+    // With nobody left to follow, `run` does not begin.
+    place.write("list.toml", &(entry("alice", "0x12") + &entry("bob", "0x34")));
+    let lines = [1, 2].map(|number| {
+        let (id, address) = if number == 1 { ("alice", "0x12") } else { ("bob", "0x34") };
+        format!("error: influencers.file: influencer {number} ({id:?}): address = {address:?}: an address is 0x and 40 hex digits (list.toml)")
+    });
+    place.refuses(&[&list[..], &["run"]].concat(), 64, &lines.each_ref().map(String::as_str));
 }
 
 #[test]

@@ -119,9 +119,19 @@ fn typed(kind: Kind, text: &str) -> Result<Value, &'static str> {
         Kind::Whole => text.parse::<i64>().map(Value::from).map_err(|_| "a whole number"),
         Kind::Fraction => text.parse::<f64>().map(Value::from).map_err(|_| "a number"),
         Kind::Switch => text.parse::<bool>().map(Value::from).map_err(|_| "true or false"),
+        Kind::Names if text.starts_with('[') => {
+            names_in_toml(text).ok_or("names joined by commas, or [\"A\", \"B\"]")
+        }
         Kind::Names => {
             Ok(text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect::<Array>().into())
         }
         Kind::Table(_) => Err("a field of the table, as in backoff.maxMs=5000"),
     }
+}
+
+/// A list as the file would write it.
+fn names_in_toml(text: &str) -> Option<Value> {
+    let value: Value = text.parse().ok()?;
+    let names: Option<Vec<&str>> = value.as_array()?.iter().map(Value::as_str).collect();
+    Some(names?.into_iter().collect::<Array>().into())
 }

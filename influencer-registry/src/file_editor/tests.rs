@@ -34,6 +34,12 @@ fn an_edit_leaves_everything_else_as_it_was() {
         .replace("x = 1 }\n", "x = 1 }\nbackoff = { maxMs = 5000 }\nlabel = \"Big = one\"\n")
         + "markets = [\"ETH-PERP\", \"@107\"]\n";
     assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+    let before = editor.document.to_string();
+    editor.set(&address(2), [r#"markets=["ETH-PERP", "@107"]"#]).unwrap();
+    assert_eq!(editor.document.to_string(), before, "as the file writes it");
+    for bad in ["markets=[ETH-PERP]", "markets=[1]", "markets=[\"ETH-PERP\""] {
+        assert!(matches!(editor.set("a", [bad]), Err(EditError::Assignment { .. })), "{bad}");
+    }
     editor.set("a", ["backoff.maxMs=", "label=", "max_streams=2"]).unwrap();
     editor.set(&address(2), ["markets="]).unwrap();
     editor.save().unwrap();

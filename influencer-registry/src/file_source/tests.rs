@@ -128,14 +128,33 @@ fn a_last_good_list_stands_in_for_a_lost_file() {
 
 #[test]
 fn a_change_that_looks_like_none_is_found_by_comparing() {
-    let bench = Bench::new();
-    let mut source = bench.loaded(&[("a", 1)]);
+    let mut bench = Bench::new();
+    let refresh = Duration::from_secs(7);
+    let mut source = bench.loaded(&[("a", 1)]).refreshed_every(refresh);
+    assert_eq!(source.poll(bench.now), None);
     let Stamp::File { modified: Some(modified), .. } = Stamp::of(&bench.path) else { panic!("no file") };
     // Same length, same inode, same time.
     bench.write(&[("b", 1)]);
     File::options().write(true).open(&bench.path).unwrap().set_modified(modified).unwrap();
-    let found = (0..FULL_COMPARE_POLLS).find_map(|_| source.poll(bench.now));
-    assert_eq!(found.unwrap().changes.added[0].id().as_str(), "b");
+    bench.now += refresh - Duration::from_millis(1);
+    assert_eq!(source.poll(bench.now), None, "it is not time to compare");
+    bench.now += Duration::from_millis(1);
+    assert_eq!(source.poll(bench.now).unwrap().changes.added[0].id().as_str(), "b");
+}
+
+#[test]
+fn what_the_program_refuses_is_refused_by_name_and_the_rest_follows_the_file() {
+    let mut bench = Bench::new();
+    let mut source =
+        bench.loaded(&[("a", 1)]).judged_by(|field| (field.name == "maxStreams").then_some("not here"));
+    let odd =
+        format!("[[influencer]]\nid = 'b'\naddress = '{}'\nmax_streams = 2\npriority = 'x'\n", address(2));
+    fs::write(&bench.path, list(&[("a", 1), ("c", 3)]) + &odd).unwrap();
+    let reload = bench.settled(&mut source).unwrap();
+    assert_eq!(reload.changes.added[0].id().as_str(), "c");
+    let told: Vec<String> = reload.refused.iter().map(ToString::to_string).collect();
+    let line = "influencer 3 (\"b\"): priority = \"x\": expected a whole number; max_streams = 2: not here";
+    assert_eq!(told, [line]);
 }
 
 #[test]

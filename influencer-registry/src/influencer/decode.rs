@@ -7,7 +7,7 @@ use super::{
     keys::{self, Kind, LABEL_CHARS_MAX, MARKETS_MAX},
 };
 use crate::{
-    Address, InfluencerId, Market, Problem, Reason, Start,
+    Address, Field, InfluencerId, Market, Problem, Reason, Rule, Start,
     time::{BadTime, TIME_MS_MAX, parse_time_ms},
 };
 
@@ -16,11 +16,11 @@ const DELAY_MS_MAX: u32 = 3_600_000;
 const STREAMS_MAX: u16 = 1_000;
 const RESUBSCRIBES_MAX: u32 = 2_000;
 
-pub(super) fn influencer(entry: &Value, key: Option<&str>) -> Result<Influencer, Vec<Problem>> {
+pub(crate) fn influencer(entry: &Value, key: Option<&str>, rule: Rule) -> Result<Influencer, Vec<Problem>> {
     let Value::Object(map) = entry else {
         return Err(vec![Problem::new("entry", entry, Reason::NotATable)]);
     };
-    let mut fields = Fields { map, known: keys::FIELDS, prefix: "", problems: Vec::new() };
+    let mut fields = Fields { map, known: keys::FIELDS, prefix: "", rule, problems: Vec::new() };
     let address = fields.required("address", address);
     let id = fields.optional("id", id);
     if let (Some(key), Some(id)) = (key, &id)
@@ -70,6 +70,7 @@ struct Fields<'a> {
     map: &'a Map<String, Value>,
     known: &'static [(&'static str, Kind)],
     prefix: &'static str,
+    rule: Rule,
     problems: Vec<Problem>,
 }
 
@@ -158,7 +159,7 @@ impl<'a> Fields<'a> {
             self.problems.push(Problem::new(&name, value, reason));
             return T::default();
         };
-        let mut inner = Fields { map, known, prefix: camel, problems: Vec::new() };
+        let mut inner = Fields { map, known, prefix: camel, rule: self.rule, problems: Vec::new() };
         let out = read(&mut inner);
         self.problems.append(&mut inner.problems);
         out
@@ -186,10 +187,22 @@ impl<'a> Fields<'a> {
         })
     }
 
-    fn unknown(&self) -> Map<String, Value> {
-        let stranger = |name: &str| !self.known.iter().any(|(camel, _)| keys::is_named(camel, name));
-        let kept = self.map.iter().filter(|(name, _)| stranger(name));
-        kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+    /// Ends the table: the program's own rule is asked about every field in it; those we do not know are kept.
+    fn unknown(&mut self) -> Map<String, Value> {
+        let mut kept = Map::new();
+        for (name, value) in self.map {
+            let known = self.known.iter().find(|(camel, _)| keys::is_named(camel, name));
+            let path = self.path(known.map_or(name.as_str(), |(camel, _)| camel));
+            let field = Field { name: &path, known: known.is_some(), value };
+            let refused = if value.is_null() { None } else { (self.rule)(&field) };
+            if let Some(why) = refused {
+                self.problems.push(Problem::new(&self.path(name), value, Reason::Refused(why)));
+            }
+            if known.is_none() {
+                kept.insert(name.clone(), value.clone());
+            }
+        }
+        kept
     }
 }
 

@@ -85,8 +85,14 @@ fn unknown_fields_are_kept_and_named() {
     });
     let read = Influencer::from_json(&entry).unwrap();
     assert_eq!(read.to_json(), entry);
-    assert_eq!(read.unknown_names(), ["colour", "backoff.curve", "throttle.x"]);
     assert_eq!(read.unknown()["colour"], "red");
+    // A program that wants none is asked about each, whatever else is wrong.
+    let mut wrong = entry.clone();
+    wrong["priority"] = "high".into();
+    let refused =
+        decode::influencer(&wrong, None, |field| (!field.known).then_some("unknown key")).unwrap_err();
+    let names: Vec<&str> = refused.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!(names, ["priority", "backoff.curve", "throttle.x", "colour"]);
 }
 
 #[test]

@@ -5,18 +5,22 @@ use std::{collections::HashMap, sync::Arc};
 use serde_json::Value;
 
 use super::{InfluencerSet, Tables};
-use crate::{Address, EntryName, Influencer, InfluencerId, Problem, Reason, Refusal, influencer::keys};
+use crate::{
+    Address, EntryName, Influencer, InfluencerId, Problem, Reason, Refusal, Rule,
+    influencer::{decode, keys},
+};
 
 pub(super) fn build<'a>(
     entries: impl IntoIterator<Item = &'a Value>,
     live: &InfluencerSet,
+    rule: Rule,
 ) -> (InfluencerSet, Vec<Refusal>) {
     let mut good = Vec::new();
     let mut refused = Vec::new();
     let mut spoiled = Vec::new();
     for (place, entry) in entries.into_iter().enumerate() {
         let name = EntryName { number: place + 1, text: written_name(entry) };
-        match Influencer::from_json(entry) {
+        match decode::influencer(entry, None, rule) {
             Ok(influencer) => good.push((name, influencer)),
             Err(problems) => {
                 refused.push(Refusal { entry: name, problems, kept: false });

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use influencer_registry::{Address, FileSource, Influencer, InfluencerSet, Reload, toml_to_json};
-use serde_json::Value;
+use influencer_registry::{Address, FileSource, Influencer, InfluencerSet, Refusal};
 use signal_domain::{Account, InfluencerId};
-use tracing::warn;
 
 use super::exit::Failure;
-use crate::config::{Config, InfluencerSource, Origin, Problem, Problems};
+use crate::config::{Config, InfluencerSource, Origin, Problem, Problems, not_carried_out};
 use crate::runtime::Followed;
+use crate::runtime::clock;
 use crate::translate::Interest;
 
 /// A list that is half-written is given this long to become whole.
@@ -23,36 +22,48 @@ pub(super) struct List {
 }
 
 impl List {
-    /// Reads the list. `follow` is from the command line.
-    pub(super) fn read(config: &Config, follow: &[String]) -> Result<Self, Failure> {
-        let mut extra = Vec::new();
-        for text in follow {
-            let address: Address =
-                text.parse().map_err(|error| Failure::Usage(format!("--follow {text}: {error}")))?;
-            extra.push(address);
-        }
+    /// Reads the list. Entries of a file that are refused are in [`List::refused`]; those of the configuration were told with it.
+    ///
+    /// # Errors
+    ///
+    /// When the file as a whole is no list.
+    pub(super) fn read(config: &Config) -> Result<Self, Problems> {
         let (set, file) = match &config.influencers.source {
-            InfluencerSource::Static(entries) => {
-                let entries: Vec<Value> = entries.iter().cloned().map(toml_to_json).collect();
-                // Checked when the configuration was read.
-                let set = InfluencerSet::strict(&entries)
-                    .map_err(|refused| problem("influencers.static", &refused))?;
-                (set, None)
-            }
+            InfluencerSource::Static(set) => (set.clone(), None),
             InfluencerSource::File(path) => {
-                let mut file = FileSource::new(path, SETTLE, None);
-                let Reload { set, refused, problem: trouble, .. } = file.load();
-                if let Some(trouble) = trouble {
-                    return Err(problem("influencers.file", &trouble));
+                let file = FileSource::new(path, SETTLE, None);
+                let mut file = file.refreshed_every(config.influencers.refresh).judged_by(not_carried_out);
+                let reload = file.load();
+                if let Some(trouble) = reload.problem {
+                    let origin = config.places.of("influencers.file");
+                    return Err(problems(&trouble, &origin));
                 }
-                for refusal in refused {
-                    warn!(%refusal, "an entry of the list is refused, the others are followed");
-                }
-                (set, Some(file))
+                (reload.set, Some(file))
             }
         };
-        let set = set.with_followed(&extra);
-        Ok(Self { set, file, extra })
+        Ok(Self { set, file, extra: Vec::new() })
+    }
+
+    /// Follows these accounts too, from the command line.
+    pub(super) fn follow(&mut self, addresses: &[String]) -> Result<(), Failure> {
+        for text in addresses {
+            let address = text.parse();
+            self.extra.push(address.map_err(|error| Failure::Usage(format!("--follow {text}: {error}")))?);
+        }
+        self.set = self.with_extra(&self.set);
+        Ok(())
+    }
+
+    /// Entries of the file that are refused now.
+    pub(super) fn refused(&self) -> &[Refusal] {
+        self.file.as_ref().map_or(&[], FileSource::refused)
+    }
+
+    /// The same, as problems of the configuration; their place is the list.
+    pub(super) fn problems(&self) -> Problems {
+        let Some(file) = &self.file else { return Problems::default() };
+        let origin = Origin::File(file.path().to_owned());
+        Problems(self.refused().iter().flat_map(|refusal| problems(refusal, &origin).0).collect())
     }
 
     /// The set with the command line's accounts in it.
@@ -66,20 +77,15 @@ impl List {
     }
 }
 
-fn problem(key: &str, why: &dyn std::fmt::Display) -> Failure {
-    let lines = why.to_string();
-    let problems = lines.lines().map(|line| Problem {
-        key: key.to_owned(),
-        value: String::new(),
-        origin: Origin::Default,
-        problem: line.to_owned(),
-    });
-    Failure::Configuration(Problems(problems.collect()))
+fn problems(why: &dyn std::fmt::Display, origin: &Origin) -> Problems {
+    let (key, problem) = ("influencers.file".to_owned(), why.to_string());
+    Problems(vec![Problem { key, value: String::new(), origin: origin.clone(), problem }])
 }
 
-/// An entry of the list as the service follows it.
+/// An entry of the list as the service follows it, beginning now.
 pub(super) fn followed(influencer: &Influencer, config: &Config) -> Followed {
     let account = Account::from_bytes(*influencer.address().as_bytes());
+    let start = influencer.start().unwrap_or(config.listeners.start).resolve(clock::wall_ms());
     Followed {
         account,
         influencer: InfluencerId::parse(influencer.id().as_str()).unwrap_or_else(|_| account.into()),
@@ -90,5 +96,6 @@ pub(super) fn followed(influencer: &Influencer, config: &Config) -> Followed {
         },
         priority: influencer.priority(),
         added_at_ms: influencer.added_at_ms(),
+        start: start.map(|at| i64::try_from(at).unwrap_or(i64::MAX)),
     }
 }

@@ -6,6 +6,7 @@
 pub mod args;
 mod commands;
 mod exit;
+mod fit;
 mod followed;
 mod moment;
 mod output;

@@ -6,12 +6,68 @@ use observability::admin::Token;
 
 use super::args::Cli;
 use super::exit::Failure;
+use super::followed::List;
 use super::moment::Moment;
 use crate::config::{Config, Origin, Problem, Problems, SecretSource, Sources};
 use crate::runtime::{clock, endpoints};
 
-/// Reads the file, if one is named, and everything that overrides it.
-pub(super) fn configuration(cli: &Cli, overrides: &[(String, String)]) -> Result<Config, Failure> {
+/// What a command that reads what is there begins with.
+pub(super) fn configuration(cli: &Cli) -> Result<Config, Failure> {
+    Ok(Config::load(&sources(cli, &[])?)?)
+}
+
+/// What the service would begin with.
+pub(super) struct Plan {
+    pub(super) config: Config,
+    /// What the admin server asks for.
+    pub(super) token: Option<Token>,
+    pub(super) list: List,
+}
+
+/// Entries of a list file that are refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum BadEntries {
+    /// Problems like all others.
+    Refuse,
+    /// Left out, as long as somebody is right: a list that a running service takes must not keep it from starting again.
+    LeaveOut,
+}
+
+/// Reads the configuration and everything that it refers to: the list, secrets, certificates. All problems at once; contacts nobody.
+pub(super) fn plan(
+    cli: &Cli,
+    overrides: &[(String, String)],
+    follow: &[String],
+    bad_entries: BadEntries,
+) -> Result<Plan, Failure> {
+    let (config, Problems(mut problems)) = Config::draft(&sources(cli, overrides)?)?;
+    let told: Vec<String> = problems.iter().map(|problem| problem.key.clone()).collect();
+    let mut add = |found: Problems| {
+        problems.extend(found.0.into_iter().filter(|problem| !told.contains(&problem.key)));
+    };
+    endpoints(&config).map_or_else(&mut add, drop);
+    let token = admin_token(&config).map_err(&mut add);
+    let list = List::read(&config).map_err(&mut add);
+    if let Ok(list) = &list
+        && (bad_entries == BadEntries::Refuse || list.set.is_empty())
+    {
+        add(list.problems());
+    }
+    let (Ok(token), Ok(mut list), true) = (token, list, problems.is_empty()) else {
+        return Err(Problems(problems).into());
+    };
+    list.follow(follow)?;
+    if list.set.enabled_by_priority().is_empty() && list.file.is_none() {
+        return Err(Failure::Usage(
+            "nobody to follow: name accounts in [influencers], or with --follow ADDR, or try --simulate"
+                .to_owned(),
+        ));
+    }
+    Ok(Plan { config, token, list })
+}
+
+/// The file, if one is named, and everything that overrides it.
+fn sources(cli: &Cli, overrides: &[(String, String)]) -> Result<Sources, Problems> {
     let file = match &cli.config {
         None => None,
         Some(path) => {
@@ -31,23 +87,12 @@ pub(super) fn configuration(cli: &Cli, overrides: &[(String, String)]) -> Result
         sets.push(("data_dir".to_owned(), directory.display().to_string()));
     }
     sets.extend_from_slice(overrides);
-    Ok(Config::load(&Sources { file, environment: std::env::vars().collect(), sets })?)
+    Ok(Sources { file, environment: std::env::vars().collect(), sets })
 }
 
-/// Everything that the configuration only refers to: the endpoints' secrets and certificates, and the admin server's token, which is
-/// answered. All problems at once.
-pub(super) fn referred(config: &Config) -> Result<Option<Token>, Problems> {
-    let token = admin_secret(config).and_then(|secret| {
-        let token = secret.map(|secret| Token::new(&secret)).transpose();
-        token.map_err(|error| admin_problem(config, &error))
-    });
-    match (endpoints(&config.venue), token) {
-        (Ok(_), Ok(token)) => Ok(token),
-        (endpoints, token) => {
-            let found = endpoints.err().into_iter().chain(token.err());
-            Err(Problems(found.flat_map(|problems| problems.0).collect()))
-        }
-    }
+fn admin_token(config: &Config) -> Result<Option<Token>, Problems> {
+    let token = admin_secret(config)?.map(|secret| Token::new(&secret)).transpose();
+    token.map_err(|error| admin_problem(config, &error))
 }
 
 /// The text behind `admin.token_from`.
@@ -59,7 +104,8 @@ pub(super) fn admin_secret(config: &Config) -> Result<Option<String>, Problems> 
 fn admin_problem(config: &Config, error: &dyn std::error::Error) -> Problems {
     let value = config.admin.token_from.as_ref().map(ToString::to_string).unwrap_or_default();
     let (key, problem) = ("admin.token_from".to_owned(), error.to_string());
-    Problems(vec![Problem { key, value: format!("{value:?}"), origin: Origin::Default, problem }])
+    let origin = config.places.of(&key);
+    Problems(vec![Problem { key, value: format!("{value:?}"), origin, problem }])
 }
 
 /// The wall clock.

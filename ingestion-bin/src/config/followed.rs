@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use influencer_registry::{InfluencerSet, RefusedList, toml_to_json};
+use influencer_registry::{Field, InfluencerSet, RefusedList, toml_to_json};
 use toml::Value;
 
 use super::reader::Section;
@@ -22,8 +22,8 @@ pub struct Influencers {
 /// The list's place.
 #[derive(Clone, Debug)]
 pub enum InfluencerSource {
-    /// In the configuration: the entries of `influencers.static`, for the registry to check.
-    Static(Vec<Value>),
+    /// In the configuration: the entries of `influencers.static`.
+    Static(InfluencerSet),
     /// In a TOML file with `[[influencer]]` tables, reloaded when it changes.
     File(PathBuf),
 }
@@ -46,20 +46,12 @@ pub(super) fn influencers(root: &Section<'_>) -> Influencers {
             Vec::new()
         }
     };
-    let json: Vec<serde_json::Value> = entries.iter().cloned().map(toml_to_json).collect();
-    let (listed, refused) = InfluencerSet::lenient(&json, &InfluencerSet::default());
+    let json: Vec<serde_json::Value> = entries.into_iter().map(toml_to_json).collect();
+    let (listed, refused) =
+        InfluencerSet::lenient_by(&json, &InfluencerSet::default(), known_and_carried_out);
     // The entry is named in the text; the whole list would not fit beside it.
     for line in if refused.is_empty() { String::new() } else { RefusedList(refused).to_string() }.lines() {
         section.complain("static", "", line);
-    }
-    for entry in listed.iter() {
-        for name in entry.unknown_names() {
-            section.complain(
-                "static",
-                "",
-                &format!("influencer {:?}: {name}: unknown key", entry.id().as_str()),
-            );
-        }
     }
     let file = section.text("file", "");
     for name in ["redis_url_from", "redis_url", "prefix", "redis_ca_file"] {
@@ -69,14 +61,16 @@ pub(super) fn influencers(root: &Section<'_>) -> Influencers {
         1 => {
             if file.is_empty() {
                 section.complain("file", "\"\"", "wants the path of the list, because source = \"file\"");
+                InfluencerSource::Static(InfluencerSet::default())
+            } else {
+                InfluencerSource::File(PathBuf::from(file))
             }
-            InfluencerSource::File(PathBuf::from(file))
         }
         2 => {
             section.complain("source", "\"redis\"", "this build has no Redis (feature \"redis\")");
-            InfluencerSource::Static(Vec::new())
+            InfluencerSource::Static(InfluencerSet::default())
         }
-        _ => InfluencerSource::Static(entries),
+        _ => InfluencerSource::Static(listed),
     };
     let influencers = Influencers {
         source,
@@ -98,4 +92,26 @@ pub(super) fn state(root: &Section<'_>) -> SharedState {
     let _for_redis = section.number("lease_s", 15, 1..=3600);
     section.done();
     SharedState::Journal
+}
+
+/// Why a setting of an influencer is refused: this build carries it out for nobody, or only for all accounts alike.
+#[must_use]
+pub fn not_carried_out(field: &Field<'_>) -> Option<&'static str> {
+    let asks = field.value.as_object().is_none_or(|table| !table.is_empty());
+    match field.name {
+        "orders" if field.value.as_bool() == Some(true) => {
+            Some("this build does not listen to order updates yet")
+        }
+        "maxStreams" => {
+            Some("this build gives every account the same streams ([streams], [listeners] count)")
+        }
+        "backoff" if asks => Some("this build has one backoff for all accounts ([listeners] backoff)"),
+        "throttle" if asks => Some("this build does not divide the venue's limits among accounts yet"),
+        _ => None,
+    }
+}
+
+/// In a configuration an unknown key is an error; a list in a file keeps it.
+fn known_and_carried_out(field: &Field<'_>) -> Option<&'static str> {
+    if field.known { not_carried_out(field) } else { Some("unknown key") }
 }

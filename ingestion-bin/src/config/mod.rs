@@ -19,14 +19,15 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-pub use followed::{InfluencerSource, Influencers, SharedState};
+pub use followed::{InfluencerSource, Influencers, SharedState, not_carried_out};
 pub use problem::{Origin, Problem, Problems};
 pub use secret::{SecretError, SecretSource};
 pub use service::{Admin, LogFormat, Shutdown, Telemetry};
-pub use source::Sources;
+pub use source::{Places, Sources};
 pub use storage::{Fsync, Journal, SinkKind, SinkSettings, StartFrom, Storage};
 pub use venue::{
     AccountState, Allocation, AuthPlace, Backoff, Endpoint, EndpointAuth, Listeners, Streams, Venue,
+    listeners_by_egress,
 };
 
 use reader::Section;
@@ -59,6 +60,8 @@ pub struct Config {
     pub admin: Admin,
     /// How long a stop may take.
     pub shutdown: Shutdown,
+    /// Where each value was written.
+    pub places: Places,
 }
 
 impl Config {
@@ -68,8 +71,19 @@ impl Config {
     ///
     /// All problems at once: syntax, unknown keys, wrong types, values out of bounds, parts not built in.
     pub fn load(sources: &Sources) -> Result<Self, Problems> {
-        let tree = Tree::build(sources)?;
-        let problems = Rc::new(RefCell::new(Problems::default()));
+        let (config, problems) = Self::draft(sources)?;
+        if problems.0.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// Reads and checks everything, for a caller who looks at more before all problems are told: what is wrong is at its default
+    /// in the draft.
+    ///
+    /// # Errors
+    ///
+    /// Where the file is no TOML.
+    pub fn draft(sources: &Sources) -> Result<(Self, Problems), Problems> {
+        let (tree, problems) = Tree::build(sources)?;
+        let problems = Rc::new(RefCell::new(problems));
         let root = Section::root(&tree, Rc::clone(&problems));
         let config = Self {
             data_dir: PathBuf::from(root.text("data_dir", "./data")),
@@ -84,13 +98,14 @@ impl Config {
             telemetry: service::telemetry(&root),
             admin: service::admin(&root),
             shutdown: service::shutdown(&root),
+            places: tree.places.clone(),
         };
+        venue::room_for_listeners(&root, &config.venue, &config.listeners);
         service::not_built_in(&root);
         if config.workers > 1 {
             root.complain("workers", &config.workers.to_string(), "this build runs one worker");
         }
         root.done();
-        let problems = problems.take();
-        if problems.0.is_empty() { Ok(config) } else { Err(problems) }
+        Ok((config, problems.take()))
     }
 }

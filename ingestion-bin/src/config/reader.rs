@@ -96,6 +96,22 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A number of a part that this build does not have: known, and refused where it is not the default.
+    pub(super) fn number_not_built(&self, name: &str, default: u64, bounds: RangeInclusive<u64>, why: &str) {
+        let number = self.number(name, default, bounds);
+        if number != default {
+            self.complain(name, &number.to_string(), why);
+        }
+    }
+
+    /// A text of a part that this build does not have.
+    pub(super) fn text_not_built(&self, name: &str, default: &str, why: &str) {
+        let text = self.text(name, default);
+        if text != default {
+            self.complain(name, &format!("{text:?}"), why);
+        }
+    }
+
     pub(super) fn signed(&self, name: &str, default: i64) -> i64 {
         match self.typed(name) {
             None => default,
@@ -192,7 +208,7 @@ impl<'a> Section<'a> {
 
     pub(super) fn complain(&self, name: &str, value: &str, problem: &str) {
         let key = self.key(name);
-        let origin = if self.has(name) { self.tree.origin(&key) } else { Origin::Default };
+        let origin = if self.has(name) { self.tree.places.of(&key) } else { Origin::Default };
         let value = if value.chars().count() > 80 {
             value.chars().take(77).chain("...".chars()).collect()
         } else {
@@ -207,11 +223,41 @@ impl<'a> Section<'a> {
 
     /// Ends the section: what is left was not asked for by anyone.
     pub(super) fn done(self) {
-        let Some(table) = self.table else { return };
-        let unread: Vec<&String> = table.keys().filter(|key| !self.seen.borrow().contains(*key)).collect();
-        for key in unread {
-            self.complain(key, "", "unknown key");
+        for (name, value) in self.table.into_iter().flatten() {
+            if !self.seen.borrow().contains(name) {
+                self.unknown(name, value);
+            }
         }
+    }
+
+    /// Names an unknown key; where something inside it comes from elsewhere, each key inside. Text is not shown: under a mistyped
+    /// name it may be a secret.
+    fn unknown(&self, name: &str, value: &Value) {
+        let key = self.key(name);
+        if self.tree.places.is_overridden_within(&key) {
+            match value {
+                Value::Table(table) => {
+                    table.iter().for_each(|(inner, value)| self.unknown(&format!("{name}.{inner}"), value));
+                }
+                Value::Array(items) => {
+                    let items = items.iter().enumerate();
+                    items.for_each(|(index, value)| self.unknown(&format!("{name}.{index}"), value));
+                }
+                Value::String(_)
+                | Value::Integer(_)
+                | Value::Float(_)
+                | Value::Boolean(_)
+                | Value::Datetime(_) => {}
+            }
+            return;
+        }
+        let value = match self.as_typed(&key, value) {
+            Value::String(_) | Value::Table(_) | Value::Array(_) => String::new(),
+            plain @ (Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_)) => {
+                shown(&plain)
+            }
+        };
+        self.complain(name, &value, "unknown key");
     }
 
     fn child(&self, name: &str, table: Option<&'a Table>) -> Self {
@@ -235,16 +281,18 @@ impl<'a> Section<'a> {
 
     /// A value that is no text: text from the environment or the command line is read as TOML first.
     fn typed(&self, name: &str) -> Option<Value> {
-        let value = self.value(name)?;
-        let overridden = self.tree.overrides.contains_key(&self.key(name));
+        self.value(name).map(|value| self.as_typed(&self.key(name), value))
+    }
+
+    fn as_typed(&self, key: &str, value: &Value) -> Value {
         if let Value::String(text) = value
-            && overridden
+            && self.tree.places.is_overridden(key)
         {
             let parsed =
                 format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-            return Some(parsed.unwrap_or_else(|| value.clone()));
+            return parsed.unwrap_or_else(|| value.clone());
         }
-        Some(value.clone())
+        value.clone()
     }
 }
 

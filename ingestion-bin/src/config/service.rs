@@ -13,8 +13,6 @@ pub struct Telemetry {
     pub log: LogFormat,
     /// Level or filter (`info`, `warn,messaging=debug`).
     pub level: String,
-    /// Name of the service in logs.
-    pub service_name: String,
 }
 
 /// How log lines look.
@@ -51,8 +49,12 @@ pub(super) fn telemetry(root: &Section<'_>) -> Telemetry {
             &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)],
         ),
         level: section.parsed("level", "info", level).unwrap_or_default(),
-        service_name: section.text("service_name", "ingestion"),
     };
+    section.text_not_built(
+        "service_name",
+        "ingestion",
+        "this build does not export OTLP yet, which carries it",
+    );
     let endpoint = section.text("otlp_endpoint", "");
     if !endpoint.is_empty() {
         section.complain("otlp_endpoint", &format!("{endpoint:?}"), "this build does not export OTLP yet");

@@ -23,30 +23,34 @@ pub struct Sources {
     pub sets: Vec<(String, String)>,
 }
 
+/// Where values were written.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// Keys that were overridden by text, with where that was.
+    overrides: BTreeMap<String, Origin>,
+    file: Option<PathBuf>,
+}
+
 /// The merged tree.
 #[derive(Debug)]
 pub(super) struct Tree {
     pub(super) root: Table,
-    /// Keys that were overridden by text, with where that was.
-    pub(super) overrides: BTreeMap<String, Origin>,
-    file: Option<PathBuf>,
+    pub(super) places: Places,
 }
 
 impl Tree {
-    pub(super) fn build(sources: &Sources) -> Result<Self, Problems> {
+    /// The tree, and overrides that fit nowhere. Fails where the file is no TOML: then nothing else can be said.
+    pub(super) fn build(sources: &Sources) -> Result<(Self, Problems), Problems> {
         let mut problems = Problems::default();
         let root = match &sources.file {
             None => Table::new(),
-            Some((path, text)) => text.parse::<Table>().unwrap_or_else(|error| {
-                problems.0.push(syntax(path, &error));
-                Table::new()
-            }),
+            Some((path, text)) => match text.parse::<Table>() {
+                Ok(root) => root,
+                Err(error) => return Err(Problems(vec![syntax(path, &error)])),
+            },
         };
-        let mut tree = Self {
-            root,
-            overrides: BTreeMap::new(),
-            file: sources.file.as_ref().map(|(path, _)| path.clone()),
-        };
+        let file = sources.file.as_ref().map(|(path, _)| path.clone());
+        let mut tree = Self { root, places: Places { overrides: BTreeMap::new(), file } };
         for (name, value) in &sources.environment {
             if let Some(rest) = name.strip_prefix(PREFIX) {
                 let key = rest.to_ascii_lowercase().replace("__", ".");
@@ -56,21 +60,7 @@ impl Tree {
         for (key, value) in &sources.sets {
             tree.set(key, value, Origin::CommandLine, &mut problems);
         }
-        if problems.0.is_empty() { Ok(tree) } else { Err(problems) }
-    }
-
-    /// Where the value of `key` was written, given that it is there.
-    pub(super) fn origin(&self, key: &str) -> Origin {
-        let mut path = key;
-        loop {
-            if let Some(origin) = self.overrides.get(path) {
-                return origin.clone();
-            }
-            match path.rfind('.') {
-                Some(dot) => path = path.get(..dot).unwrap_or_default(),
-                None => return self.file.clone().map_or(Origin::Default, Origin::File),
-            }
-        }
+        Ok((tree, problems))
     }
 
     fn set(&mut self, key: &str, text: &str, origin: Origin, problems: &mut Problems) {
@@ -85,7 +75,35 @@ impl Tree {
             });
             return;
         }
-        self.overrides.insert(key.to_owned(), origin);
+        self.places.overrides.insert(key.to_owned(), origin);
+    }
+}
+
+impl Places {
+    /// Where the value of `key` was written, given that it is there.
+    #[must_use]
+    pub fn of(&self, key: &str) -> Origin {
+        let mut path = key;
+        loop {
+            if let Some(origin) = self.overrides.get(path) {
+                return origin.clone();
+            }
+            match path.rfind('.') {
+                Some(dot) => path = path.get(..dot).unwrap_or_default(),
+                None => return self.file.clone().map_or(Origin::Default, Origin::File),
+            }
+        }
+    }
+
+    /// Whether `key` itself was overridden by text.
+    pub(super) fn is_overridden(&self, key: &str) -> bool {
+        self.overrides.contains_key(key)
+    }
+
+    /// Whether something inside the table or array `key` was.
+    pub(super) fn is_overridden_within(&self, key: &str) -> bool {
+        let inside = |other: &String| other.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
+        self.overrides.keys().any(inside)
     }
 }
 

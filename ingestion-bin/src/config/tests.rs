@@ -27,10 +27,10 @@ fn later_sources_win_and_arrays_are_reached_by_index() {
     let file = "data_dir = \"one\"\n[[venue.endpoint]]\nname = \"a\"\nws_url = \"ws://one\"\n";
     let environment = [("INGESTION__VENUE__ENDPOINT__0__WS_URL", "ws://two"), ("INGESTION__DATA_DIR", "two")];
     let config =
-        load(file, &environment, &[("data_dir", "three"), ("telemetry.service_name", "7")]).expect("valid");
+        load(file, &environment, &[("data_dir", "three"), ("venue.endpoint.0.name", "7")]).expect("valid");
     assert_eq!(config.data_dir, std::path::Path::new("three"));
     assert_eq!(config.venue.endpoints[0].ws_url, "ws://two");
-    assert_eq!(config.telemetry.service_name, "7");
+    assert_eq!(config.venue.endpoints[0].name, "7");
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn all_problems_come_at_once_with_key_value_and_place() {
         load(file, &[("INGESTION__WORKERS", "many")], &[("listeners.count", "3")]).expect_err("wrong");
     let text = problems.to_string();
     for part in [
-        "wrokers: unknown key (test.toml)",
+        "wrokers = 2: unknown key (test.toml)",
         "signals.sink = \"kafka\": this build has no Kafka (feature \"kafka\") (test.toml)",
         "journal.segment_bytes = \"big\": wants a whole number",
         "workers = \"many\": wants a whole number from 1 to 64 (environment INGESTION__WORKERS)",
@@ -85,4 +85,92 @@ fn the_documented_configuration_is_the_defaults() {
     let documented = load(block, &[], &[]).expect("the documented configuration is valid");
     let defaults = load("", &[], &[]).expect("defaults are valid");
     assert_eq!(format!("{documented:?}"), format!("{defaults:?}"));
+}
+
+/// What is wrong with a configuration, a line each.
+fn told(file: &str, environment: &[(&str, &str)], sets: &[(&str, &str)]) -> Vec<String> {
+    load(file, environment, sets).expect_err("wrong").to_string().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn an_unknown_key_is_named_in_full_where_it_was_written() {
+    let environment = [("INGESTION__FOO__LIST__0__ON", "true"), ("INGESTION__JOURNAL__SIZE", "7")];
+    let sets = [("foo.bar", "1"), ("foo.deep.token", "hunter2")];
+    let lines = [
+        "journal.size = 7: unknown key (environment INGESTION__JOURNAL__SIZE)",
+        "foo.bar = 1: unknown key (command line)",
+        "foo.deep.token: unknown key (command line)",
+        "foo.list.0.on = true: unknown key (environment INGESTION__FOO__LIST__0__ON)",
+        "foo.own = 2.5: unknown key (test.toml)",
+        "foo.table: unknown key (test.toml)",
+    ];
+    assert_eq!(told("foo = { own = 2.5, table = { x = 1 } }", &environment, &sets), lines);
+}
+
+#[test]
+fn what_this_build_does_not_do_is_refused_by_name() {
+    let compare = "this build does not compare its listeners yet";
+    for (key, default, other, why) in [
+        ("listeners.failover_lag_ms", "250", "251", compare),
+        ("listeners.probe_interval_ms", "1000", "500", compare),
+        ("listeners.rotate_primary_s", "3600", "60", compare),
+        ("venue.endpoint.0.egress_group", "", "\"nat\"", "this build counts each entry of egress for itself"),
+        (
+            "telemetry.service_name",
+            "ingestion",
+            "\"x\"",
+            "this build does not export OTLP yet, which carries it",
+        ),
+        ("positions.sink", "none", "\"file\"", "this build does not write state.v1 yet: wants \"none\""),
+    ] {
+        load("", &[], &[(key, default)]).unwrap_or_else(|problems| panic!("{key}: {problems}"));
+        let line = format!("{key} = {other}: {why} (command line)");
+        assert_eq!(told("", &[], &[(key, other.trim_matches('"'))]), [line]);
+    }
+}
+
+#[test]
+fn entries_of_the_configuration_are_judged_whole() {
+    let alice = "0x0000000000000000000000000000000a11ce0001";
+    let entry =
+        |fields: &str| format!("[influencers]\nstatic = [{{ id = \"a\", address = \"{alice}\", {fields} }}]");
+    for fine in ["start = \"2h\"", "orders = false, backoff = {}", "markets = [\"ETH-PERP\"]"] {
+        load(&entry(fine), &[], &[]).unwrap_or_else(|problems| panic!("{fine}: {problems}"));
+    }
+    let refused = [
+        ("orders = true", "orders = true: this build does not listen to order updates yet"),
+        (
+            "maxStreams = 3",
+            "maxStreams = 3: this build gives every account the same streams ([streams], [listeners] count)",
+        ),
+        (
+            "backoff = { max_ms = 9 }",
+            "backoff = {\"max_ms\":9}: this build has one backoff for all accounts ([listeners] backoff)",
+        ),
+        (
+            "throttle = { infoShare = 0.5 }",
+            "throttle = {\"infoShare\":0.5}: this build does not divide the venue's limits among accounts yet",
+        ),
+        (
+            "priority = \"high\", colour = \"red\"",
+            "priority = \"high\": expected a whole number; colour = \"red\": unknown key",
+        ),
+    ];
+    for (fields, why) in refused {
+        assert_eq!(
+            told(&entry(fields), &[], &[]),
+            [format!("influencers.static: influencer 1 (\"a\"): {why} (test.toml)")]
+        );
+    }
+}
+
+#[test]
+fn listeners_need_a_connection_each() {
+    let limits = "limits = { connections = 1 }";
+    let one = format!("[[venue.endpoint]]\n{limits}");
+    let line = "venue.endpoint.0.limits.connections = 1: wants room for 2 connections, one for each listener (listeners.count) (test.toml)";
+    assert_eq!(told(&one, &[], &[]), [line]);
+    load(&one, &[], &[("listeners.count", "1")]).expect("one fits");
+    load(&format!("{one}\n[[venue.endpoint]]\nname = \"other\"\n{limits}"), &[], &[]).expect("one each");
+    load(&format!("{one}\negress = [\"127.0.0.1\", \"127.0.0.2\"]"), &[], &[]).expect("one each");
 }

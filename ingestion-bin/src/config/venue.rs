@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use influencer_registry::Start;
+
 use super::reader::Section;
 use super::secret::SecretSource;
 
@@ -27,8 +29,6 @@ pub struct Endpoint {
     pub info_url: String,
     /// Local addresses to connect from; `None` is the system's choice.
     pub egress: Vec<Option<IpAddr>>,
-    /// Entries with one group share the venue's limits; empty: each its own.
-    pub egress_group: String,
     /// Header or query token, by reference.
     pub auth: Option<EndpointAuth>,
     /// More certificate authorities to trust, PEM.
@@ -96,20 +96,14 @@ pub struct Listeners {
     pub count: usize,
     /// Whether accounts share connections.
     pub allocation: Allocation,
-    /// `now`, or history from this time on.
-    pub start: String,
+    /// From when on events become signals, of who does not say otherwise.
+    pub start: Start,
     /// Between pings.
     pub ping_interval: Duration,
     /// Until a pong is missed.
     pub pong_timeout: Duration,
     /// Without any frame, until a connection is dead.
     pub stale_after: Duration,
-    /// A listener that is this far behind is counted as failed over.
-    pub failover_lag: Duration,
-    /// Between probes of lag and skew.
-    pub probe_interval: Duration,
-    /// How long a listener keeps the label primary.
-    pub rotate_primary: Duration,
     /// A socket is replaced at this age.
     pub replace_socket: Duration,
     /// How long a fill that does not link waits.
@@ -179,6 +173,7 @@ pub(super) fn venue(root: &Section<'_>) -> Venue {
 
 fn endpoint(table: &Section<'_>) -> Endpoint {
     table.choice("dialect", (), &[("hyperliquid", ())]);
+    table.text_not_built("egress_group", "", "this build counts each entry of egress for itself");
     let limits = table.section("limits");
     let limit = |name: &str, default: u64| {
         u32::try_from(limits.number(name, default, 1..=1_000_000)).unwrap_or(u32::MAX)
@@ -191,7 +186,6 @@ fn endpoint(table: &Section<'_>) -> Endpoint {
         ws_url: url(table, "ws_url", "wss://api.hyperliquid.xyz/ws", &["wss://", "ws://"]),
         info_url: url(table, "info_url", "", &["https://", "http://"]),
         egress: egress(table),
-        egress_group: table.text("egress_group", ""),
         auth: auth(table),
         ca_file: Some(table.text("ca_file", "")).filter(|path| !path.is_empty()).map(PathBuf::from),
         max_message_bytes: usize::try_from(table.number("max_message_bytes", 33_554_432, 1024..=1 << 30))
@@ -226,7 +220,11 @@ fn url(table: &Section<'_>, name: &str, default: &str, schemes: &[&str]) -> Stri
 
 fn egress(table: &Section<'_>) -> Vec<Option<IpAddr>> {
     let mut addresses = Vec::new();
-    for entry in table.texts("egress", &["system"]) {
+    let entries = table.texts("egress", &["system"]);
+    if entries.is_empty() {
+        table.complain("egress", "[]", "wants \"system\" or a local IP address");
+    }
+    for entry in entries {
         if entry == "system" {
             addresses.push(None);
         } else if let Ok(address) = entry.parse::<IpAddr>() {
@@ -301,13 +299,10 @@ pub(super) fn listeners(root: &Section<'_>) -> Listeners {
             Allocation::Shared,
             &[("shared", Allocation::Shared), ("dedicated", Allocation::Dedicated)],
         ),
-        start: section.text("start", "now"),
+        start: section.parsed("start", "now", str::parse::<Start>).unwrap_or_default(),
         ping_interval: section.millis("ping_interval_ms", 5000, 100..=50_000),
         pong_timeout: section.millis("pong_timeout_ms", 5000, 100..=60_000),
         stale_after: section.millis("stale_after_ms", 15_000, 1000..=600_000),
-        failover_lag: section.millis("failover_lag_ms", 250, 1..=60_000),
-        probe_interval: section.millis("probe_interval_ms", 1000, 100..=60_000),
-        rotate_primary: section.seconds("rotate_primary_s", 3600, 1..=604_800),
         replace_socket: section.seconds("replace_socket_s", 9000, 10..=86_400),
         hold: section.millis("hold_ms", 500, 1..=60_000),
         repair_hold: section.millis("repair_hold_ms", 5000, 1..=600_000),
@@ -318,10 +313,39 @@ pub(super) fn listeners(root: &Section<'_>) -> Listeners {
             jitter: backoff.fraction("jitter", 0.5),
         },
     };
+    let why = "this build does not compare its listeners yet";
+    section.number_not_built("failover_lag_ms", 250, 1..=60_000, why);
+    section.number_not_built("probe_interval_ms", 1000, 100..=60_000, why);
+    section.number_not_built("rotate_primary_s", 3600, 1..=604_800, why);
     if listeners.allocation == Allocation::Dedicated {
         section.complain("allocation", "\"dedicated\"", "this build shares connections among accounts");
     }
     backoff.done();
     section.done();
     listeners
+}
+
+/// How many listeners connect over each local address of each endpoint: they take turns.
+pub fn listeners_by_egress(venue: &Venue, count: usize) -> Vec<(usize, usize)> {
+    let places: Vec<usize> = venue
+        .endpoints
+        .iter()
+        .enumerate()
+        .flat_map(|(index, endpoint)| std::iter::repeat_n(index, endpoint.egress.len()))
+        .collect();
+    let listeners = |place: usize| (0..count).filter(|number| number % places.len() == place).count();
+    places.iter().enumerate().map(|(place, endpoint)| (*endpoint, listeners(place))).collect()
+}
+
+pub(super) fn room_for_listeners(root: &Section<'_>, venue: &Venue, listeners: &Listeners) {
+    for (index, count) in listeners_by_egress(venue, listeners.count) {
+        let Some(endpoint) = venue.endpoints.get(index) else { continue };
+        if count > endpoint.connections as usize {
+            root.complain(
+                &format!("venue.endpoint.{index}.limits.connections"),
+                &endpoint.connections.to_string(),
+                &format!("wants room for {count} connections, one for each listener (listeners.count)"),
+            );
+        }
+    }
 }

@@ -6,32 +6,35 @@ use hyperliquid_client::limits::VenueLimits;
 use observability::causes;
 
 use super::worker::Dialled;
-use crate::config::{self, AuthPlace, Origin, Problem, Problems};
+use crate::config::{self, AuthPlace, Config, Problem, Problems};
 
 /// Checks every endpoint without contacting any.
 ///
 /// # Errors
 ///
 /// All problems: secrets that cannot be read, URLs, headers, certificate files.
-pub fn endpoints(venue: &config::Venue) -> Result<Vec<Endpoint>, Problems> {
-    Ok(dialled(venue)?.into_iter().map(|dialled| dialled.endpoint).collect())
+pub fn endpoints(config: &Config) -> Result<Vec<Endpoint>, Problems> {
+    Ok(dialled(config)?.into_iter().map(|dialled| dialled.endpoint).collect())
 }
 
-pub(super) fn dialled(venue: &config::Venue) -> Result<Vec<Dialled>, Problems> {
+pub(super) fn dialled(config: &Config) -> Result<Vec<Dialled>, Problems> {
     let mut problems = Problems::default();
     let mut ready = Vec::new();
-    for (index, endpoint) in venue.endpoints.iter().enumerate() {
+    for (index, endpoint) in config.venue.endpoints.iter().enumerate() {
         let mut problem = |key: &str, problem: String| {
             let key = format!("venue.endpoint.{index}.{key}");
-            problems.0.push(Problem { key, value: String::new(), origin: Origin::Default, problem });
-        };
-        let auth = match auth(endpoint) {
-            Ok(auth) => auth,
-            Err(why) => {
-                problem("auth.value_from", why);
-                continue;
+            let origin = config.places.of(&key);
+            let problem = Problem { key, value: String::new(), origin, problem };
+            // One local address after another meets the same.
+            if !problems.0.contains(&problem) {
+                problems.0.push(problem);
             }
         };
+        // The rest is looked at too.
+        let auth = auth(endpoint).unwrap_or_else(|why| {
+            problem("auth.value_from", why);
+            Auth::None
+        });
         for local in &endpoint.egress {
             let config = EndpointConfig {
                 info_url: endpoint.info_url.clone(),

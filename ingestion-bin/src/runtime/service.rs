@@ -105,8 +105,8 @@ impl Service {
         follow: Vec<Followed>,
         telemetry: &Telemetry,
     ) -> Result<Self, StartError> {
-        let settings = settings::machine(config)?;
-        let endpoints = dialled(&config.venue)?;
+        let settings = settings::machine(config);
+        let endpoints = dialled(config)?;
         let Storages { data, journal: files } = storages;
         let at = |what: &str, error: &dyn std::error::Error| {
             StartError::World(format!("{what} {}: {}", config.data_dir.display(), causes(error)))

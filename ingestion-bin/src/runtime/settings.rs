@@ -4,36 +4,18 @@ use hyperliquid_client::backoff::BackoffConfig;
 use hyperliquid_client::session::SessionConfig;
 use messaging::journal::JournalConfig;
 
-use super::clock;
 use crate::account::Settings;
-use crate::cli::Moment;
-use crate::config::{self, Config, Problems};
+use crate::config::{self, Config};
 
-/// Of the account machines. A `start` that is a span counts from now.
-pub(super) fn machine(config: &Config) -> Result<Settings, Problems> {
-    let start = match config.listeners.start.as_str() {
-        "now" => None,
-        text => {
-            let now = Moment(i64::try_from(clock::wall_ms()).unwrap_or(i64::MAX));
-            let moment = Moment::parse(text, now).map_err(|error| {
-                Problems(vec![config::Problem {
-                    key: "listeners.start".to_owned(),
-                    value: format!("{text:?}"),
-                    origin: config::Origin::Default,
-                    problem: error.to_string(),
-                }])
-            })?;
-            Some(moment.0)
-        }
-    };
-    Ok(Settings {
+/// Of the account machines; where each begins is the account's own.
+pub(super) fn machine(config: &Config) -> Settings {
+    Settings {
         hold: config.listeners.hold,
         repair_hold: config.listeners.repair_hold,
         sweep_interval: config.listeners.sweep_interval,
-        start,
         twap: config.streams.twap,
         ..Settings::default()
-    })
+    }
 }
 
 pub(super) fn session(config: &Config) -> SessionConfig {

@@ -139,6 +139,7 @@ impl Drill {
             interest: Default::default(),
             priority: 0,
             added_at_ms: None,
+            start: None,
         };
         let storages =
             Storages { data: Arc::new(world.data.clone()), journal: Arc::new(world.journal.clone()) };

@@ -6,21 +6,14 @@ use serde_json::json;
 
 use super::super::args::Cli;
 use super::super::exit::{Exit, Failure};
-use super::super::followed::List;
+use super::super::fit::Fit;
 use super::super::output::Output;
-use super::super::setup;
+use super::super::setup::{self, BadEntries, Plan};
 use crate::config::{Config, SinkKind};
 
 pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
-    let config = setup::configuration(cli, &[])?;
-    let _token = setup::referred(&config)?;
-    let list = List::read(&config, &[])?;
-    let accounts = list.set.enabled_by_priority();
-    let users = config.venue.endpoints.iter().map(|endpoint| endpoint.users).min().unwrap_or(0);
-    let uncovered: Vec<String> =
-        accounts.iter().skip(users as usize).map(|influencer| influencer.id().to_string()).collect();
-    let per_account = 1 + usize::from(config.streams.twap) + usize::from(config.account_state.enabled);
-    let subscriptions = accounts.len() * per_account * config.listeners.count;
+    let Plan { config, list, .. } = setup::plan(cli, &[], &[], BadEntries::Refuse)?;
+    let fit = Fit::of(&list.set, &config);
     let bound = disk_bound(&config);
     let free = free_bytes(&config.data_dir);
     let too_small = free.is_some_and(|free| free < bound);
@@ -42,10 +35,10 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
         output.document(&json!({
             "dataDir": config.data_dir,
             "endpoints": endpoints,
-            "accounts": accounts.len(),
+            "accounts": fit.accounts,
             "listeners": config.listeners.count,
-            "subscriptions": subscriptions,
-            "uncovered": uncovered,
+            "subscriptions": fit.subscriptions,
+            "uncovered": fit.uncovered,
             "diskBytesAtMost": bound,
             "diskBytesFree": free,
         }))?;
@@ -70,19 +63,14 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
             ))?;
         }
         output.line(&format!(
-            "follows    {} accounts, {} listeners each, {subscriptions} subscriptions",
-            accounts.len(),
-            config.listeners.count
+            "follows    {} accounts, {} listeners each, {} subscriptions",
+            fit.accounts, config.listeners.count, fit.subscriptions
         ))?;
-        if !uncovered.is_empty() {
-            output.line(&format!(
-                "uncovered  {} accounts are over the venue's limit of {users} users for one address: {}",
-                uncovered.len(),
-                uncovered.join(", ")
-            ))?;
+        if !fit.uncovered.is_empty() {
+            output.line(&format!("uncovered  {fit}"))?;
         }
     }
-    Ok(if uncovered.is_empty() && !too_small { Exit::Clean } else { Exit::Failed })
+    Ok(if fit.uncovered.is_empty() && !too_small { Exit::Clean } else { Exit::Failed })
 }
 
 /// A URL without its query: a provider's token may stand there although it belongs into `auth`.
@@ -100,7 +88,7 @@ fn free_bytes(directory: &Path) -> Option<u64> {
 /// All bounds together: journal, its reserve, and the files of every sink.
 fn disk_bound(config: &Config) -> u64 {
     let storage = &config.storage;
-    let sinks = [&storage.signals, &storage.raw, &storage.gaps, &storage.positions, &storage.dead_letters];
+    let sinks = [&storage.signals, &storage.raw, &storage.gaps, &storage.dead_letters];
     let files: u64 = sinks.iter().filter(|sink| sink.kind == SinkKind::File).map(|sink| sink.max_bytes).sum();
     storage.journal.max_bytes + storage.journal.segment_bytes + files
 }

@@ -2,58 +2,79 @@
 
 use influencer_registry::{EditError, FileEditor, InfluencerSet};
 use observability::causes;
+use serde_json::{Value, json};
 
 use super::super::args::{Cli, Influencers};
 use super::super::exit::{Exit, Failure};
 use super::super::followed::List;
 use super::super::output::Output;
 use super::super::setup;
-use crate::config::{Config, InfluencerSource};
+use crate::config::{Config, InfluencerSource, not_carried_out};
 use crate::runtime::clock;
 
 pub(super) fn run(cli: &Cli, args: &Influencers, output: &mut Output) -> Result<Exit, Failure> {
-    let config = setup::configuration(cli, &[])?;
+    let config = setup::configuration(cli)?;
     if matches!(args, Influencers::List) {
-        let list = List::read(&config, &[])?;
+        let list = List::read(&config)?;
         show(&list.set, output)?;
-        return Ok(Exit::Clean);
+        output.flush()?;
+        let refused = list.problems();
+        return if refused.0.is_empty() { Ok(Exit::Clean) } else { Err(refused.into()) };
     }
     let mut editor = editor(&config)?;
-    let said = match args {
-        Influencers::List => String::new(),
+    let done = edit(&mut editor, args).and_then(|done| editor.save().map(|()| done));
+    let (said, document) = done.map_err(|error| refused(&error))?;
+    if output.json() {
+        output.document(&document)?;
+    } else {
+        output.line(&said)?;
+    }
+    Ok(Exit::Clean)
+}
+
+/// What was done, in words and as a document; nothing is saved.
+fn edit(editor: &mut FileEditor, args: &Influencers) -> Result<(String, Value), EditError> {
+    match args {
+        Influencers::List => Ok((String::new(), Value::Null)),
         Influencers::Add { id, address } => {
-            editor.add(id, address, clock::wall_ms()).map_err(|error| refused(&error))?;
-            format!("{id} is followed: {address}")
+            editor.add(id, address, clock::wall_ms())?;
+            Ok((format!("{id} is followed: {address}"), entry(editor, "add", id)?))
         }
         Influencers::Set { id, settings } => {
             let settings: Vec<String> =
                 settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            editor.set(id, settings.iter().map(String::as_str)).map_err(|error| refused(&error))?;
-            format!("{id}: {}", settings.join(", "))
+            editor.set(id, settings.iter().map(String::as_str))?;
+            Ok((format!("{id}: {}", settings.join(", ")), entry(editor, "set", id)?))
         }
         Influencers::Remove { id } => {
-            let left = editor.remove(id).map_err(|error| refused(&error))?;
-            if left == 0 {
+            let left = editor.remove(id)?;
+            let said = if left == 0 {
                 format!(
                     "{id} is removed; the list is empty now and is not taken before `influencers confirm-empty`"
                 )
             } else {
                 format!("{id} is removed, {left} left")
-            }
+            };
+            Ok((said, json!({ "done": "remove", "id": id, "left": left })))
         }
         Influencers::ConfirmEmpty => {
-            editor.confirm_empty().map_err(|error| refused(&error))?;
-            "the empty list is confirmed".to_owned()
+            editor.confirm_empty()?;
+            Ok(("the empty list is confirmed".to_owned(), json!({ "done": "confirm-empty" })))
         }
-    };
-    editor.save().map_err(|error| refused(&error))?;
-    output.line(&said)?;
-    Ok(Exit::Clean)
+    }
+}
+
+/// The entry as it is after the edit.
+fn entry(editor: &FileEditor, done: &str, id: &str) -> Result<Value, EditError> {
+    let (set, _) = editor.list()?;
+    Ok(json!({ "done": done, "influencer": set.find(id).map(|influencer| influencer.to_json()) }))
 }
 
 fn editor(config: &Config) -> Result<FileEditor, Failure> {
     match &config.influencers.source {
-        InfluencerSource::File(path) => FileEditor::open(path).map_err(|error| refused(&error)),
+        InfluencerSource::File(path) => {
+            FileEditor::open(path).map(|editor| editor.judged_by(not_carried_out)).map_err(|error| refused(&error))
+        }
         InfluencerSource::Static(_) => Err(Failure::Usage(
             "the list is in the configuration (influencers.source = \"static\"): edit it there, or use a file".to_owned(),
         )),

@@ -15,7 +15,7 @@ use crate::record::{Kind, key_of};
 use crate::render::{RawFilter, RawLines};
 
 pub(super) fn run(cli: &Cli, args: &Raw, output: &mut Output) -> Result<Exit, Failure> {
-    let config = setup::configuration(cli, &[])?;
+    let config = setup::configuration(cli)?;
     let since = setup::moment("--since", args.since.as_deref())?;
     let until = setup::moment("--until", args.until.as_deref())?;
     let event_type = args
@@ -36,11 +36,11 @@ pub(super) fn run(cli: &Cli, args: &Raw, output: &mut Output) -> Result<Exit, Fa
 }
 
 /// An address, or the id of somebody in the list.
-fn account(config: &Config, text: &str) -> Result<Account, Failure> {
+pub(super) fn account(config: &Config, text: &str) -> Result<Account, Failure> {
     if let Ok(address) = text.parse::<Address>() {
         return Ok(Account::from_bytes(*address.as_bytes()));
     }
-    let list = List::read(config, &[])?;
+    let list = List::read(config)?;
     let found = list.set.get(text).map(|influencer| Account::from_bytes(*influencer.address().as_bytes()));
     found.ok_or_else(|| Failure::Usage(format!("--account {text}: neither an address nor an id of the list")))
 }

@@ -11,7 +11,7 @@ use crate::record::Kind;
 use crate::render::SignalLines;
 
 pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
-    let config = setup::configuration(cli, &[])?;
+    let config = setup::configuration(cli)?;
     let query = Query { kinds: vec![Kind::Event as u8], ..Query::default() };
     let unreadable = journal::print(journal::open(&config)?, query, &mut SignalLines::default(), output)?;
     Ok(if unreadable == 0 { Exit::Clean } else { Exit::Failed })

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyperliquid_client::sim::{FaultSpec, Market, SimConfig, SimHandle, SimVenue};
-use influencer_registry::{InfluencerSet, diff};
-use observability::admin::{AdminConfig, AdminServer, Token};
+use influencer_registry::{InfluencerSet, Refusal, Start, diff};
+use observability::admin::{AdminConfig, AdminServer};
 use observability::log::{self, Format, LogConfig};
 use observability::{Telemetry, causes};
 use tempfile::TempDir;
@@ -17,10 +17,12 @@ use tracing::{info, warn};
 
 use super::super::args::{Cli, Run};
 use super::super::exit::{Exit, Failure};
+use super::super::fit::Fit;
 use super::super::followed::{List, followed};
 use super::super::moment::Moment;
 use super::super::output::Output;
-use super::super::{setup, table};
+use super::super::setup::{self, BadEntries, Plan};
+use super::super::table;
 use crate::config::{Config, LogFormat, SinkKind};
 use crate::runtime::{Lines, Service, StartError, Stopped, Storages, clock, events};
 
@@ -34,23 +36,16 @@ pub(super) fn run(cli: &Cli, args: &Run, output: &mut Output) -> Result<Exit, Fa
     let (simulated, overrides) = if args.simulate { simulate(cli, args)? } else { (None, Vec::new()) };
     let mut overrides = overrides;
     if let Some(start) = &args.start {
-        setup::moment("--start", Some(start))?;
+        let _start: Start =
+            start.parse().map_err(|error| Failure::Usage(format!("--start {start}: {error}")))?;
         overrides.push(("listeners.start".to_owned(), start.clone()));
     }
-    let config = setup::configuration(cli, &overrides)?;
-    let token = setup::referred(&config)?;
-    let list = List::read(&config, &args.follow)?;
-    if list.set.enabled_by_priority().is_empty() && list.file.is_none() {
-        return Err(Failure::Usage(
-            "nobody to follow: name accounts in [influencers], or with --follow ADDR, or try --simulate"
-                .to_owned(),
-        ));
-    }
+    let plan = setup::plan(cli, &overrides, &args.follow, BadEntries::LeaveOut)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::world("runtime", error))?;
-    let exit = runtime.block_on(serve(config, token, list, output))?;
+    let exit = runtime.block_on(serve(plan, output))?;
     drop(simulated);
     Ok(exit)
 }
@@ -100,12 +95,8 @@ fn simulate(cli: &Cli, args: &Run) -> Result<(Option<Simulated>, Overrides), Fai
     Ok((Some(Simulated { _venue: venue, _directory: directory }), overrides))
 }
 
-async fn serve(
-    config: Config,
-    token: Option<Token>,
-    list: List,
-    output: &mut Output,
-) -> Result<Exit, Failure> {
+async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
+    let Plan { config, token, list } = plan;
     let telemetry = Telemetry::new(&events::catalogue()).map_err(|error| Failure::world("metrics", error))?;
     let format = match config.telemetry.log {
         LogFormat::Pretty => Format::Pretty,
@@ -114,6 +105,8 @@ async fn serve(
     let log_config = LogConfig::new(format, &config.telemetry.level)
         .map_err(|error| Failure::Usage(format!("telemetry.level: {error}")))?;
     let _log = log::init(&log_config, &telemetry).map_err(|error| Failure::world("log", error))?;
+    tell_refused(list.refused());
+    tell_uncovered(&list.set, &config);
     let admin = config.admin.listen.map(|listen| AdminConfig { listen, token });
     // The port is taken before anything is written or contacted.
     let status = Arc::new(std::sync::OnceLock::<crate::runtime::ServiceStatus>::new());
@@ -251,9 +244,7 @@ impl Running {
         if let Some(problem) = &reload.problem {
             warn!(%problem, "the list of influencers is not taken, the last good one stays");
         }
-        for refusal in &reload.refused {
-            warn!(%refusal, "an entry of the list is refused, the others are followed");
-        }
+        tell_refused(&reload.refused);
         let new: InfluencerSet = list.with_extra(&reload.set);
         let changes = diff(&list.set, &new);
         for gone in &changes.removed {
@@ -270,7 +261,24 @@ impl Running {
         for new in changes.added.iter().filter(|influencer| influencer.enabled()) {
             service.follow(followed(new, config));
         }
+        if !changes.is_empty() {
+            tell_uncovered(&new, config);
+        }
         list.set = new;
+    }
+}
+
+fn tell_refused(refused: &[Refusal]) {
+    for refusal in refused {
+        warn!(%refusal, "an entry of the list is refused, the others are followed");
+    }
+}
+
+/// By name, before the venue refuses them one by one.
+fn tell_uncovered(set: &InfluencerSet, config: &Config) {
+    let fit = Fit::of(set, config);
+    if !fit.uncovered.is_empty() {
+        warn!(%fit, "not everybody fits into the venue's limits");
     }
 }
 

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
 pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
-    let config = setup::configuration(cli, &[])?;
+    let config = setup::configuration(cli)?;
     let Some(address) = config.admin.listen else {
         return Err(Failure::Usage(
             "admin.listen is \"\": the service has no admin address to ask".to_owned(),

@@ -26,7 +26,7 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
     let report = match &args.fills {
         Some(path) => fills(path)?,
         None => {
-            let config = setup::configuration(cli, &[])?;
+            let config = setup::configuration(cli)?;
             let mut report = signals(setup::existing_data(&config)?)?;
             if journal::place(&config)?.is_some() {
                 report.unreadable = journal::check(journal::open(&config)?)?;

@@ -8,7 +8,7 @@ use hyperliquid_client::wire::Subscription;
 use signal_domain::{Account, InfluencerId};
 
 use super::{Core, Followed, Known, Slot};
-use crate::account::{Cause, Ledger, Machine, Stream};
+use crate::account::{Cause, Ledger, Machine, Settings, Stream};
 use crate::runtime::events::{InfluencerAdded, InfluencerRemoved};
 use crate::state::GapBook;
 use crate::translate::Interest;
@@ -33,7 +33,8 @@ impl Core {
         // The journal never saw the account's removal, so a baseline it lacks was never made in it.
         let since = followed.added_at_ms.filter(|at| *at < self.config.journal_began_ms);
         let since = since.filter(|_| cause == Cause::Start && !ledger.is_removed());
-        let mut machine = Machine::new(self.config.settings.clone(), ledger, cause, epoch, now);
+        let settings = Settings { start: followed.start, ..self.config.settings.clone() };
+        let mut machine = Machine::new(settings, ledger, cause, epoch, now);
         if self.config.damaged && cause == Cause::Start {
             machine.handle_damage(now);
         }
@@ -78,7 +79,8 @@ impl Core {
             let account = Account::from_bytes(account);
             let influencer = InfluencerId::parse(&known.influencer).unwrap_or_else(|_| account.into());
             let interest = Interest::default();
-            let followed = Followed { account, influencer, interest, priority: 0, added_at_ms: None };
+            let followed =
+                Followed { account, influencer, interest, priority: 0, added_at_ms: None, start: None };
             let newest = Stream::ALL.iter().filter_map(|stream| known.ledger.stream(*stream).newest).max();
             let epoch = self.config.epoch.max(known.ledger.epoch() + 1);
             let machine = Machine::new(self.config.settings.clone(), known.ledger, Cause::Start, epoch, now);

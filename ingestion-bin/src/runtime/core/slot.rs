@@ -24,6 +24,8 @@ pub struct Followed {
     pub priority: i32,
     /// When it was put on the list, wall clock, ms, where the list says.
     pub added_at_ms: Option<u64>,
+    /// Read its history from this venue time on, ms, instead of beginning with what comes now. Looked at when following begins.
+    pub start: Option<i64>,
 }
 
 /// What the journal knows of an account, to go on from.

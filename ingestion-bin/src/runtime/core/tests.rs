@@ -80,6 +80,7 @@ async fn listen(venue: SimHandle, core: Rc<RefCell<Core>>, telemetry: Telemetry)
             interest: Default::default(),
             priority: 0,
             added_at_ms: None,
+            start: None,
         },
         Cause::Start,
         crate::runtime::clock::now(),

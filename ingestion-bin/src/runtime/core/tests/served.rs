@@ -84,6 +84,7 @@ fn stage<F: Future<Output = ()>>(session: SessionConfig, listeners: usize, play:
             interest: Default::default(),
             priority,
             added_at_ms: None,
+            start: None,
         };
         stage.core.borrow_mut().follow(followed, Cause::Start, crate::runtime::clock::now());
     }

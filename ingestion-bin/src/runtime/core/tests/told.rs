@@ -75,6 +75,7 @@ impl Rig {
             interest: Default::default(),
             priority: 0,
             added_at_ms: None,
+            start: None,
         };
         rig.core.follow(followed, Cause::Start, start);
         rig
