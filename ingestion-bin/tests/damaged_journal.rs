@@ -373,7 +373,10 @@ fn a_disk_that_is_really_full() {
         (code == 503).then_some(body)
     });
     assert!(reason.contains("journal") && reason.contains("No space left on device"), "{reason}");
-    assert!(service.printed_status(&[]).contains("ready      false"));
+    let printed = service.printed_status(&[]);
+    assert!(printed.contains("ready      false journal: the disk fails: "), "in words: {printed}");
+    let shown = ["ingestion_journal_failing", "ingestion_failures_total{operation=\"journal_write\"}"];
+    eventually("metrics", || shown.iter().all(|series| service.metric(series) >= 1.0).then_some(()));
     let durable = service.lines("signals").len();
     assert!(durable < 420, "{durable} signals are claimed");
     assert_eq!(service.get("/live").0, 200, "it lives, and keeps what it was given");
@@ -381,6 +384,7 @@ fn a_disk_that_is_really_full() {
     disk.empty();
     scene.caught_up(&service);
     eventually("200", || (service.get("/ready").0 == 200).then_some(()));
+    eventually("the alarm is over", || (service.metric(shown[0]) == 0.0).then_some(()));
     let end = service.stop();
     assert_eq!(end.status.code(), Some(0), "{}", end.log);
     scene.judge();

@@ -1,4 +1,4 @@
-//! What the documents say is what the program does: the metric catalogue.
+//! What the documents say is so: the metric catalogue, and the tests named beside each fault.
 
 use std::path::Path;
 
@@ -22,4 +22,18 @@ fn the_metric_catalogue_is_the_documented_one() {
         documented == page,
         "docs/metrics.md is not what the code says; write it anew as described above"
     );
+}
+
+#[test]
+fn every_test_named_beside_a_fault_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = std::fs::read_to_string(root.join("docs/faults.md")).expect("docs/faults.md is there");
+    let named: Vec<(&str, &str)> = page.split('`').filter_map(|part| part.split_once(".rs::")).collect();
+    assert!(named.len() > 50, "{} tests are named", named.len());
+    for (file, test) in named {
+        let source = std::fs::read_to_string(root.join(format!("{file}.rs"))).unwrap_or_default();
+        let there = source.lines().any(|line| line.trim_start().starts_with(&format!("fn {test}(")))
+            || source.contains(&format!("async fn {test}("));
+        assert!(there, "{file}.rs has no {test}");
+    }
 }

@@ -274,6 +274,10 @@ fn an_account_older_than_the_journal_declares_what_it_lost() {
     let service = Service::start(&config, &[]);
     service.wait_ready();
     let gaps = service.wait_lines("gaps", 5);
+    let status = eventually("the gap in the status", || {
+        Some(service.status()).filter(|status| status["gaps"].as_array().is_some_and(|gaps| !gaps.is_empty()))
+    });
+    let printed = service.printed_status(&[]);
     let end = service.stop();
     assert_eq!(end.status.code(), Some(0), "{}", end.log);
     let declared: Vec<&Value> = gaps.iter().filter(|gap| gap["kind"] == "history").collect();
@@ -281,6 +285,24 @@ fn an_account_older_than_the_journal_declares_what_it_lost() {
     let gap = declared.first().expect("one");
     assert_eq!((&gap["influencerId"], &gap["state"]), (&"alice".into(), &"unfillable".into()));
     assert_eq!((gap["fromTime"].as_u64(), gap["toTime"].as_u64()), (Some(before_us), Some(traded)));
+
+    let shown = &status["gaps"][0];
+    for part in ["gapId", "influencerId", "kind", "state", "fromTime", "toTime"] {
+        assert_eq!(shown[part], gap[part], "{part} as in the stream: {status}");
+    }
+    let complete = status["completeness"].as_array().expect("an array");
+    let of =
+        |id: &str| complete.iter().find(|known| known["influencerId"] == id).expect("each account is there");
+    assert_eq!((&of("alice")["unfillableGaps"], &of("bob")["unfillableGaps"]), (&1.into(), &0.into()));
+    let limits = &status["limits"][0];
+    assert_eq!(limits["users"], serde_json::json!({ "used": 2, "max": 10 }), "{limits}");
+    assert_eq!(limits["connections"]["used"], 2, "{limits}");
+    assert_eq!(limits["subscriptions"]["max"], 1_000, "{limits}");
+    let weight = limits["infoWeight"]["used"].as_u64().expect("a number");
+    assert!(weight > 0 && weight <= 1_200, "{limits}");
+    for part in ["alice", "history unfillable", "users 2 of 10"] {
+        assert!(printed.contains(part), "{part} is missing in {printed}");
+    }
 }
 
 #[test]

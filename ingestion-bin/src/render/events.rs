@@ -96,13 +96,13 @@ pub(super) fn listener_name(listener: u8) -> Arc<str> {
 }
 
 /// The published id of a gap that begins at `from_ms`.
-pub(super) fn gap_id(influencer: &InfluencerId, gap: &GapId, from_ms: u64) -> Uuid {
+pub(crate) fn gap_id(influencer: &InfluencerId, gap: &GapId, from_ms: u64) -> Uuid {
     let market = gap.market.as_ref().and_then(|market| Market::from_name(market.as_str()).ok());
     let expected = gap.expected.and_then(decimal);
     ids::gap_id(influencer, market.as_ref(), gap_kind(gap.kind), from_ms, expected)
 }
 
-pub(super) const fn gap_kind(kind: account::GapKind) -> GapKind {
+pub(crate) const fn gap_kind(kind: account::GapKind) -> GapKind {
     match kind {
         account::GapKind::Chain => GapKind::Chain,
         account::GapKind::Outage => GapKind::Outage,
@@ -117,6 +117,6 @@ pub(super) fn decimal(position: account::Position) -> Option<Decimal> {
 }
 
 /// Venue ms as published; "before everything" is 0.
-pub(super) fn venue_ms(time: i64) -> u64 {
+pub(crate) fn venue_ms(time: i64) -> u64 {
     u64::try_from(time).unwrap_or(0)
 }

@@ -15,4 +15,4 @@ pub use gaps::GapLines;
 pub use raw::{RawFilter, RawLines};
 pub use signals::SignalLines;
 
-pub(crate) use events::EventReader;
+pub(crate) use events::{EventReader, gap_id, gap_kind, venue_ms};

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use hyperliquid_client::decode::Drift;
-use messaging::journal::PassedOver;
+use messaging::journal::{PassedOver, Progress};
+use messaging::sink::SinkStatus;
 use observability::Telemetry;
-use observability::event::{Counted, Event};
+use observability::event::{Counted, Event, failures};
 use observability::metrics::{Counter, Definition, Family, Gauge, Unit};
 use signal_domain::InfluencerId;
 use tracing::{debug, info, warn};
@@ -15,21 +16,34 @@ use super::core::Followed;
 use crate::account::{Fate, Gap, GapKind, GapState};
 
 static EVENTS: Definition<Counter, 1> =
-    Definition::counter("ingestion_events_total", "Accepted rows, by what became of them.", ["disposition"]);
+    Definition::counter("ingestion_events_total", "Accepted rows, by what became of them.", ["disposition"])
+        .known(&[["signal"], ["baseline"], ["filtered"], ["no_change"]]);
 static LATE: Definition<Counter, 0> =
-    Definition::counter("ingestion_late_events_total", "Accepted rows after newer ones of their market.", []);
+    Definition::counter("ingestion_late_events_total", "Signals after newer ones of their market.", []);
 static ROWS: Definition<Counter, 1> = Definition::counter(
     "ingestion_rows_total",
     "Rows of frames and pages before de-duplication.",
     ["source"],
-);
+)
+.known(&[["live"], ["snapshot"], ["history"]]);
 static BLOCKED: Definition<Gauge, 0> = Definition::gauge(
     "ingestion_journal_blocked",
     "1 while the journal has no room and frames are refused.",
     [],
 );
 static REFUSALS: Definition<Counter, 1> =
-    Definition::counter("ingestion_refusals_total", "Frames and rows refused, by reason.", ["reason"]);
+    Definition::counter("ingestion_refusals_total", "Frames and rows refused, by reason.", ["reason"]).known(
+        &[
+            ["malformed_frame"],
+            ["missing_field"],
+            ["wrong_type"],
+            ["number_out_of_range"],
+            ["not_a_number"],
+            ["frame_too_large"],
+            ["decode_panic"],
+            ["leg_mismatch"],
+        ],
+    );
 static UNKNOWN_CHANNELS: Definition<Counter, 0> =
     Definition::counter("ingestion_unknown_channel_frames_total", "Frames of channels we do not know.", []);
 static DRIFT: Definition<Counter, 0> = Definition::counter(
@@ -45,7 +59,20 @@ static FRAMES_REFUSED: Definition<Counter, 0> = Definition::counter(
     [],
 );
 static GAPS: Definition<Counter, 2> =
-    Definition::counter("ingestion_gap_changes_total", "Changes of gaps.", ["kind", "state"]);
+    Definition::counter("ingestion_gap_changes_total", "Changes of gaps.", ["kind", "state"]).known(&[
+        ["chain", "opened"],
+        ["chain", "repaired"],
+        ["chain", "unfillable"],
+        ["outage", "opened"],
+        ["outage", "repaired"],
+        ["outage", "unfillable"],
+        ["conflict", "opened"],
+        ["conflict", "repaired"],
+        ["conflict", "unfillable"],
+        ["history", "opened"],
+        ["history", "repaired"],
+        ["history", "unfillable"],
+    ]);
 static RECYCLED: Definition<Counter, 0> = Definition::counter(
     "ingestion_listeners_recycled_total",
     "Listeners closed because they missed something.",
@@ -54,9 +81,21 @@ static RECYCLED: Definition<Counter, 0> = Definition::counter(
 static CONNECTED: Definition<Counter, 1> =
     Definition::counter("ingestion_connections_total", "Connections opened.", ["listener"]);
 static CONNECT_FAILURES: Definition<Counter, 1> =
-    Definition::counter("ingestion_connect_failures_total", "Attempts to connect that failed.", ["reason"]);
+    Definition::counter("ingestion_connect_failures_total", "Attempts to connect that failed.", ["reason"])
+        .known(&[["dial"], ["refused"], ["handshake"], ["unauthorised"]]);
 static ENDED: Definition<Counter, 1> =
-    Definition::counter("ingestion_connection_ends_total", "Connections that ended, by cause.", ["cause"]);
+    Definition::counter("ingestion_connection_ends_total", "Connections that ended, by cause.", ["cause"])
+        .known(&[
+            ["stopped"],
+            ["recycled"],
+            ["venue"],
+            ["stale"],
+            ["message"],
+            ["write"],
+            ["protocol"],
+            ["eof"],
+            ["io"],
+        ]);
 static PINGS_UNANSWERED: Definition<Counter, 0> = Definition::counter(
     "ingestion_pings_unanswered_total",
     "Pings the venue sent faster than they are answered.",
@@ -65,16 +104,33 @@ static PINGS_UNANSWERED: Definition<Counter, 0> = Definition::counter(
 static SUBSCRIPTIONS_REFUSED: Definition<Counter, 0> =
     Definition::counter("ingestion_subscriptions_refused_total", "Subscriptions the venue refused.", []);
 static FOLLOWED: Definition<Counter, 1> =
-    Definition::counter("ingestion_influencer_changes_total", "Influencers added and removed.", ["change"]);
+    Definition::counter("ingestion_influencer_changes_total", "Influencers added and removed.", ["change"])
+        .known(&[["added"], ["removed"]]);
 static INFO: Definition<Counter, 1> = Definition::counter(
     "ingestion_info_requests_total",
     "Questions to the info API, by outcome.",
     ["outcome"],
-);
+)
+.known(&[
+    ["answered"],
+    ["unreadable"],
+    ["unauthorised"],
+    ["no_connection"],
+    ["timeout"],
+    ["too_many_requests"],
+    ["status"],
+    ["too_large"],
+    ["broken"],
+]);
 static INFO_WEIGHT: Definition<Counter, 0> =
     Definition::counter("ingestion_info_weight_total", "Info weight charged before asking.", []);
 static JOURNAL_DAMAGE: Definition<Counter, 0> =
     Definition::counter("ingestion_journal_damage_total", "Unreadable parts of the journal.", []);
+static JOURNAL_FAILING: Definition<Gauge, 0> = Definition::gauge(
+    "ingestion_journal_failing",
+    "1 while the journal's disk fails; what was accepted is kept in memory and written again.",
+    [],
+);
 static SINK_LAG: Definition<Gauge, 1> = Definition::gauge(
     "ingestion_sink_lag_positions",
     "Journal positions a sink has not delivered.",
@@ -109,6 +165,7 @@ pub fn catalogue() -> Vec<Family> {
         INFO.family(),
         INFO_WEIGHT.family(),
         JOURNAL_DAMAGE.family(),
+        JOURNAL_FAILING.family(),
         SINK_LAG.family(),
         SINK_LINES.family(),
         JOURNAL_BYTES.family(),
@@ -151,7 +208,8 @@ impl Meters {
             Fate::Filtered => self.filtered.inc(),
             Fate::NoChange => self.no_change.inc(),
         }
-        if late {
+        // Rows that make no signal are late for nobody.
+        if late && fate == Fate::Signal {
             self.late.inc();
         }
     }
@@ -162,17 +220,21 @@ impl Meters {
     }
 }
 
-/// Gauges of the sinks and the journal, set from the side.
-pub(super) fn show_sink(telemetry: &Telemetry, stream: &str, lag: u64, lines: u64) {
+/// What the sinks and the journal count themselves, set from the side.
+pub(super) fn show_sink(telemetry: &Telemetry, stream: &str, status: &SinkStatus) {
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 lines are out of reach")]
-    let (lag, lines) = (lag as f64, lines as f64);
+    let (lag, lines) = (status.lag as f64, status.tally.lines as f64);
     telemetry.metrics().get(&SINK_LAG, [stream]).set(lag);
     telemetry.metrics().get(&SINK_LINES, [stream]).set(lines);
+    failures(telemetry, &format!("sink_{stream}")).raise_to(status.failures);
 }
 
-pub(super) fn show_journal(telemetry: &Telemetry, bytes: u64) {
+pub(super) fn show_journal(telemetry: &Telemetry, progress: &Progress) {
+    let (counters, failing) = (progress.counters(), progress.alarms().failing.is_some());
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-    telemetry.metrics().get(&JOURNAL_BYTES, []).set(bytes as f64);
+    telemetry.metrics().get(&JOURNAL_BYTES, []).set(counters.disk_bytes as f64);
+    telemetry.metrics().get(&JOURNAL_FAILING, []).set(f64::from(u8::from(failing)));
+    failures(telemetry, "journal_write").raise_to(counters.failures);
 }
 
 /// Counts by reason for the final summary: metric, label, total.
@@ -385,5 +447,20 @@ impl Event<2> for GapChanged<'_> {
         let market = self.gap.id.market.as_ref().map(|market| market.as_str().to_owned());
         let (from, to) = (self.from_ms, self.gap.to.max(i64::try_from(self.from_ms).unwrap_or(i64::MAX)));
         warn!(influencer = %self.influencer, kind, state, market, from, to, "gap");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_signals_are_late_for_somebody() {
+        let telemetry = Telemetry::new(&catalogue()).expect("a good catalogue");
+        let meters = Meters::new(&telemetry);
+        [Fate::Baseline, Fate::Filtered, Fate::NoChange].iter().for_each(|fate| meters.event(*fate, true));
+        assert_eq!(meters.late.value(), 0);
+        meters.event(Fate::Signal, true);
+        assert_eq!(meters.late.value(), 1);
     }
 }

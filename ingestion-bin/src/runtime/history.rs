@@ -38,7 +38,7 @@ const ANSWERED_AT_ONCE: Duration = Duration::from_secs(1);
 pub(super) struct History {
     core: Rc<RefCell<Core>>,
     client: InfoClient,
-    budget: WeightBudget,
+    budget: Rc<RefCell<WeightBudget>>,
     /// When the venue was last asked for its clock.
     clock_asked: Option<Instant>,
     /// Wall clock of the newest charge, ms. No two charges have the same: the second of one time settles the first.
@@ -76,13 +76,18 @@ impl History {
         Self {
             core,
             client,
-            budget,
+            budget: Rc::new(RefCell::new(budget)),
             clock_asked: None,
             charged_at_ms: 0,
             progress,
             moved,
             decoder: Decoder::new(),
         }
+    }
+
+    /// The budget it keeps to, for who shows it.
+    pub(super) fn budget(&self) -> Rc<RefCell<WeightBudget>> {
+        Rc::clone(&self.budget)
     }
 
     /// Answers questions until it is dropped.
@@ -114,14 +119,15 @@ impl History {
         let request =
             InfoRequest::ClearinghouseState { user: Address::from_bytes(account), dex: String::new() };
         let cost = request.cost();
-        let Ok(ticket) = self.budget.try_charge(cost, Lane::Background, clock::now()) else { return };
+        let charged = self.budget.borrow_mut().try_charge(cost, Lane::Background, clock::now());
+        let Ok(ticket) = charged else { return };
         self.record_charge(cost.most());
         self.written().await;
         let telemetry = self.core.borrow().telemetry();
         telemetry.emit(&InfoCharged { weight: cost.most() });
         let answer = self.client.ask(&request).await;
         let now = clock::now();
-        self.budget.settle(ticket, cost, 0, now);
+        self.budget.borrow_mut().settle(ticket, cost, 0, now);
         let kind = request.kind();
         match answer {
             Ok(answer) => match info::account_state(&answer.body) {
@@ -138,7 +144,7 @@ impl History {
             Err(error) => {
                 self.tell_failed(kind, &error);
                 if let InfoError::Status { status: 429, retry_after, .. } = error {
-                    self.budget.on_too_many_requests(retry_after, now);
+                    self.budget.borrow_mut().on_too_many_requests(retry_after, now);
                 }
             }
         }
@@ -148,7 +154,8 @@ impl History {
         let request = request(asked);
         let cost = request.cost();
         let now = clock::now();
-        let ticket = match self.budget.try_charge(cost, Lane::Priority, now) {
+        let charged = self.budget.borrow_mut().try_charge(cost, Lane::Priority, now);
+        let ticket = match charged {
             Ok(ticket) => ticket,
             Err(free_at) => {
                 self.core.borrow_mut().page_deferred(
@@ -177,13 +184,13 @@ impl History {
                     Ok(rows) => {
                         let rows_charged = u32::try_from(rows).unwrap_or(u32::MAX);
                         let answered = clock::now();
-                        self.budget.settle(ticket, cost, rows_charged, answered);
+                        self.budget.borrow_mut().settle(ticket, cost, rows_charged, answered);
                         let at_once = answered.saturating_duration_since(now) <= ANSWERED_AT_ONCE;
                         self.record_truth(at_once.then_some(charged_at_ms), cost.of_rows(rows_charged));
                         telemetry.emit(&InfoAsked { outcome: "answered", kind, detail: &rows.to_string() });
                     }
                     Err(error) => {
-                        self.budget.settle_failed(ticket, clock::now());
+                        self.budget.borrow_mut().settle_failed(ticket, clock::now());
                         telemetry.emit(&InfoAsked {
                             outcome: "unreadable",
                             kind,
@@ -194,7 +201,7 @@ impl History {
             }
             Err(error) => {
                 let now = clock::now();
-                self.budget.settle_failed(ticket, now);
+                self.budget.borrow_mut().settle_failed(ticket, now);
                 self.tell_failed(kind, &error);
                 self.failed(asked, &error, now);
             }
@@ -236,7 +243,7 @@ impl History {
         let mut core = self.core.borrow_mut();
         match error {
             InfoError::Status { status: 429, retry_after, .. } => {
-                self.budget.on_too_many_requests(*retry_after, now);
+                self.budget.borrow_mut().on_too_many_requests(*retry_after, now);
                 core.page_failed(asked, now);
             }
             InfoError::Unauthorised { retry_after, .. } => {

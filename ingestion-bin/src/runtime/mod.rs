@@ -22,7 +22,7 @@ mod settings;
 mod sinks;
 mod worker;
 
-pub use self::core::{AccountStatus, Followed, WorkerStatus};
+pub use self::core::{AccountStatus, Completeness, EndpointUse, Followed, GapStatus, Use, WorkerStatus};
 pub use echo::{Echo, Lines, human};
 pub use endpoints::endpoints;
 pub use service::{Service, StartError, Stopped, Storages};

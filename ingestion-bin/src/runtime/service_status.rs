@@ -31,10 +31,9 @@ impl ServiceStatus {
 
     /// Gauges of what moves by itself, for `/metrics`.
     pub(super) fn show_gauges(&self) {
-        events::show_journal(&self.telemetry, self.progress.counters().disk_bytes);
+        events::show_journal(&self.telemetry, &self.progress);
         for (name, watch) in self.sinks.iter() {
-            let status = watch.status();
-            events::show_sink(&self.telemetry, name, status.lag, status.tally.lines);
+            events::show_sink(&self.telemetry, name, &watch.status());
         }
     }
 
@@ -72,6 +71,9 @@ impl ServiceStatus {
             "venueTime": worker.venue_time,
             "questionsWaiting": worker.questions_waiting,
             "accounts": worker.accounts,
+            "gaps": worker.gaps,
+            "completeness": worker.completeness,
+            "limits": worker.limits,
             "journal": {
                 "appended": self.progress.appended(),
                 "synced": self.progress.synced(),

@@ -24,7 +24,7 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant as TokioInstant, interval, sleep_until};
 
 use super::clock;
-use super::core::{Core, CoreConfig, Followed, Known, Outbox, WorkerStatus};
+use super::core::{Core, CoreConfig, Followed, Known, Limited, Outbox, WorkerStatus};
 use super::desk::Standing;
 use super::handler::Ear;
 use super::history::History;
@@ -159,11 +159,21 @@ async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) -> std::i
             listener.run().await;
         });
     }
+    let mut weight = None;
     if let Some((dialled, dialer, _)) = infos.first() {
         let client = InfoClient::new(dialled.endpoint.clone(), dialer.clone(), wall.clone());
         let history =
             History::new(Rc::clone(&core), client, &dialled.limits, &plan.spent, Arc::clone(&plan.progress));
+        weight = Some(history.budget());
         tasks.spawn_local(history.run());
+    }
+    for (place, (dialled, ..)) in infos.iter().enumerate() {
+        core.borrow_mut().limited(Limited {
+            name: dialled.endpoint.name().to_owned(),
+            limits: dialled.limits,
+            listeners: (place..plan.listeners).step_by(infos.len()).collect(),
+            weight: weight.take(),
+        });
     }
     let timer = Rc::clone(&core.borrow().timer);
     let mut status = interval(STATUS_EVERY);

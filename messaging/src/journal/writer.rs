@@ -221,9 +221,14 @@ impl<F: Fold> Writer<F> {
     fn fail(&mut self, what: &str, error: &io::Error, now_ns: u64) {
         self.active = None;
         self.counters.failures += 1;
-        tracing::error!(what, %error, synced = self.standing.synced, "the journal's disk failed: segment sealed, records kept");
         let last_error = format!("{what}: {error}");
         let failing = &mut self.standing.alarms.failing;
+        if worth_telling(failing.as_ref(), &last_error) {
+            let (failures, attempts) =
+                (self.counters.failures, failing.as_ref().map_or(0, |failing| failing.attempts));
+            let synced = self.standing.synced;
+            tracing::error!(what, %error, synced, failures, attempts, "the journal's disk failed: segment sealed, records kept");
+        }
         match failing {
             Some(failing) => failing.last_error = last_error,
             None => *failing = Some(Failing { since_ns: now_ns, attempts: 0, last_error }),
@@ -255,8 +260,12 @@ impl<F: Fold> Writer<F> {
         }
         match self.new_segment(now_ns) {
             Ok(()) => {
-                tracing::info!(synced = self.standing.synced, "the journal goes on in a new segment");
-                self.standing.alarms.failing = None;
+                let attempts = self.standing.alarms.failing.take().map(|failing| failing.attempts);
+                tracing::info!(
+                    synced = self.standing.synced,
+                    attempts,
+                    "the journal goes on in a new segment"
+                );
             }
             Err(error) => self.fail("new segment", &error, now_ns),
         }
@@ -355,5 +364,34 @@ impl<F: Fold> Writer<F> {
             self.checkpoint.clear();
             self.fold.save(&mut self.checkpoint);
         }
+    }
+}
+
+/// The first failure and another error are news; after that every doubling of the attempts.
+fn worth_telling(failing: Option<&Failing>, error: &str) -> bool {
+    const QUIET_FROM: u64 = 16;
+    failing.is_none_or(|failing| {
+        failing.attempts.is_power_of_two() && failing.attempts >= QUIET_FROM
+            || failing.attempts < QUIET_FROM && failing.last_error != error
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_stays_full_is_told_again_more_and_more_rarely() {
+        let mut failing = None;
+        let mut told = Vec::new();
+        for attempts in 0..100_000 {
+            let error = if attempts == 0 { "write: full" } else { "new segment: full" };
+            if worth_telling(failing.as_ref(), error) {
+                told.push(attempts);
+            }
+            failing = Some(Failing { since_ns: 0, attempts: attempts + 1, last_error: error.to_owned() });
+        }
+        assert_eq!(told[..4], [0, 1, 16, 32]);
+        assert_eq!(told.len(), 15);
     }
 }

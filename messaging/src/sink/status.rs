@@ -61,6 +61,8 @@ pub struct SinkStatus {
     pub lost_positions: u64,
     /// Set while nothing gets on.
     pub failing: Option<SinkFailing>,
+    /// How often something failed, since the sink was opened.
+    pub failures: u64,
     /// The last error, also when it has passed.
     pub last_error: Option<String>,
     /// The sink's own numbers.
@@ -135,7 +137,9 @@ impl Board {
 
     /// Something failed, and all the same it goes on.
     pub(super) fn error(&self, error: &dyn Error) {
-        self.lock().last_error = Some(told(error));
+        let mut status = self.lock();
+        status.failures += 1;
+        status.last_error = Some(told(error));
     }
 
     /// Notes a failure; the error's text when it is the first of a row.
@@ -143,6 +147,7 @@ impl Board {
         let mut status = self.lock();
         let error = told(error);
         let first = status.failing.is_none().then(|| error.clone());
+        status.failures += 1;
         status.last_error = Some(error.clone());
         let (since, attempts) =
             status.failing.as_ref().map_or((now, 0), |failing| (failing.since, failing.attempts));

@@ -2,6 +2,7 @@
 
 use super::{Counted, Event};
 use crate::metrics::{Counter, Definition, Family};
+use crate::telemetry::Telemetry;
 
 static DROPPED: Definition<Counter, 2> = Definition::counter(
     "ingestion_dropped_total",
@@ -13,10 +14,25 @@ static FAILED: Definition<Counter, 1> = Definition::counter(
     "ingestion_failures_total",
     "Operations that failed and are retried or given up, by operation.",
     ["operation"],
-);
+)
+.known(&[
+    ["admin_accept"],
+    ["journal_write"],
+    ["sink_signals"],
+    ["sink_gaps"],
+    ["sink_dead_letters"],
+    ["sink_raw"],
+]);
 
 /// The counters of the events in this module; part of every [`crate::Telemetry`].
 pub static GENERAL: &[Family] = &[DROPPED.family(), FAILED.family()];
+
+/// How often `operation` failed, for failures that are counted elsewhere and only shown here: set it up to date with
+/// [`Counter::raise_to`].
+#[must_use]
+pub fn failures(telemetry: &Telemetry, operation: &str) -> Counter {
+    telemetry.metrics().get(&FAILED, [operation])
+}
 
 /// Something was not passed on, and that is no error of ours.
 #[derive(Clone, Copy, Debug)]

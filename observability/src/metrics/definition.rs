@@ -61,6 +61,7 @@ pub struct Definition<I, const N: usize> {
     kind: Kind,
     labels: [&'static str; N],
     series_max: usize,
+    known: &'static [[&'static str; N]],
     instrument: PhantomData<fn() -> I>,
 }
 
@@ -80,6 +81,8 @@ pub struct Family {
     pub labels: &'static [&'static str],
     /// How many series there may be; further ones share one `overflow="true"`.
     pub series_max: usize,
+    /// Label values of the series that are there from the start, one series behind the other.
+    pub known: &'static [&'static str],
 }
 
 impl<const N: usize> Definition<Counter, N> {
@@ -114,7 +117,7 @@ impl<const N: usize> Definition<Histogram, N> {
 impl<I, const N: usize> Definition<I, N> {
     const fn new(name: &'static str, help: &'static str, kind: Kind, labels: [&'static str; N]) -> Self {
         let series_max = SERIES_MAX_DEFAULT;
-        Self { name, help, unit: Unit::Count, kind, labels, series_max, instrument: PhantomData }
+        Self { name, help, unit: Unit::Count, kind, labels, series_max, known: &[], instrument: PhantomData }
     }
 
     /// The same with another unit.
@@ -131,6 +134,14 @@ impl<I, const N: usize> Definition<I, N> {
         self
     }
 
+    /// The same with series that are there from the start, at 0: a rate over them sees their first event too. For labels of a closed
+    /// set; a counter without labels is always there.
+    #[must_use]
+    pub const fn known(mut self, known: &'static [[&'static str; N]]) -> Self {
+        self.known = known;
+        self
+    }
+
     /// The declaration without its types, for a catalogue.
     #[must_use]
     pub const fn family(&'static self) -> Family {
@@ -141,6 +152,7 @@ impl<I, const N: usize> Definition<I, N> {
             kind: self.kind,
             labels: &self.labels,
             series_max: self.series_max,
+            known: self.known.as_flattened(),
         }
     }
 }

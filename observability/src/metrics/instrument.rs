@@ -24,6 +24,11 @@ impl Counter {
         self.0.fetch_add(n, Relaxed);
     }
 
+    /// Counts up to `total`, for what is counted elsewhere; never back.
+    pub fn raise_to(&self, total: u64) {
+        self.0.fetch_max(total, Relaxed);
+    }
+
     /// What was counted so far.
     #[must_use]
     pub fn value(&self) -> u64 {

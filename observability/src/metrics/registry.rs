@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    BadCatalogue, Counter, Definition, Family, Instrument, check,
+    BadCatalogue, Counter, Definition, Family, Instrument, Kind, check,
     instrument::{Cell, sealed::Sealed},
     text,
 };
@@ -51,7 +51,22 @@ impl Registry {
         check::check(&families)?;
         let places = families.iter().enumerate().map(|(place, family)| (family.name, place)).collect();
         let slots = families.into_iter().map(Slot::new).collect();
-        Ok(Self(Arc::new(Families { slots, places })))
+        let registry = Self(Arc::new(Families { slots, places }));
+        registry.begin_known();
+        Ok(registry)
+    }
+
+    /// Makes the series that are known beforehand.
+    fn begin_known(&self) {
+        for slot in &self.0.slots {
+            let family = &slot.family;
+            if family.labels.is_empty() && family.kind == Kind::Counter {
+                self.cell(slot, &[]);
+            }
+            for labels in family.known.chunks(family.labels.len().max(1)) {
+                self.cell(slot, labels);
+            }
+        }
     }
 
     /// The handle of one series, made when it is not there yet. Get it once and keep it: this looks up under a

@@ -35,6 +35,24 @@ fn handles_of_one_series_count_together_across_threads() {
 }
 
 #[test]
+fn what_can_be_known_beforehand_is_there_before_its_first_event() {
+    static ENDS: Definition<Counter, 2> =
+        Definition::counter("ingestion_ends_total", "Ends.", ["kind", "state"])
+            .known(&[["chain", "opened"], ["chain", "closed"]]);
+    static LATE: Definition<Counter, 0> = Definition::counter("ingestion_late_total", "Late.", []);
+    let registry = Registry::new(&[ENDS.family(), LATE.family(), FILLS.family()]).unwrap();
+    let page = registry.render();
+    for line in [
+        "ingestion_late_total 0",
+        "ingestion_ends_total{kind=\"chain\",state=\"opened\"} 0",
+        "ingestion_ends_total{kind=\"chain\",state=\"closed\"} 0",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} is missing in {page}");
+    }
+    assert!(!page.contains("ingestion_fills_total{"), "an open set has no series yet");
+}
+
+#[test]
 fn a_full_family_shares_one_series_and_says_so() {
     let registry = registry();
     for n in 0..5 {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::super::args::Cli;
 use super::super::exit::{Exit, Failure};
+use super::super::moment::Moment;
 use super::super::output::Output;
 use super::super::{setup, table};
 
@@ -54,7 +55,7 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
 fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
     let text = |pointer: &str| status.pointer(pointer).map(plain).unwrap_or_default();
     output.line(&format!("version    {}, since {}", text("/version"), text("/startedAt")))?;
-    output.line(&format!("ready      {} {}", text("/ready"), list(status, "/reasons")))?;
+    output.line(&format!("ready      {} {}", text("/ready"), reasons(status)))?;
     output.line(&format!(
         "listeners  {} of {}",
         text("/listeners/connected"),
@@ -69,18 +70,41 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
     ))?;
     for sink in array(status, "/sinks") {
         let part = |key: &str| sink.get(key).map(plain).unwrap_or_default();
-        let failing = sink.get("failing").filter(|failing| !failing.is_null()).map(plain).unwrap_or_default();
+        let failing = |field: &str| sink.pointer(&format!("/failing/{field}")).map(plain);
+        let failing = failing("error").map_or_else(String::new, |error| {
+            let (seconds, attempts) = (failing("forSeconds"), failing("attempts"));
+            format!(
+                ", does not get on for {}s, {} attempts: {error}",
+                seconds.unwrap_or_default(),
+                attempts.unwrap_or_default()
+            )
+        });
         output.line(&format!(
-            "sink       {:<13} lag {}, lines {} {failing}",
+            "sink       {:<13} lag {}, lines {}{failing}",
             part("stream"),
             part("lag"),
             part("lines")
         ))?;
     }
+    for endpoint in array(status, "/limits") {
+        let part = |key: &str| {
+            let part =
+                |field: &str| endpoint.get(key).and_then(|of| of.get(field)).map(plain).unwrap_or_default();
+            format!("{} of {}", part("used"), part("max"))
+        };
+        output.line(&format!(
+            "limits     {}: users {}, connections {}, subscriptions {}, info weight {} in the last minute",
+            endpoint.get("endpoint").map(plain).unwrap_or_default(),
+            part("users"),
+            part("connections"),
+            part("subscriptions"),
+            part("infoWeight"),
+        ))?;
+    }
     for account in array(status, "/accounts") {
         let part = |key: &str| account.get(key).map(plain).unwrap_or_default();
         output.line(&format!(
-            "account    {:<20} {:<6} positions {}, last fill {}, held {}, gaps {} open {} unfillable, certified to {}",
+            "account    {:<20} {:<6} positions {}, last fill {}, held {}, gaps {} open {} unfillable, complete {}",
             part("influencerId"),
             part("coverage"),
             account.get("positions").and_then(Value::as_array).map_or(0, Vec::len),
@@ -88,11 +112,27 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
             part("held"),
             part("openGaps"),
             part("unfillableGaps"),
-            part("certifiedTo"),
+            complete(status, account),
         ))?;
         if let Some(refused) = account.get("refused") {
             output.line(&format!("           refused by the venue, asked again: {}", plain(refused)))?;
         }
+    }
+    for gap in array(status, "/gaps") {
+        let part = |key: &str| gap.get(key).map(plain).unwrap_or_default();
+        let time = |key: &str| {
+            gap.get(key).and_then(Value::as_i64).map_or_else(String::new, |at| Moment(at).rfc3339())
+        };
+        output.line(&format!(
+            "gap        {:<20} {} {} {}, {} to {}, {}",
+            part("influencerId"),
+            gap.get("market").and_then(Value::as_str).unwrap_or("all markets"),
+            part("kind"),
+            part("state"),
+            time("fromTime"),
+            time("toTime"),
+            part("gapId"),
+        ))?;
     }
     for count in array(status, "/counts") {
         let part = |key: &str| count.get(key).map(plain).unwrap_or_default();
@@ -112,8 +152,21 @@ fn array<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value>
     value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
-fn list(value: &Value, pointer: &str) -> String {
-    array(value, pointer).map(plain).collect::<Vec<_>>().join("; ")
+/// Why it is not ready, in words.
+fn reasons(status: &Value) -> String {
+    let reason = |held: &Value| {
+        let part = |key: &str| held.get(key).map(plain).unwrap_or_default();
+        format!("{}: {}", part("name"), part("reason"))
+    };
+    array(status, "/reasons").map(reason).collect::<Vec<_>>().join("; ")
+}
+
+/// How far an account is known to be complete: the age of its certified time on the venue's clock.
+fn complete(status: &Value, account: &Value) -> String {
+    let id = account.get("influencerId");
+    let known = array(status, "/completeness").find(|known| known.get("influencerId") == id);
+    let behind = known.and_then(|known| known.get("behindMs")).and_then(Value::as_i64);
+    behind.map_or_else(|| "-".to_owned(), |behind| format!("to {} ago", table::age(behind)))
 }
 
 fn plain(value: &Value) -> String {

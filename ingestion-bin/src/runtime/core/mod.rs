@@ -7,6 +7,7 @@ mod drain;
 mod followed;
 mod frames;
 mod history;
+mod limits;
 mod lost;
 mod outbox;
 mod replacing;
@@ -30,11 +31,13 @@ use crate::account::{Output, Settings};
 use crate::record::Arrival;
 pub(super) use frames::From;
 pub(super) use history::Asked;
+pub(super) use limits::Limited;
+pub use limits::{EndpointUse, Use};
 pub(super) use outbox::Outbox;
 use replacing::Replacing;
 pub use slot::Followed;
 pub(super) use slot::{Known, Slot};
-pub use status::{AccountStatus, WorkerStatus};
+pub use status::{AccountStatus, Completeness, GapStatus, WorkerStatus};
 
 /// What a worker is told when it is made.
 pub(super) struct CoreConfig {
@@ -59,6 +62,7 @@ pub(super) struct Core {
     outbox: Outbox,
     asks: VecDeque<Asked>,
     controls: Vec<Control>,
+    limited: Vec<Limited>,
     /// Listeners that are connected, by number, with the number of their connection.
     connected: BTreeMap<usize, u64>,
     replacing: Replacing,
@@ -99,6 +103,7 @@ impl Core {
             outbox,
             asks: VecDeque::new(),
             controls: Vec::new(),
+            limited: Vec::new(),
             connected: BTreeMap::new(),
             replacing: Replacing::default(),
             telemetry,

@@ -4,7 +4,10 @@ use serde::Serialize;
 use signal_domain::{Market, MarketKind};
 
 use super::Core;
-use crate::account::Coverage;
+use super::limits::EndpointUse;
+use super::slot::Slot;
+use crate::account::{Coverage, Gap, GapState};
+use crate::render::{gap_id, gap_kind, venue_ms};
 
 /// One worker.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -22,6 +25,51 @@ pub struct WorkerStatus {
     pub questions_waiting: usize,
     /// Its accounts.
     pub accounts: Vec<AccountStatus>,
+    /// What may be missing, at most 1,000 of it; the gap stream has all.
+    pub gaps: Vec<GapStatus>,
+    /// How far each account's signals are known to be complete.
+    pub completeness: Vec<Completeness>,
+    /// What the venue allows, and how much of it is in use.
+    pub limits: Vec<EndpointUse>,
+}
+
+/// Gaps shown.
+const GAPS_MAX: usize = 1_000;
+
+/// One gap that is not repaired.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GapStatus {
+    /// As in the gap stream.
+    pub gap_id: String,
+    /// Whose.
+    pub influencer_id: String,
+    /// Of this market, or of all.
+    pub market: Option<String>,
+    /// `chain`, `outage`, `conflict`, `history`.
+    pub kind: &'static str,
+    /// `opened`: history is being asked; `unfillable`: it cannot tell.
+    pub state: &'static str,
+    /// Where it begins, venue ms.
+    pub from_time: u64,
+    /// Where it ends, venue ms.
+    pub to_time: u64,
+}
+
+/// How far one account is complete.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Completeness {
+    /// Whose.
+    pub influencer_id: String,
+    /// Everything up to this venue time is published or declared, ms.
+    pub certified_to: Option<i64>,
+    /// How far that is behind the venue's clock, ms.
+    pub behind_ms: Option<i64>,
+    /// Gaps still asked for.
+    pub open_gaps: usize,
+    /// Gaps history cannot tell.
+    pub unfillable_gaps: usize,
 }
 
 /// One account.
@@ -92,7 +140,21 @@ impl Core {
             })
             .collect();
         accounts.sort_by(|a, b| a.influencer_id.cmp(&b.influencer_id));
+        let behind = |time: i64| self.venue_time.map(|now| now.saturating_sub(time).max(0));
+        let completeness = accounts.iter().map(|account| Completeness {
+            influencer_id: account.influencer_id.clone(),
+            certified_to: account.certified_to,
+            behind_ms: account.certified_to.and_then(behind),
+            open_gaps: account.open_gaps,
+            unfillable_gaps: account.unfillable_gaps,
+        });
+        let mut gaps: Vec<GapStatus> =
+            self.slots.values().flat_map(Slot::gap_status).take(GAPS_MAX).collect();
+        gaps.sort_by(|a, b| (&a.influencer_id, a.from_time).cmp(&(&b.influencer_id, b.from_time)));
         WorkerStatus {
+            completeness: completeness.collect(),
+            gaps,
+            limits: self.limits_in_use(),
             listeners_connected: self.connected.len(),
             listeners: self.controls.len(),
             venue_time: self.venue_time,
@@ -100,5 +162,25 @@ impl Core {
             questions_waiting: self.asks.len(),
             accounts,
         }
+    }
+}
+
+impl Slot {
+    /// Its gaps that are not repaired.
+    fn gap_status(&self) -> impl Iterator<Item = GapStatus> + '_ {
+        let shown = |gap: &Gap| {
+            let from_time =
+                self.gaps.told(&gap.id).map_or_else(|| venue_ms(gap.id.from), |told| told.from_ms);
+            GapStatus {
+                gap_id: gap_id(&self.followed.influencer, &gap.id, from_time).to_string(),
+                influencer_id: self.followed.influencer.to_string(),
+                market: gap.id.market.as_ref().map(|market| market.as_str().to_owned()),
+                kind: gap_kind(gap.id.kind).as_str(),
+                state: if gap.state == GapState::Opened { "opened" } else { "unfillable" },
+                from_time,
+                to_time: venue_ms(gap.to).max(from_time),
+            }
+        };
+        self.machine.ledger().gaps().iter().map(shown)
     }
 }
