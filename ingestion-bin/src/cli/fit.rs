@@ -58,3 +58,38 @@ impl fmt::Display for Fit {
         write!(f, "{count} {are} over the venue's limit of {} for one address: {names}", self.bound)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use influencer_registry::Address;
+
+    use super::*;
+    use crate::config::Sources;
+
+    /// Who does not fit of three accounts, in words, and how many subscriptions all need.
+    fn fit(settings: &[(&str, &str)]) -> (usize, String) {
+        let sets = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let config = Config::load(&Sources { sets: sets.collect(), ..Sources::default() }).unwrap();
+        let addresses: Vec<Address> =
+            (1..=3).map(|number| format!("0x{number:040x}").parse().unwrap()).collect();
+        let fit = Fit::of(&InfluencerSet::default().with_followed(&addresses), &config);
+        (fit.subscriptions, fit.to_string().replace("0x00000000000000000000000000000000000000", ".."))
+    }
+
+    #[test]
+    fn the_tightest_bound_of_any_address_decides() {
+        let (users, subscriptions) =
+            ("venue.endpoint.0.limits.users", "venue.endpoint.0.limits.subscriptions");
+        assert_eq!(fit(&[]), (18, String::new()));
+        let over_users = "1 account is over the venue's limit of 2 users for one address: ..03";
+        assert_eq!(fit(&[(users, "2")]).1, over_users);
+        // Six for each account: three channels on each of two connections.
+        let over_subscriptions =
+            "2 accounts are over the venue's limit of 11 subscriptions for one address: ..02, ..03";
+        assert_eq!(fit(&[(users, "2"), (subscriptions, "11")]).1, over_subscriptions);
+        assert_eq!(fit(&[(subscriptions, "9"), ("listeners.count", "1")]), (9, String::new()));
+        // A listener on each of two addresses.
+        let two = [(subscriptions, "9"), ("venue.endpoint.0.egress", r#"["127.0.0.1", "127.0.0.2"]"#)];
+        assert_eq!(fit(&two), (18, String::new()));
+    }
+}
