@@ -69,6 +69,9 @@ pub struct Ledger {
     streams: PerStream<StreamLedger>,
     /// Rows older than this are known by rule (K2); it never falls.
     floor: i64,
+    /// Since when slices may be missing that were followed before they were switched off, until it is declared to the
+    /// first venue time known afterwards (X).
+    switched_off: Option<i64>,
     keys: Window<Known>,
     books: BTreeMap<Market, Book>,
     /// Markets in the order in which they came.
@@ -87,6 +90,7 @@ impl Ledger {
             twap: settings.twap,
             streams: PerStream::default(),
             floor: i64::MIN,
+            switched_off: None,
             keys: Window::new(settings.key_cap + 2 * settings.read_rows),
             books: BTreeMap::new(),
             markets: Vec::new(),
@@ -159,6 +163,11 @@ impl Ledger {
         self.gaps.iter().find(|gap| gap.id == *id)
     }
 
+    /// X: since when slices may be missing that were followed before they were switched off.
+    pub(super) fn switched_off(&self) -> Option<i64> {
+        self.switched_off
+    }
+
     /// From where on something of this stream may be missing: `certified`; nobody was followed before the first baseline,
     /// however little is certified of an empty stream.
     pub(super) fn unproven_since(&self, stream: Stream) -> Option<i64> {
@@ -203,8 +212,13 @@ impl Ledger {
         match record {
             Record::Epoch { epoch, fresh, margin_ms, twap } => {
                 self.epoch = (*epoch).max(self.epoch);
-                if *twap && !self.twap {
-                    self.streams[Stream::Twap] = StreamLedger::default();
+                match (self.twap, *twap) {
+                    (false, true) => {
+                        self.streams[Stream::Twap] = StreamLedger::default();
+                        self.switched_off = None;
+                    }
+                    (true, false) => self.switched_off = self.unproven_since(Stream::Twap),
+                    (true, true) | (false, false) => {}
                 }
                 (self.margin_ms, self.twap) = (*margin_ms, *twap);
                 self.books.values_mut().for_each(|book| book.chain.restart());
@@ -212,6 +226,7 @@ impl Ledger {
                     self.removed = false;
                     self.streams = PerStream::default();
                     self.floor = i64::MIN;
+                    self.switched_off = None;
                     self.keys = Window::new(self.keys.cap());
                     // Where the signals stood, consumers still hold (B9).
                     for book in self.books.values_mut() {
@@ -374,6 +389,9 @@ impl Ledger {
             }
             self.gaps.retain(|kept| kept.id != gap.id);
         } else if let Some(kept) = self.gaps.iter_mut().find(|kept| kept.id == gap.id) {
+            if gap.id.kind == GapKind::History && kept.to < gap.to {
+                self.switched_off.take_if(|from| *from == gap.id.from);
+            }
             *kept = gap.clone();
         } else {
             self.gaps.push(gap.clone());

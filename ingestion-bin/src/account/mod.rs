@@ -188,15 +188,13 @@ impl<P> Machine<P> {
             #[cfg(test)]
             bug: None,
         };
-        if machine.ledger.streams().any(|stream| stream == Stream::Twap) && !machine.settings.twap && !fresh {
-            machine.switched_off = machine.ledger.unproven_since(Stream::Twap);
-            machine.declare_switched_off();
-        }
         let (margin_ms, twap) = (machine.settings.margin_ms, machine.settings.twap);
         machine.record(Record::Epoch { epoch, fresh, margin_ms, twap });
         for gap in machine.ledger.gaps().to_vec() {
             machine.record(Record::Gap(gap));
         }
+        machine.switched_off = machine.ledger.switched_off();
+        machine.declare_switched_off();
         machine.restore_marks();
         machine.begin_streams(now);
         machine.settle(now);

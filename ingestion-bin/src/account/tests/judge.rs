@@ -113,6 +113,17 @@ impl Judge {
                         self.lives.push(Life::default());
                         heads.clear();
                     }
+                    if !twap {
+                        let gaps = world.journal[at + 1..].iter().map_while(|record| match record {
+                            Record::Gap(gap) => Some(gap),
+                            _ => None,
+                        });
+                        let new = gaps.filter(|gap| {
+                            gap.id.kind == GapKind::History
+                                && self.gaps.get(&gap.id).is_none_or(|(_, known)| known.to < gap.to)
+                        });
+                        self.at_switch.extend(new.map(|gap| gap.id.clone()));
+                    }
                     if let Some(life) = self.lives.last_mut().filter(|_| !twap) {
                         life.switched = true;
                         if let Some((_, end @ None)) = life.slices.last_mut() {
@@ -121,10 +132,6 @@ impl Judge {
                                 .iter()
                                 .rfind(|&&kill| kill < world.appended[at])
                                 .map(|at| world.began + at);
-                            if let Some(Record::Gap(gap)) = at.checked_sub(1).map(|last| &world.journal[last])
-                            {
-                                self.at_switch.insert(gap.id.clone());
-                            }
                         }
                     }
                 }
