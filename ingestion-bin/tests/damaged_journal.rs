@@ -81,8 +81,16 @@ impl Scene {
         paths
     }
 
-    fn ask(&self, command: &str) -> Output {
-        ingestion().arg(command).arg("--config").arg(&self.config).output().expect("the binary starts")
+    fn ask(&self, arguments: &[&str]) -> Output {
+        ingestion().args(arguments).arg("--config").arg(&self.config).output().expect("the binary starts")
+    }
+
+    /// `verify` ends with `code` and prints all of `texts`.
+    fn verifies(&self, arguments: &[&str], code: i32, texts: &[&str]) {
+        let verify = self.ask(&[&["verify"], arguments].concat());
+        let said = String::from_utf8_lossy(&verify.stdout).into_owned();
+        assert!(texts.iter().all(|text| said.contains(text)), "{texts:?} in {said}");
+        assert_eq!(verify.status.code(), Some(code), "{said}");
     }
 
     /// Runs until `count` fills are signals, and stops gracefully.
@@ -94,6 +102,11 @@ impl Scene {
         let end = service.stop();
         assert_eq!(end.status.code(), Some(0), "{}", end.log);
     }
+}
+
+/// The first position of a segment, as it is named to people.
+fn number(segment: &Path) -> String {
+    segment.file_stem().expect("a name").to_string_lossy().trim_start_matches('0').to_owned()
 }
 
 /// Inverts one bit.
@@ -118,10 +131,10 @@ fn a_flipped_byte_in_an_old_segment_is_named_and_the_rest_is_readable() {
     flip(old, length - length / 4);
 
     let stored = judge::stored(&scene.data());
-    let replay = scene.ask("replay");
+    let replay = scene.ask(&["replay"]);
     let said = String::from_utf8_lossy(&replay.stderr).into_owned();
     assert_eq!(replay.status.code(), Some(1), "{said}");
-    let number = old.file_stem().expect("a name").to_string_lossy().trim_start_matches('0').to_owned();
+    let number = number(old);
     assert!(said.contains("unreadable") && said.contains(&number), "the segment {number} is named: {said}");
     let lines: Vec<Value> = replay
         .stdout
@@ -138,9 +151,15 @@ fn a_flipped_byte_in_an_old_segment_is_named_and_the_rest_is_readable() {
     assert!(lines.iter().all(|line| stored.contains(line)), "what is readable is as it was");
     assert_eq!(lines.last(), stored.last(), "what lies behind the damage is readable");
 
-    let raw = scene.ask("raw");
+    let raw = scene.ask(&["raw"]);
     assert_eq!(raw.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&raw.stderr).contains(&number));
+    // The sinks had what lay there, so nobody declared anything.
+    scene.verifies(
+        &[],
+        1,
+        &[&number, "; no sink has declared it", "unreadable parts of the journal 1 (0 declared)"],
+    );
 
     // The service goes on, and its files stay whole.
     scene.run(50);
@@ -161,13 +180,10 @@ fn a_log_whose_oldest_files_were_deleted_is_sound() {
     assert_eq!(service.stop().status.code(), Some(0));
     let first = judge::stored(&scene.data()).first().map(|signal| signal["seq"].as_u64());
     assert!(first > Some(Some(1)), "the oldest file is there: {first:?}");
-    let verify = scene.ask("verify");
-    assert_eq!(verify.status.code(), Some(0), "{}", String::from_utf8_lossy(&verify.stdout));
+    scene.verifies(&[], 0, &[]);
 
     std::fs::remove_file(scene.data().join("signals/older.deleted")).expect("it says why they are missing");
-    let verify = scene.ask("verify");
-    assert_eq!(verify.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&verify.stdout).contains("begins with seq"));
+    scene.verifies(&[], 1, &["begins with seq"]);
 }
 
 /// Where a fill that was played lies in a segment that is not the newest: the venue's own bytes of it.
@@ -206,10 +222,13 @@ fn signals_lost_before_their_sink_had_them_are_declared() {
     });
     assert_eq!(service.stop().status.code(), Some(0));
     let played = scene.chains.rows().len();
-    for row in rows {
+    let named = rows.map(|row| {
         let (path, at) = in_an_old_segment(&scene, row).expect("found before");
         flip(&path, at + 10);
-    }
+        format!(" of segment {}", number(&path))
+    });
+    let lost = ["positions ", " at offset ", "; no sink has declared it", "of the journal 2 (0 declared)"];
+    scene.verifies(&[], 1, &[&lost[..], &[&named[0], &named[1]]].concat());
 
     // Killed somewhere on its way past the first hole.
     let mut service = Service::start(&scene.config, &[]);
@@ -241,12 +260,10 @@ fn signals_lost_before_their_sink_had_them_are_declared() {
     let gaps = said(&scene);
     assert_eq!((spans(&gaps), ids(&gaps).len()), (wanted.clone(), 2));
     let verified = |scene: &Scene| {
-        let verify = scene.ask("verify");
-        let said = String::from_utf8_lossy(&verify.stdout).into_owned();
-        assert!(said.contains("order breaks 0") && said.contains("undeclared 0"), "{said}");
-        // Declared or not: what the journal lost is named as long as it is there.
-        assert!(said.contains("unreadable parts of the journal 2"), "{said}");
-        assert_eq!(verify.status.code(), Some(1), "{said}");
+        let declared = ["order breaks 0", "undeclared 0", "unreadable parts of the journal 2 (2 declared)"];
+        scene.verifies(&[], 0, &declared);
+        scene.verifies(&["--strict"], 1, &declared);
+        scene.verifies(&[], 0, &[&named[0], &named[1], "; the signals in it are declared"]);
     };
     verified(&scene);
 
@@ -281,14 +298,14 @@ fn a_flipped_byte_in_front_of_an_old_segment_is_named() {
     let segments = scene.segments();
     flip(&segments[1], 20);
     flip(&segments[2], 100);
-    let number =
-        |path: &Path| path.file_stem().expect("a name").to_string_lossy().trim_start_matches('0').to_owned();
     let named = [
         format!("the header of segment {}", number(&segments[1])),
         format!("the checkpoint of segment {}", number(&segments[2])),
     ];
-    for command in ["replay", "raw", "verify"] {
-        let output = scene.ask(command);
+    let named_by_verify: Vec<&str> = named.iter().map(String::as_str).collect();
+    scene.verifies(&[], 1, &named_by_verify);
+    for command in ["replay", "raw"] {
+        let output = scene.ask(&[command]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{command}: {said}");
         assert!(named.iter().all(|name| said.contains(name)), "{command}: {said}");

@@ -4,6 +4,7 @@
 //! of the writer's state; it only knows the published rules. Positions are the caller's, already rounded as positions are.
 
 mod chain;
+mod holes;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ mod tests;
 use std::collections::{BTreeMap, HashSet};
 
 pub use chain::{Chain, Link};
+pub use holes::{Holes, Part, Unreadable};
 pub use report::{Finding, Report};
 use rust_decimal::Decimal;
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Entry;
+use super::{Entry, Holes, Unreadable};
 
 /// Findings kept with their words; all are counted.
 const FINDINGS_MAX: usize = 10_000;
@@ -25,8 +25,12 @@ pub struct Report {
     pub declared_gaps: u64,
     /// Chain breaks that no gap record explains.
     pub undeclared: u64,
-    /// Parts of the journal that cannot be read, whether what they held is declared or not.
+    /// Parts of the journal that cannot be read.
     pub unreadable: u64,
+    /// Those of them whose signals are declared.
+    pub unreadable_declared: u64,
+    /// Those parts, at most 10,000 of them.
+    pub unreadable_parts: Vec<Unreadable>,
     /// The findings and the declared chain breaks, at most 10,000 of them.
     pub findings: Vec<Finding>,
 }
@@ -57,8 +61,17 @@ impl Report {
         self.duplicates == 0
             && self.order_breaks == 0
             && self.undeclared == 0
-            && self.unreadable == 0
-            && (!strict || self.declared_gaps == 0)
+            && self.unreadable == self.unreadable_declared
+            && (!strict || (self.declared_gaps == 0 && self.unreadable == 0))
+    }
+
+    /// Takes what of the journal cannot be read.
+    pub fn journal(&mut self, holes: Holes) {
+        let mut parts = holes.finish();
+        self.unreadable = parts.len() as u64;
+        self.unreadable_declared = parts.iter().filter(|part| part.declared).count() as u64;
+        parts.truncate(FINDINGS_MAX);
+        self.unreadable_parts = parts;
     }
 
     /// Adds a finding, while there is room for its words.

@@ -34,6 +34,14 @@ pub enum Body<'a> {
         /// When, by the wall clock, ms.
         at_ms: u64,
     },
+    /// Positions that the sink of the signals passes without having got them: their signals are declared by gap records in front of
+    /// this one. Changes no state.
+    Passed {
+        /// The first one.
+        from: u64,
+        /// The one behind the last.
+        to: u64,
+    },
 }
 
 /// Whose record, and when it was made.
@@ -255,6 +263,7 @@ impl Body<'_> {
             Self::Raw(_) => Kind::Raw,
             Self::Run(_) => Kind::Run,
             Self::Spent { .. } => Kind::Spent,
+            Self::Passed { .. } => Kind::Passed,
         }
     }
 
@@ -265,7 +274,7 @@ impl Body<'_> {
             Self::Account(body) => Some(body.stamp.account),
             Self::Refusal(body) => body.account,
             Self::Raw(body) => body.account,
-            Self::Run(_) | Self::Spent { .. } => None,
+            Self::Run(_) | Self::Spent { .. } | Self::Passed { .. } => None,
         }
         .map(Account::from_bytes)
     }
@@ -276,7 +285,9 @@ impl Body<'_> {
         match self {
             Self::Account(AccountBody { change: Change::Event(event), .. }) => Some(event.time),
             Self::Raw(body) => body.time,
-            Self::Account(_) | Self::Refusal(_) | Self::Run(_) | Self::Spent { .. } => None,
+            Self::Account(_) | Self::Refusal(_) | Self::Run(_) | Self::Spent { .. } | Self::Passed { .. } => {
+                None
+            }
         }
     }
 }

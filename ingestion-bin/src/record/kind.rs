@@ -22,6 +22,8 @@ pub enum Kind {
     Run = 9,
     /// Info weight spent.
     Spent = 10,
+    /// Positions that the sink of the signals will never get; for whoever audits the journal.
+    Passed = 128,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             8 => Self::Raw,
             9 => Self::Run,
             10 => Self::Spent,
+            128 => Self::Passed,
             _ => return None,
         })
     }

@@ -51,7 +51,7 @@ pub enum RecordError {
     },
 }
 
-/// Reads a record's body. `None` for kinds that may be ignored (128 and above).
+/// Reads a record's body. `None` for kinds that may be ignored (128 and above) and are not known.
 ///
 /// # Errors
 ///

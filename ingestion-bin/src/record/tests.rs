@@ -43,6 +43,15 @@ fn a_body_comes_back_as_it_was() {
 }
 
 #[test]
+fn positions_passed_are_of_a_kind_that_other_builds_may_pass_by() {
+    let body = Body::Passed { from: 5, to: u64::MAX };
+    round(&body, |back, record| {
+        assert_eq!(format!("{back:?}"), format!("{body:?}"));
+        assert_eq!(record.kind, 128);
+    });
+}
+
+#[test]
 fn the_bytes_of_version_2_do_not_change() {
     encode(&refusal(b"{]"), &mut Vec::new(), |new| {
         let hex: String = new.body.iter().map(|byte| format!("{byte:02x}")).collect();

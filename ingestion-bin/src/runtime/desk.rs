@@ -30,9 +30,9 @@ impl Desk {
         self.ask(Command::Numbers, patience)
     }
 
-    /// Has these gaps recorded; answers the batch that they are in.
-    pub(super) fn declare(&self, lost: Vec<Lost>, patience: Duration) -> Option<Ticket> {
-        self.ask(|answer| Command::Declare(lost, answer), patience)
+    /// Has it recorded that a span of positions is lost and these gaps with it; answers the batch that says so.
+    pub(super) fn declare(&self, lost: Vec<Lost>, span: (u64, u64), patience: Duration) -> Option<Ticket> {
+        self.ask(|answer| Command::Declare(lost, span, answer), patience)
     }
 
     /// Has every kept gap recorded again as it is.

@@ -81,14 +81,13 @@ impl Owner for Declare {
 }
 
 impl Lookout {
-    /// Finds the signals that lie in the hole and has their gaps recorded. Nothing when that is not durable yet: asked again, it
-    /// begins anew and records no gap twice.
+    /// Finds the signals that lie in the hole and has their gaps recorded, and that it did. Nothing when that is not durable yet:
+    /// asked again, it begins anew and records no gap twice.
     fn declare_lost(&self, hole: &Hole) -> Option<()> {
         let (handed_over, live) = self.desk.numbers(PATIENCE)?;
         self.durable(handed_over)?;
         match lost_signals(&self.journal, hole, &live, &self.doubted) {
-            Ok(lost) if lost.is_empty() => Some(()),
-            Ok(lost) => self.durable(self.desk.declare(lost, PATIENCE)?),
+            Ok(lost) => self.durable(self.desk.declare(lost, hole.span(), PATIENCE)?),
             Err(error) => {
                 warn!(%error, "what a sink lost cannot be looked up now");
                 None

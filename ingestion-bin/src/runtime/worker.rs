@@ -44,8 +44,8 @@ pub(super) enum Command {
     Unfollow([u8; 20]),
     /// Where all numbers stand; no answer while the journal has no room.
     Numbers(SyncSender<Standing>),
-    /// Records what a sink lost; answers when it is handed over.
-    Declare(Vec<Lost>, SyncSender<Ticket>),
+    /// Records what the sink of the signals lost with a span of positions; answers when it is handed over.
+    Declare(Vec<Lost>, (u64, u64), SyncSender<Ticket>),
     /// Records all gaps again; answers when they are handed over.
     RestateGaps(SyncSender<Ticket>),
     /// With the time it may take.
@@ -223,7 +223,7 @@ fn obey(core: &mut Core, command: Command, now: Instant) {
         Command::Change(followed) => core.change(followed),
         Command::Unfollow(account) => core.unfollow(account, now),
         Command::Numbers(answer) => tell(&answer, core.standing()),
-        Command::Declare(lost, answer) => tell(&answer, core.declare_lost(&lost)),
+        Command::Declare(lost, span, answer) => tell(&answer, core.declare_lost(&lost, span)),
         Command::RestateGaps(answer) => tell(&answer, core.restate_gaps()),
         Command::Stop(_) => {}
     }

@@ -90,7 +90,7 @@ impl State {
                 self.began_ms.get_or_insert(run.started_at_ms);
                 self.damaged.clear();
             }
-            Some(Body::Refusal(_) | Body::Raw(_)) | None => {}
+            Some(Body::Refusal(_) | Body::Raw(_) | Body::Passed { .. }) | None => {}
         }
         Ok(())
     }

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use messaging::journal::{Query, Read, Reader, Record};
+use messaging::journal::{Damage, Query, Read, Reader, Record};
 use messaging::sink::Render;
 use messaging::storage::DiskStorage;
-use tracing::warn;
 
 use super::super::exit::Failure;
 use super::super::output::Output;
 use super::super::setup;
+use crate::audit::{Holes, Part};
 use crate::config::Config;
+use crate::record::{self, Body, Kind};
 
 /// A reader of the journal from its oldest record on.
 pub(super) fn open(config: &Config) -> Result<Reader, Failure> {
@@ -27,7 +28,7 @@ pub(super) fn place(config: &Config) -> Result<Option<PathBuf>, Failure> {
     Ok(Some(setup::existing_data(config)?.join("journal")).filter(|place| place.is_dir()))
 }
 
-/// Prints the lines that `render` makes of the records `query` wants; answers how many parts could not be read.
+/// Prints the lines that `render` makes of the records `query` wants and, on stderr, what cannot be read; answers how much that is.
 pub(super) fn print(
     reader: Reader,
     query: Query,
@@ -35,42 +36,59 @@ pub(super) fn print(
     output: &mut Output,
 ) -> Result<u64, Failure> {
     let mut line = Vec::new();
-    read(reader.select(query), |record| {
-        line.clear();
-        if render.render(record, &mut line).is_some() {
-            output.stored(&line)?;
+    let mut unreadable = 0;
+    read(reader.select(query), |met| match met {
+        Met::Record(record) => {
+            line.clear();
+            if render.render(record, &mut line).is_some() { output.stored(&line) } else { Ok(()) }
+        }
+        Met::Unreadable(segment, part) => {
+            unreadable += 1;
+            tell(&format!("unreadable: {part} of segment {segment}"));
+            Ok(())
+        }
+    })?;
+    Ok(unreadable)
+}
+
+/// Reads everything; what cannot be read, and what of it is declared.
+pub(super) fn check(reader: Reader) -> Result<Holes, Failure> {
+    let mut holes = Holes::default();
+    read(reader, |met| {
+        match met {
+            Met::Unreadable(segment, part) => holes.unreadable(segment, part),
+            Met::Record(record) if record.kind == Kind::Passed as u8 => {
+                if let Some(Body::Passed { from, to }) =
+                    record::decode(record).map_err(|error| Failure::world("journal", error))?
+                {
+                    holes.passed(from, to);
+                }
+            }
+            Met::Record(_) => {}
         }
         Ok(())
-    })
+    })?;
+    Ok(holes)
 }
 
-/// Reads everything; answers how many parts could not be read.
-pub(super) fn check(reader: Reader) -> Result<u64, Failure> {
-    read(reader, |_| Ok(()))
+/// What a reader meets.
+enum Met<'a> {
+    Record(&'a Record<'a>),
+    /// A part of the segment that begins with this position.
+    Unreadable(u64, Part),
 }
 
-fn read(
-    mut reader: Reader,
-    mut take: impl FnMut(&Record<'_>) -> Result<(), Failure>,
-) -> Result<u64, Failure> {
-    let mut unreadable = 0;
+fn read(mut reader: Reader, mut take: impl FnMut(Met<'_>) -> Result<(), Failure>) -> Result<(), Failure> {
     loop {
         match reader.next().map_err(|error| Failure::world("journal", error))? {
-            None => return Ok(unreadable),
-            Some(Read::Record(record)) => take(&record)?,
+            None => return Ok(()),
+            Some(Read::Record(record)) => take(Met::Record(&record))?,
             Some(Read::PassedOver(damaged)) => {
-                unreadable += 1;
-                let part = if damaged.header { "header" } else { "checkpoint" };
-                warn!(part, segment = damaged.segment, "unreadable");
-                tell(&format!("unreadable: the {part} of segment {}; its records are not", damaged.segment));
+                let part = if damaged.header { Part::Header } else { Part::Checkpoint };
+                take(Met::Unreadable(damaged.segment, part))?;
             }
-            Some(Read::Damage(damage)) => {
-                unreadable += 1;
-                warn!(from = damage.from, to = damage.to, segment = damage.segment, "unreadable");
-                tell(&format!(
-                    "unreadable: positions {} to {} of segment {}",
-                    damage.from, damage.to, damage.segment
-                ));
+            Some(Read::Damage(Damage { from, to, segment, offset })) => {
+                take(Met::Unreadable(segment, Part::Records { offset, from, to }))?;
             }
             Some(Read::Gone { .. }) => {}
         }

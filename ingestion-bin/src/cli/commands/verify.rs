@@ -29,7 +29,7 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             let config = setup::configuration(cli)?;
             let mut report = signals(setup::existing_data(&config)?)?;
             if journal::place(&config)?.is_some() {
-                report.unreadable = journal::check(journal::open(&config)?)?;
+                report.journal(journal::check(journal::open(&config)?)?);
             }
             report
         }
@@ -47,8 +47,11 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
                 finding.finding
             ))?;
         }
+        for part in &report.unreadable_parts {
+            output.line(&part.to_string())?;
+        }
         output.line(&format!(
-            "{} {}, duplicates {}, order breaks {}, chain breaks {} of {} pairs, declared gaps {}, undeclared {}, unreadable parts of the journal {}",
+            "{} {}, duplicates {}, order breaks {}, chain breaks {} of {} pairs, declared gaps {}, undeclared {}, unreadable parts of the journal {} ({} declared)",
             if args.fills.is_some() { "fills" } else { "signals" },
             report.signals,
             report.duplicates,
@@ -58,6 +61,7 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             report.declared_gaps,
             report.undeclared,
             report.unreadable,
+            report.unreadable_declared,
         ))?;
     }
     Ok(if report.clean(args.strict) { Exit::Clean } else { Exit::Failed })

@@ -22,8 +22,12 @@ impl Core {
         (!self.outbox.is_blocked()).then(|| (self.outbox.last(), all))
     }
 
-    /// Records the gaps of lost signals, those that are not kept already.
-    pub(in crate::runtime) fn declare_lost(&mut self, lost: &[Lost]) -> Option<Ticket> {
+    /// Records the gaps of lost signals, those that are not kept already, and behind them that the positions `from` to `to` are declared.
+    pub(in crate::runtime) fn declare_lost(
+        &mut self,
+        lost: &[Lost],
+        (from, to): (u64, u64),
+    ) -> Option<Ticket> {
         for Lost { account, influencer, gap } in lost {
             if self.with_slot(*account, |slot| slot.machine.handle_lost(gap)).is_some() {
                 continue;
@@ -40,6 +44,7 @@ impl Core {
                 self.restate(*account, gap);
             }
         }
+        self.outbox.put(&Body::Passed { from, to });
         self.handed_over()
     }
 

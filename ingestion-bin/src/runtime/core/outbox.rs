@@ -131,6 +131,7 @@ const fn class_of(body: &Body<'_>) -> Class {
         | record::Kind::Certified
         | record::Kind::Epoch
         | record::Kind::Run
-        | record::Kind::Spent => Class::Control,
+        | record::Kind::Spent
+        | record::Kind::Passed => Class::Control,
     }
 }
