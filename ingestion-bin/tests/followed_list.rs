@@ -327,6 +327,34 @@ fn an_edit_is_told_as_json_where_that_is_asked_for() {
     assert_eq!(told(&["confirm-empty"]), serde_json::json!({ "done": "confirm-empty" }));
 }
 
+/// A service that starts again must not stop following everybody because of one bad line of a list that it took while it ran. `check`
+/// is where such a line is an error.
+#[test]
+fn a_bad_line_of_the_list_is_told_and_stops_nobody() {
+    let mut scene = Scene::set();
+    let list = scene.directory.path().join("list.toml");
+    let entry = |id: &str, address: &str| format!("[[influencer]]\nid = {id:?}\naddress = {address:?}\n");
+    let good = std::fs::read_to_string(&list).expect("alice is on it");
+    std::fs::write(&list, good + &entry("alice", BOB) + &entry("carol", ALICE)).expect("written");
+    assert_eq!(scene.ask(&["check"]).status.code(), Some(64));
+
+    let service = Service::start(&scene.config, &[]);
+    for why in [
+        "influencer 2 (\"alice\"): id = \"alice\": influencer 1 (\"alice\") has the same id",
+        &format!(
+            "influencer 3 (\"carol\"): address = \"{ALICE}\": influencer 1 (\"alice\") has the same address"
+        ),
+    ] {
+        let told = service.process.log_line(why);
+        assert!(told.contains(" WARN ") && told.contains(list.to_str().expect("text")), "{told}");
+    }
+    service.wait_ready();
+    scene.play(&[ALICE, BOB], "ETH");
+    let signals = service.wait_lines("signals", 1);
+    assert_eq!(signals[0]["influencerId"], "alice");
+    assert_eq!(service.stop().status.code(), Some(0));
+}
+
 /// Each influencer begins where its entry says, else where `[listeners]` says. A bad entry keeps nobody from being followed, and who
 /// does not fit is named.
 #[test]

@@ -105,7 +105,7 @@ async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
     let log_config = LogConfig::new(format, &config.telemetry.level)
         .map_err(|error| Failure::Usage(format!("telemetry.level: {error}")))?;
     let _log = log::init(&log_config, &telemetry).map_err(|error| Failure::world("log", error))?;
-    tell_refused(list.refused());
+    tell_refused(&list, list.refused());
     tell_uncovered(&list.set, &config);
     let admin = config.admin.listen.map(|listen| AdminConfig { listen, token });
     // The port is taken before anything is written or contacted.
@@ -244,7 +244,7 @@ impl Running {
         if let Some(problem) = &reload.problem {
             warn!(%problem, "the list of influencers is not taken, the last good one stays");
         }
-        tell_refused(&reload.refused);
+        tell_refused(list, &reload.refused);
         let new: InfluencerSet = list.with_extra(&reload.set);
         let changes = diff(&list.set, &new);
         for gone in &changes.removed {
@@ -268,9 +268,10 @@ impl Running {
     }
 }
 
-fn tell_refused(refused: &[Refusal]) {
+fn tell_refused(list: &List, refused: &[Refusal]) {
+    let file = list.file.as_ref().map(|file| file.path().display().to_string()).unwrap_or_default();
     for refusal in refused {
-        warn!(%refusal, "an entry of the list is refused, the others are followed");
+        warn!(file, %refusal, "an entry of the list is refused, the others are followed");
     }
 }
 
