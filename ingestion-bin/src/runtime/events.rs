@@ -101,8 +101,11 @@ static PINGS_UNANSWERED: Definition<Counter, 0> = Definition::counter(
     "Pings the venue sent faster than they are answered.",
     [],
 );
-static SUBSCRIPTIONS_REFUSED: Definition<Counter, 0> =
-    Definition::counter("ingestion_subscriptions_refused_total", "Subscriptions the venue refused.", []);
+static SUBSCRIPTIONS_REFUSED: Definition<Counter, 0> = Definition::counter(
+    "ingestion_subscriptions_refused_total",
+    "Subscriptions of a listener that the venue began to refuse, or refuses for another reason; asked again and refused as before does not count.",
+    [],
+);
 static FOLLOWED: Definition<Counter, 1> =
     Definition::counter("ingestion_influencer_changes_total", "Influencers added and removed.", ["change"])
         .known(&[["added"], ["removed"]]);
