@@ -99,3 +99,41 @@ pub(super) fn followed(influencer: &Influencer, config: &Config) -> Followed {
         start: start.map(|at| i64::try_from(at).unwrap_or(i64::MAX)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::config::Sources;
+
+    /// A change that leaves nothing about the file looking new is found by comparing, as often as the configuration says.
+    #[test]
+    fn refresh_s_is_how_often_the_list_is_compared() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("list.toml");
+        let write = |address: &str| {
+            fs::write(&path, format!("[[influencer]]\naddress = {address:?}\n")).unwrap();
+            let file = fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        };
+        let sets = [
+            ("influencers.source", "file"),
+            ("influencers.file", path.to_str().unwrap()),
+            ("influencers.refresh_s", "7"),
+        ];
+        let sets = sets.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        let config = Config::load(&Sources { sets, ..Sources::default() }).unwrap();
+        let (before, after) =
+            ("0x0000000000000000000000000000000a11ce0001", "0x0000000000000000000000000000000a11ce0002");
+
+        write(before);
+        let mut file = List::read(&config).unwrap().file.unwrap();
+        let start = clock::now();
+        assert!(file.poll(start).is_none());
+        write(after);
+        assert!(file.poll(start + Duration::from_millis(6_999)).is_none());
+        let reload = file.poll(start + Duration::from_secs(7)).expect("it is compared");
+        assert!(reload.set.get(after).is_some() && reload.set.get(before).is_none(), "{reload:?}");
+    }
+}
