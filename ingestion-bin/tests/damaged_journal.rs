@@ -186,6 +186,38 @@ fn a_log_whose_oldest_files_were_deleted_is_sound() {
     scene.verifies(&[], 1, &["begins with seq"]);
 }
 
+/// A sink that comes later has what the journal still holds, or what comes from now on: what is older is nobody's loss.
+#[test]
+fn a_log_that_begins_later_than_its_journal_is_sound() {
+    let mut scene = Scene::set();
+    let bounds = ["--set", "signals.sink=none", "--set", "journal.max_bytes=262144"];
+    let service = Service::start(&scene.config, &bounds);
+    service.wait_ready();
+    let first = eventually("a segment", || scene.segments().first().cloned());
+    eventually("the oldest segment is deleted", || {
+        scene.play(200);
+        (!first.exists()).then_some(())
+    });
+    assert_eq!(service.stop().status.code(), Some(0));
+    for (from, begins_with_1) in [("oldest", false), ("end", true)] {
+        let service = Service::start(&scene.config, &["--set", &format!("signals.from={from}")]);
+        service.wait_ready();
+        scene.play(50);
+        let (last, signals) = (scene.chains.rows().last().expect("played"), scene.data().join("signals"));
+        let stored = eventually("the last one", || {
+            let stored = service.lines("signals");
+            (stored.last()?["timestamp"] == last.fill["time"]).then_some(stored)
+        });
+        assert_eq!(service.stop().status.code(), Some(0));
+        assert_eq!(stored[0]["seq"] == 1, begins_with_1, "{from}: {}", stored[0]);
+        assert_eq!(signals.join("older.deleted").exists(), !begins_with_1);
+        scene.verifies(&[], 0, &["order breaks 0", "undeclared 0"]);
+        // Gone, so that the next one is new.
+        std::fs::remove_dir_all(&signals).expect("the files are there");
+        std::fs::remove_file(scene.data().join("journal/cursors/signals.file.cursor")).expect("it is there");
+    }
+}
+
 /// Where a fill that was played lies in a segment that is not the newest: the venue's own bytes of it.
 fn in_an_old_segment(scene: &Scene, row: usize) -> Option<(PathBuf, u64)> {
     let row = scene.chains.rows().get(row).expect("played");

@@ -114,6 +114,15 @@ pub(super) fn lost_signals(
     Ok(walk.lost)
 }
 
+/// Whether the journal had records in front of its oldest one that are deleted.
+///
+/// # Errors
+///
+/// The journal cannot be read now.
+pub(super) fn began_earlier(journal: &Reader, oldest: u64) -> Result<bool, ReadError> {
+    Ok(restored(journal, oldest)?.1 != State::default())
+}
+
 /// The state at the newest checkpoint at or before `position`, and its position.
 fn restored(journal: &Reader, position: u64) -> Result<(u64, State), ReadError> {
     // A checkpoint that this build could not restore would have refused the start.

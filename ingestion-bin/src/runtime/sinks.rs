@@ -1,5 +1,6 @@
 //! The configured sinks: each a thread and a cursor over the journal.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use tracing::warn;
 
 use super::desk::Desk;
 use super::events::{FrontDamaged, JournalDamaged};
-use super::lost::lost_signals;
+use super::lost::{began_earlier, lost_signals};
 use super::service::StartError;
 use crate::config::{self, SinkKind, SinkSettings, StartFrom};
 use crate::render::{DeadLetterLines, GapLines, RawFilter, RawLines, SignalLines};
@@ -175,8 +176,17 @@ impl Opening<'_> {
                     rotate_bytes: settings.rotate_bytes,
                     max_bytes: settings.max_bytes,
                 };
+                let failed = |error: &dyn Error| StartError::sink(stream, error);
                 let sink = FileSink::open(Arc::clone(self.data), config, render())
-                    .map_err(|error| StartError::sink(stream, &error))?;
+                    .map_err(|error| failed(&error))?;
+                // A sink that is new here and begins with the oldest record; the end begins with an epoch of its own.
+                if settings.from == StartFrom::Oldest && sink.is_empty() {
+                    let oldest = self.journal.oldest().map_err(|error| failed(&error))?;
+                    let journal = self.journal.reader(oldest, Limit::Synced);
+                    if began_earlier(&journal, oldest).map_err(|error| failed(&error))? {
+                        sink.older_deleted().map_err(|error| failed(&error))?;
+                    }
+                }
                 self.start(stream, "file", settings, duty, sink)
             }
             SinkKind::Stdout => {

@@ -11,8 +11,9 @@
 //! write the file is looked up by its name: a directory deleted under an open file is noticed, and the lines go into a
 //! new file once the directory is back (it is not made again: it may have been a mount).
 //! Bounds: `rotate_bytes` a file (a longer line has a file for itself), `max_bytes` together, oldest file deleted first
-//! and never the one being written, and an empty file `older.deleted` says from then on that the stream began before its oldest
-//! file; the keys of [`REMEMBERED`] lines or of the newest file, whichever is more.
+//! and never the one being written; the keys of [`REMEMBERED`] lines or of the newest file, whichever is more.
+//! An empty file `older.deleted` says that the stream began before its oldest file: with files that were deleted since, or with
+//! records that were deleted before there was a sink for them ([`FileSink::older_deleted`]).
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -146,6 +147,22 @@ impl<R: Render> FileSink<R> {
         Ok(sink)
     }
 
+    /// Whether it holds no line.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Says beside the files that the stream had older lines than they hold, so that whoever audits them does not miss those. To be
+    /// called before the cursor of a new sink is made: then no death in between can leave it unsaid.
+    ///
+    /// # Errors
+    /// [`SinkError::Io`].
+    pub fn older_deleted(&self) -> Result<(), SinkError> {
+        let told = self.tell_of_deletion();
+        told.map_err(|source| SinkError::io("mark", &self.config.dir, source))
+    }
+
     /// Writes as many waiting lines as belong into one file.
     fn write_some(&mut self, next: Mark) -> Result<(), SinkError> {
         let line_bytes = (next.end - self.done) as u64;
@@ -246,7 +263,6 @@ impl<R: Render> FileSink<R> {
         }
     }
 
-    /// Makes sure that whoever audits the lines knows why the first ones are missing.
     fn tell_of_deletion(&self) -> io::Result<()> {
         self.storage.create(&deleted_name(&self.config.dir))?;
         self.storage.sync_dir(&self.config.dir)

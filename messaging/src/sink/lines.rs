@@ -167,7 +167,7 @@ impl Lines {
         self.torn_bytes
     }
 
-    /// Whether the stream began before its oldest file: files that held older lines were deleted to stay under `max_bytes`.
+    /// Whether the stream began before its oldest file: what was older is deleted.
     ///
     /// # Errors
     /// What the storage answers.

@@ -29,7 +29,7 @@ pub(super) fn marks(storage: &dyn Storage, dir: &str) -> io::Result<Vec<u64>> {
     positions(storage, dir, MARK)
 }
 
-/// The name of an empty file that says: lines older than the oldest file there were, and were deleted.
+/// The name of an empty file that says: there were lines older than the oldest file; they, or their records, are deleted.
 pub(super) fn deleted_name(dir: &str) -> String {
     below(dir, DELETED)
 }

@@ -11,6 +11,20 @@ use messaging::storage::DiskStorage;
 use crate::sink_support::{LINE, Numbers, append_synced, line_of, open_journal, stored};
 use crate::{Place, drain, lines, run, start, wanted};
 
+fn older_deleted(place: &Place) -> bool {
+    Lines::open(place.disk(), "signals", Begin::Oldest).unwrap().older_deleted().unwrap()
+}
+
+#[test]
+fn an_empty_sink_says_that_older_records_were_deleted_before_it_came() {
+    let place = Place::new();
+    let sink = place.sink(400, 1_000);
+    assert!(sink.is_empty() && !older_deleted(&place));
+    sink.older_deleted().unwrap();
+    assert!(older_deleted(&place));
+    assert!(place.sink(400, 1_000).is_empty(), "it is no file of lines");
+}
+
 #[test]
 fn retention_deletes_the_oldest_files_and_never_the_one_being_written() {
     let place = Place::new();
@@ -22,8 +36,6 @@ fn retention_deletes_the_oldest_files_and_never_the_one_being_written() {
     drain(&mut pump, &mut now);
     let tally = pump.watch().status().tally;
     assert!(tally.deleted_files > 3 && tally.stored_bytes <= 1_000 && tally.files == 2, "{tally:?}");
-    let older_deleted =
-        |place: &Place| Lines::open(place.disk(), "signals", Begin::Oldest).unwrap().older_deleted().unwrap();
     assert!(older_deleted(&place));
     assert_eq!(tally.deleted_bytes + tally.stored_bytes, tally.bytes);
     let kept = place.numbers();
