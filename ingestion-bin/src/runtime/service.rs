@@ -13,7 +13,7 @@ use observability::{Telemetry, causes};
 use tokio::sync::mpsc;
 use tracing::info;
 
-use super::core::{Followed, Known, Outbox};
+use super::core::{CoreConfig, Followed, Outbox};
 use super::desk::Desk;
 use super::echo::{Echo, Lines};
 use super::endpoints::dialled;
@@ -27,6 +27,9 @@ use super::{clock, settings};
 use crate::config::{Config, Problems};
 use crate::record::{Body, RunBody};
 use crate::state::State;
+
+/// Refusals kept with their bytes a minute.
+const REFUSALS_PER_MINUTE: u32 = 6_000;
 
 /// Where the service keeps its files: the disk, or in a drill one that fails on demand.
 #[derive(Clone, Debug)]
@@ -149,9 +152,7 @@ impl Service {
         let epoch = state.epoch().saturating_add(1).max(started_at_ms);
         let (spent, damaged) = (state.spent.clone(), !state.damaged.is_empty());
         let journal_began_ms = state.began_ms.unwrap_or(started_at_ms);
-        let known = state.accounts.into_iter().map(|(account, state)| {
-            (account, Known { influencer: state.influencer, ledger: state.ledger, gaps: state.gaps })
-        });
+        let known = state.accounts.into_iter().map(|(account, state)| (account, state.into()));
         let network =
             config.venue.endpoints.first().map(|endpoint| endpoint.network.clone()).unwrap_or_default();
         let published = Published::new(files, journal.progress(), network.clone());
@@ -160,14 +161,17 @@ impl Service {
             listeners: config.listeners.count,
             session: settings::session(config),
             backoff: settings::backoff(config),
-            settings,
-            network,
-            epoch,
-            twap: config.streams.twap,
-            damaged,
-            journal_began_ms,
-            state_interval: config.account_state.enabled.then_some(config.account_state.interval),
-            removal_grace: config.influencers.removal_grace,
+            core: CoreConfig {
+                settings,
+                network,
+                epoch,
+                twap: config.streams.twap,
+                damaged,
+                journal_began_ms,
+                state_interval: config.account_state.enabled.then_some(config.account_state.interval),
+                removal_grace: config.influencers.removal_grace,
+                refusals_per_minute: REFUSALS_PER_MINUTE,
+            },
             follow,
             known: known.collect(),
             spent,

@@ -30,7 +30,7 @@ use super::handler::Ear;
 use super::history::History;
 use super::lost::Lost;
 use super::published::Published;
-use crate::account::{Cause, Settings};
+use crate::account::Cause;
 use crate::state::Spent;
 
 /// Commands that may wait for a worker.
@@ -65,14 +65,7 @@ pub(super) struct WorkerPlan {
     pub(super) listeners: usize,
     pub(super) session: SessionConfig,
     pub(super) backoff: BackoffConfig,
-    pub(super) settings: Settings,
-    pub(super) network: String,
-    pub(super) epoch: u64,
-    pub(super) twap: bool,
-    pub(super) damaged: bool,
-    pub(super) journal_began_ms: u64,
-    pub(super) state_interval: Option<Duration>,
-    pub(super) removal_grace: Duration,
+    pub(super) core: CoreConfig,
     pub(super) follow: Vec<Followed>,
     pub(super) known: BTreeMap<[u8; 20], Known>,
     pub(super) spent: Vec<Spent>,
@@ -83,9 +76,6 @@ pub(super) struct WorkerPlan {
     pub(super) status: Arc<Mutex<WorkerStatus>>,
     pub(super) seed: u64,
 }
-
-/// Refusals kept with their bytes a minute.
-const REFUSALS_PER_MINUTE: u32 = 6_000;
 
 /// Between two snapshots of the status.
 const STATUS_EVERY: Duration = Duration::from_millis(500);
@@ -111,23 +101,7 @@ async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) -> std::i
             for_journal.notify_one();
         }
     });
-    let core = Core::new(
-        CoreConfig {
-            settings: plan.settings,
-            network: plan.network,
-            epoch: plan.epoch,
-            twap: plan.twap,
-            damaged: plan.damaged,
-            journal_began_ms: plan.journal_began_ms,
-            state_interval: plan.state_interval,
-            removal_grace: plan.removal_grace,
-            refusals_per_minute: REFUSALS_PER_MINUTE,
-        },
-        outbox,
-        plan.telemetry.clone(),
-        plan.published,
-        plan.known,
-    );
+    let core = Core::new(plan.core, outbox, plan.telemetry.clone(), plan.published, plan.known);
     let core = Rc::new(RefCell::new(core));
     let wall = WallClock::new(clock::wall_ns);
     let mut controls = Vec::new();

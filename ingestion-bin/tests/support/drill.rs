@@ -133,14 +133,7 @@ impl Drill {
             Config::load(&Sources { sets: sets.to_vec(), ..Sources::default() }).expect("it is right");
         let telemetry = Telemetry::new(&events::catalogue()).expect("the catalogue is right");
         let account: Account = ALICE.parse().expect("an address");
-        let followed = Followed {
-            account,
-            influencer: account.into(),
-            interest: Default::default(),
-            priority: 0,
-            added_at_ms: None,
-            start: None,
-        };
+        let followed = Followed::by_address(account);
         let storages =
             Storages { data: Arc::new(world.data.clone()), journal: Arc::new(world.journal.clone()) };
         let service =

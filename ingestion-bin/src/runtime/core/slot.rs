@@ -8,7 +8,7 @@ use signal_domain::{Account, InfluencerId};
 
 use crate::account::{Ledger, Machine, Stream};
 use crate::record::{Arrival, Stamp};
-use crate::state::GapBook;
+use crate::state::{AccountState, GapBook};
 use crate::translate::{Identifier, Interest};
 
 /// What the registry and the configuration say about an account.
@@ -28,6 +28,21 @@ pub struct Followed {
     pub start: Option<i64>,
 }
 
+impl Followed {
+    /// An account under its address, everything else as it is by default.
+    #[must_use]
+    pub fn by_address(account: Account) -> Self {
+        Self {
+            account,
+            influencer: account.into(),
+            interest: Interest::default(),
+            priority: 0,
+            added_at_ms: None,
+            start: None,
+        }
+    }
+}
+
 /// What the journal knows of an account, to go on from.
 #[derive(Debug)]
 pub(in crate::runtime) struct Known {
@@ -35,6 +50,12 @@ pub(in crate::runtime) struct Known {
     pub(in crate::runtime) influencer: String,
     pub(in crate::runtime) ledger: Ledger,
     pub(in crate::runtime) gaps: GapBook,
+}
+
+impl From<AccountState> for Known {
+    fn from(AccountState { influencer, ledger, gaps }: AccountState) -> Self {
+        Self { influencer, ledger, gaps }
+    }
 }
 
 impl Known {

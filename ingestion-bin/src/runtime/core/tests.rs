@@ -4,7 +4,6 @@ mod served;
 mod told;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +16,7 @@ use hyperliquid_client::io::{
 use hyperliquid_client::limits::VenueLimits;
 use hyperliquid_client::session::SessionConfig;
 use hyperliquid_client::sim::{SimConfig, SimHandle, SimVenue};
-use messaging::journal::{Journal, JournalConfig, Limit, Read};
+use messaging::journal::{Journal, JournalConfig, Limit, Opened, Read};
 use messaging::sink::Render;
 use messaging::storage::FaultyStorage;
 use observability::Telemetry;
@@ -47,11 +46,18 @@ impl Decode for Brittle {
     }
 }
 
-fn core(journal: &Journal, telemetry: &Telemetry) -> Core {
+/// The journal on a disk.
+fn open(disk: &FaultyStorage) -> Opened<State> {
+    let restore = |saved: Option<&[u8]>| State::restore(saved.unwrap_or_default());
+    Journal::open(JournalConfig::default(), Arc::new(disk.clone()), 1_000, restore).unwrap()
+}
+
+/// A worker's state that goes on from `state`; earlier events are looked up in `library`.
+fn core(journal: &Journal, telemetry: &Telemetry, state: State, library: FaultyStorage) -> Core {
     let config = CoreConfig {
         settings: Settings { twap: false, ..Settings::default() },
         network: "sim".to_owned(),
-        epoch: 1,
+        epoch: state.epoch() + 1,
         twap: false,
         damaged: false,
         journal_began_ms: 0,
@@ -60,8 +66,9 @@ fn core(journal: &Journal, telemetry: &Telemetry) -> Core {
         refusals_per_minute: 100,
     };
     let outbox = Outbox::new(journal.appender());
-    let published = Published::new(Arc::new(FaultyStorage::new(0)), journal.progress(), "sim".to_owned());
-    Core::new(config, outbox, telemetry.clone(), published, BTreeMap::new())
+    let published = Published::new(Arc::new(library), journal.progress(), "sim".to_owned());
+    let known = state.accounts.into_iter().map(|(account, state)| (account, state.into()));
+    Core::new(config, outbox, telemetry.clone(), published, known.collect())
 }
 
 async fn listen(venue: SimHandle, core: Rc<RefCell<Core>>, telemetry: Telemetry) {
@@ -73,18 +80,7 @@ async fn listen(venue: SimHandle, core: Rc<RefCell<Core>>, telemetry: Telemetry)
     let dialer = endpoint.dialer(Dns::default()).unwrap();
     let control = Control::new(SessionConfig::default());
     let account: Account = ALICE.parse().unwrap();
-    core.borrow_mut().follow(
-        Followed {
-            account,
-            influencer: account.into(),
-            interest: Default::default(),
-            priority: 0,
-            added_at_ms: None,
-            start: None,
-        },
-        Cause::Start,
-        crate::runtime::clock::now(),
-    );
+    core.borrow_mut().follow(Followed::by_address(account), Cause::Start, crate::runtime::clock::now());
     core.borrow().subscribe_all(&control);
     core.borrow_mut().add_listener(control.clone());
     let connector = VenueConnector::new(endpoint, dialer, WallClock::new(crate::runtime::clock::wall_ns));
@@ -119,13 +115,10 @@ async fn listen(venue: SimHandle, core: Rc<RefCell<Core>>, telemetry: Telemetry)
 
 #[test]
 fn a_panic_of_the_decoder_costs_its_frame_only() {
-    let disk = Arc::new(FaultyStorage::new(1));
-    let opened = Journal::open(JournalConfig::default(), disk, 1_000, |saved| {
-        State::restore(saved.unwrap_or_default())
-    })
-    .unwrap();
+    let disk = FaultyStorage::new(1);
+    let Opened { journal, state, .. } = open(&disk);
     let telemetry = Telemetry::new(&catalogue()).unwrap();
-    let core = Rc::new(RefCell::new(core(&opened.journal, &telemetry)));
+    let core = Rc::new(RefCell::new(core(&journal, &telemetry, state, disk)));
     let venue = SimVenue::start(SimConfig::manual()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let listening = listen(venue, Rc::clone(&core), telemetry.clone());
@@ -133,8 +126,8 @@ fn a_panic_of_the_decoder_costs_its_frame_only() {
     LocalSet::new().block_on(&runtime, run).unwrap();
 
     let last = core.borrow().outbox().last();
-    opened.journal.progress().wait_synced(last, Duration::from_secs(60));
-    let mut reader = opened.journal.reader(1_000, Limit::Synced);
+    journal.progress().wait_synced(last, Duration::from_secs(60));
+    let mut reader = journal.reader(1_000, Limit::Synced);
     let (mut letters, mut lines) = (DeadLetterLines, Vec::new());
     while let Some(read) = reader.next().unwrap() {
         let Read::Record(record) = read else { panic!("{read:?}") };

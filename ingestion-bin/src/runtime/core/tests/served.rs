@@ -66,26 +66,16 @@ impl Stage {
 
 /// Runs `play` with so many listeners to two accounts.
 fn stage<F: Future<Output = ()>>(session: SessionConfig, listeners: usize, play: impl FnOnce(Stage) -> F) {
-    let disk = Arc::new(FaultyStorage::new(1));
-    let opened = Journal::open(JournalConfig::default(), disk, 1_000, |saved| {
-        State::restore(saved.unwrap_or_default())
-    })
-    .unwrap();
+    let disk = FaultyStorage::new(1);
+    let Opened { journal, state, .. } = open(&disk);
     let telemetry = Telemetry::new(&catalogue()).unwrap();
-    let core = Rc::new(RefCell::new(core(&opened.journal, &telemetry)));
+    let core = Rc::new(RefCell::new(core(&journal, &telemetry, state, disk)));
     let mut stage = Stage { venue: SimVenue::start(SimConfig::manual()).unwrap(), core, played: 0 };
     stage.users(10);
     stage.play(false);
     for (account, priority) in [(ALICE, 1), (BOB, 0)] {
         let account: Account = account.parse().unwrap();
-        let followed = Followed {
-            account,
-            influencer: account.into(),
-            interest: Default::default(),
-            priority,
-            added_at_ms: None,
-            start: None,
-        };
+        let followed = Followed { priority, ..Followed::by_address(account) };
         stage.core.borrow_mut().follow(followed, Cause::Start, crate::runtime::clock::now());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

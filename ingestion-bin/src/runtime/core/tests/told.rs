@@ -1,13 +1,11 @@
 //! What consumers are told besides a row itself: what a correction replaces, what a conflict is about, when a gap began and ended.
 //! Frames and pages by hand, into the state of a worker, on a disk that fails on demand.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyperliquid_client::decode::Decoder;
 use hyperliquid_client::io::Received;
-use messaging::journal::{Fold, Journal, JournalConfig, Limit, Read, Waited};
+use messaging::journal::{Fold, Journal, Limit, Opened, Read, Waited};
 use messaging::sink::Render;
 use messaging::storage::{FaultyStorage, IoFault};
 use observability::Telemetry;
@@ -15,13 +13,12 @@ use serde_json::{Value, json};
 use signal_domain::wire::v1::GapV1;
 use signal_domain::{Account, Action, GapKind, InfluencerId, Market, ids};
 
-use super::super::{Core, CoreConfig, Followed, From, Known, Outbox};
-use super::ALICE;
-use crate::account::{Cause, Settings};
+use super::super::{Core, Followed, From};
+use super::{ALICE, core, open};
+use crate::account::Cause;
 use crate::render::{GapLines, SignalLines};
 use crate::runtime::clock;
 use crate::runtime::events::catalogue;
-use crate::runtime::published::Published;
 use crate::state::State;
 
 const T: i64 = 1_790_000_000_000;
@@ -41,42 +38,14 @@ impl Rig {
 
     /// A run over what `disk` holds; earlier events are looked up in `library`, where it is another disk.
     fn on(disk: FaultyStorage, library: Option<FaultyStorage>) -> Self {
-        let opened = Journal::open(JournalConfig::default(), Arc::new(disk.clone()), 1_000, |saved| {
-            State::restore(saved.unwrap_or_default())
-        })
-        .unwrap();
-        let (journal, state) = (opened.journal, opened.state);
+        let Opened { journal, state, .. } = open(&disk);
         assert_eq!(state.refused, None);
-        let config = CoreConfig {
-            settings: Settings { twap: false, ..Settings::default() },
-            network: "sim".to_owned(),
-            epoch: state.epoch() + 1,
-            twap: false,
-            damaged: false,
-            journal_began_ms: 0,
-            state_interval: None,
-            removal_grace: Duration::ZERO,
-            refusals_per_minute: 100,
-        };
-        let known = state.accounts.into_iter().map(|(account, state)| {
-            (account, Known { influencer: state.influencer, ledger: state.ledger, gaps: state.gaps })
-        });
-        let storage = Arc::new(library.unwrap_or_else(|| disk.clone()));
-        let published = Published::new(storage, journal.progress(), "sim".to_owned());
         let telemetry = Telemetry::new(&catalogue()).unwrap();
-        let outbox = Outbox::new(journal.appender());
-        let core = Core::new(config, outbox, telemetry, published, known.collect::<BTreeMap<_, _>>());
+        let core = core(&journal, &telemetry, state, library.unwrap_or_else(|| disk.clone()));
         let start = clock::now();
         let mut rig = Self { disk, journal, core, now: start, start };
         let account: Account = ALICE.parse().unwrap();
-        let followed = Followed {
-            account,
-            influencer: account.into(),
-            interest: Default::default(),
-            priority: 0,
-            added_at_ms: None,
-            start: None,
-        };
+        let followed = Followed::by_address(account);
         rig.core.follow(followed, Cause::Start, start);
         rig
     }

@@ -1,0 +1,196 @@
+//! Everything the service counts, declared. `docs/metrics.md` is made of these.
+
+use observability::Telemetry;
+use observability::metrics::{Counter, Definition, Family, Gauge, Unit};
+
+pub(super) static EVENTS: Definition<Counter, 1> =
+    Definition::counter("ingestion_events_total", "Accepted rows, by what became of them.", ["disposition"])
+        .known(&[["signal"], ["baseline"], ["filtered"], ["no_change"]]);
+pub(super) static LATE: Definition<Counter, 0> =
+    Definition::counter("ingestion_late_events_total", "Signals after newer ones of their market.", []);
+pub(super) static ROWS: Definition<Counter, 1> = Definition::counter(
+    "ingestion_rows_total",
+    "Rows of frames and pages before de-duplication.",
+    ["source"],
+)
+.known(&[["live"], ["snapshot"], ["history"]]);
+pub(super) static BLOCKED: Definition<Gauge, 0> = Definition::gauge(
+    "ingestion_journal_blocked",
+    "1 while the journal has no room and frames are refused.",
+    [],
+);
+pub(super) static REFUSALS: Definition<Counter, 1> =
+    Definition::counter("ingestion_refusals_total", "Frames and rows refused, by reason.", ["reason"]).known(
+        &[
+            ["malformed_frame"],
+            ["missing_field"],
+            ["wrong_type"],
+            ["number_out_of_range"],
+            ["not_a_number"],
+            ["frame_too_large"],
+            ["decode_panic"],
+            ["leg_mismatch"],
+        ],
+    );
+pub(super) static UNKNOWN_CHANNELS: Definition<Counter, 0> =
+    Definition::counter("ingestion_unknown_channel_frames_total", "Frames of channels we do not know.", []);
+pub(super) static DRIFT: Definition<Counter, 0> = Definition::counter(
+    "ingestion_drift_total",
+    "Unknown fields and unknown dir texts; nothing was lost by them.",
+    [],
+);
+pub(super) static UNFOLLOWED: Definition<Counter, 0> =
+    Definition::counter("ingestion_unfollowed_rows_total", "Rows of accounts nobody follows.", []);
+pub(super) static FRAMES_REFUSED: Definition<Counter, 0> = Definition::counter(
+    "ingestion_frames_refused_total",
+    "Frames refused before de-duplication because there was no room; history brings their rows.",
+    [],
+);
+pub(super) static GAPS: Definition<Counter, 2> =
+    Definition::counter("ingestion_gap_changes_total", "Changes of gaps.", ["kind", "state"]).known(&[
+        ["chain", "opened"],
+        ["chain", "repaired"],
+        ["chain", "unfillable"],
+        ["outage", "opened"],
+        ["outage", "repaired"],
+        ["outage", "unfillable"],
+        ["conflict", "opened"],
+        ["conflict", "repaired"],
+        ["conflict", "unfillable"],
+        ["history", "opened"],
+        ["history", "repaired"],
+        ["history", "unfillable"],
+    ]);
+pub(super) static RECYCLED: Definition<Counter, 0> = Definition::counter(
+    "ingestion_listeners_recycled_total",
+    "Listeners closed because they missed something.",
+    [],
+);
+pub(super) static CONNECTED: Definition<Counter, 1> =
+    Definition::counter("ingestion_connections_total", "Connections opened.", ["listener"]);
+pub(super) static CONNECT_FAILURES: Definition<Counter, 1> =
+    Definition::counter("ingestion_connect_failures_total", "Attempts to connect that failed.", ["reason"])
+        .known(&[["dial"], ["refused"], ["handshake"], ["unauthorised"]]);
+pub(super) static ENDED: Definition<Counter, 1> =
+    Definition::counter("ingestion_connection_ends_total", "Connections that ended, by cause.", ["cause"])
+        .known(&[
+            ["stopped"],
+            ["recycled"],
+            ["venue"],
+            ["stale"],
+            ["message"],
+            ["write"],
+            ["protocol"],
+            ["eof"],
+            ["io"],
+        ]);
+pub(super) static PINGS_UNANSWERED: Definition<Counter, 0> = Definition::counter(
+    "ingestion_pings_unanswered_total",
+    "Pings the venue sent faster than they are answered.",
+    [],
+);
+pub(super) static SUBSCRIPTIONS_REFUSED: Definition<Counter, 0> = Definition::counter(
+    "ingestion_subscriptions_refused_total",
+    "Subscriptions of a listener that the venue began to refuse, or refuses for another reason; asked again and refused as before does not count.",
+    [],
+);
+pub(super) static FOLLOWED: Definition<Counter, 1> =
+    Definition::counter("ingestion_influencer_changes_total", "Influencers added and removed.", ["change"])
+        .known(&[["added"], ["removed"]]);
+pub(super) static INFO: Definition<Counter, 1> = Definition::counter(
+    "ingestion_info_requests_total",
+    "Questions to the info API, by outcome.",
+    ["outcome"],
+)
+.known(&[
+    ["answered"],
+    ["unreadable"],
+    ["unauthorised"],
+    ["no_connection"],
+    ["timeout"],
+    ["too_many_requests"],
+    ["status"],
+    ["too_large"],
+    ["broken"],
+]);
+pub(super) static INFO_WEIGHT: Definition<Counter, 0> =
+    Definition::counter("ingestion_info_weight_total", "Info weight charged before asking.", []);
+pub(super) static JOURNAL_DAMAGE: Definition<Counter, 0> =
+    Definition::counter("ingestion_journal_damage_total", "Unreadable parts of the journal.", []);
+pub(super) static JOURNAL_FAILING: Definition<Gauge, 0> = Definition::gauge(
+    "ingestion_journal_failing",
+    "1 while the journal's disk fails; what was accepted is kept in memory and written again.",
+    [],
+);
+pub(super) static SINK_LAG: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_sink_lag_positions",
+    "Journal positions a sink has not delivered.",
+    ["stream"],
+);
+pub(super) static SINK_LINES: Definition<Gauge, 1> =
+    Definition::gauge("ingestion_sink_lines", "Lines a sink delivered since the start.", ["stream"]);
+pub(super) static JOURNAL_BYTES: Definition<Gauge, 0> =
+    Definition::gauge("ingestion_journal_disk_bytes", "Disk used by the journal.", []).unit(Unit::Bytes);
+
+/// All families of the service, for `/metrics` and the documentation.
+#[must_use]
+pub fn catalogue() -> Vec<Family> {
+    vec![
+        EVENTS.family(),
+        LATE.family(),
+        ROWS.family(),
+        BLOCKED.family(),
+        REFUSALS.family(),
+        UNKNOWN_CHANNELS.family(),
+        DRIFT.family(),
+        UNFOLLOWED.family(),
+        FRAMES_REFUSED.family(),
+        GAPS.family(),
+        RECYCLED.family(),
+        CONNECTED.family(),
+        CONNECT_FAILURES.family(),
+        ENDED.family(),
+        PINGS_UNANSWERED.family(),
+        SUBSCRIPTIONS_REFUSED.family(),
+        FOLLOWED.family(),
+        INFO.family(),
+        INFO_WEIGHT.family(),
+        JOURNAL_DAMAGE.family(),
+        JOURNAL_FAILING.family(),
+        SINK_LAG.family(),
+        SINK_LINES.family(),
+        JOURNAL_BYTES.family(),
+    ]
+}
+
+/// Counts by reason for the final summary: metric, label, total.
+#[must_use]
+pub fn totals(telemetry: &Telemetry) -> Vec<(&'static str, String, u64)> {
+    let mut totals = Vec::new();
+    for (name, family) in
+        [("events", &EVENTS), ("rows", &ROWS), ("refusals", &REFUSALS), ("ends", &ENDED), ("info", &INFO)]
+    {
+        for (labels, total) in telemetry.metrics().totals(family) {
+            totals.push((name, labels.join(" "), total));
+        }
+    }
+    for (labels, total) in telemetry.metrics().totals(&GAPS) {
+        totals.push(("gaps", labels.join(" "), total));
+    }
+    for (name, family) in [
+        ("late", &LATE),
+        ("unfollowed", &UNFOLLOWED),
+        ("drift", &DRIFT),
+        ("unknown channels", &UNKNOWN_CHANNELS),
+        ("frames refused", &FRAMES_REFUSED),
+        ("pings unanswered", &PINGS_UNANSWERED),
+        ("subscriptions refused", &SUBSCRIPTIONS_REFUSED),
+        ("journal damage", &JOURNAL_DAMAGE),
+    ] {
+        for (_, total) in telemetry.metrics().totals(family) {
+            totals.push((name, String::new(), total));
+        }
+    }
+    totals.retain(|(_, _, total)| *total > 0);
+    totals
+}

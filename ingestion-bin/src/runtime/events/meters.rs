@@ -1,0 +1,91 @@
+//! What is counted without a log line: row by row where it happens, or set from the side.
+
+use messaging::journal::Progress;
+use messaging::sink::SinkStatus;
+use observability::Telemetry;
+use observability::event::failures;
+use observability::metrics::{Counter, Gauge};
+
+use super::catalogue::{BLOCKED, EVENTS, JOURNAL_BYTES, JOURNAL_FAILING, LATE, ROWS, SINK_LAG, SINK_LINES};
+use crate::account::Fate;
+
+/// Handles of what happens per row: one atomic operation each.
+pub(in crate::runtime) struct Meters {
+    signal: Counter,
+    baseline: Counter,
+    filtered: Counter,
+    no_change: Counter,
+    late: Counter,
+    live_rows: Counter,
+    snapshot_rows: Counter,
+    pub(in crate::runtime) history_rows: Counter,
+    pub(in crate::runtime) blocked: Gauge,
+}
+
+impl Meters {
+    pub(in crate::runtime) fn new(telemetry: &Telemetry) -> Self {
+        let metrics = telemetry.metrics();
+        Self {
+            signal: metrics.get(&EVENTS, ["signal"]),
+            baseline: metrics.get(&EVENTS, ["baseline"]),
+            filtered: metrics.get(&EVENTS, ["filtered"]),
+            no_change: metrics.get(&EVENTS, ["no_change"]),
+            late: metrics.get(&LATE, []),
+            live_rows: metrics.get(&ROWS, ["live"]),
+            snapshot_rows: metrics.get(&ROWS, ["snapshot"]),
+            history_rows: metrics.get(&ROWS, ["history"]),
+            blocked: metrics.get(&BLOCKED, []),
+        }
+    }
+
+    pub(in crate::runtime) fn event(&self, fate: Fate, late: bool) {
+        match fate {
+            Fate::Signal => self.signal.inc(),
+            Fate::Baseline => self.baseline.inc(),
+            Fate::Filtered => self.filtered.inc(),
+            Fate::NoChange => self.no_change.inc(),
+        }
+        // Rows that make no signal are late for nobody.
+        if late && fate == Fate::Signal {
+            self.late.inc();
+        }
+    }
+
+    pub(in crate::runtime) fn rows(&self, snapshot: bool, count: usize) {
+        let counter = if snapshot { &self.snapshot_rows } else { &self.live_rows };
+        counter.add(count as u64);
+    }
+}
+
+/// What the sinks and the journal count themselves, set from the side.
+pub(in crate::runtime) fn show_sink(telemetry: &Telemetry, stream: &str, status: &SinkStatus) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 lines are out of reach")]
+    let (lag, lines) = (status.lag as f64, status.tally.lines as f64);
+    telemetry.metrics().get(&SINK_LAG, [stream]).set(lag);
+    telemetry.metrics().get(&SINK_LINES, [stream]).set(lines);
+    failures(telemetry, &format!("sink_{stream}")).raise_to(status.failures);
+}
+
+pub(in crate::runtime) fn show_journal(telemetry: &Telemetry, progress: &Progress) {
+    let (counters, failing) = (progress.counters(), progress.alarms().failing.is_some());
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    telemetry.metrics().get(&JOURNAL_BYTES, []).set(counters.disk_bytes as f64);
+    telemetry.metrics().get(&JOURNAL_FAILING, []).set(f64::from(u8::from(failing)));
+    failures(telemetry, "journal_write").raise_to(counters.failures);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalogue;
+    use super::*;
+
+    #[test]
+    fn only_signals_are_late_for_somebody() {
+        let telemetry = Telemetry::new(&catalogue()).expect("a good catalogue");
+        let meters = Meters::new(&telemetry);
+        [Fate::Baseline, Fate::Filtered, Fate::NoChange].iter().for_each(|fate| meters.event(*fate, true));
+        assert_eq!(meters.late.value(), 0);
+        meters.event(Fate::Signal, true);
+        assert_eq!(meters.late.value(), 1);
+    }
+}

@@ -1,0 +1,205 @@
+//! What happens in the service, one struct each: log line and count together. What is counted besides, and all declarations, are in
+//! the files beside this one.
+
+mod catalogue;
+mod meters;
+
+use std::time::Duration;
+
+use hyperliquid_client::decode::Drift;
+use messaging::journal::PassedOver;
+use observability::event::{Counted, Event};
+use observability::metrics::{Counter, Definition};
+use signal_domain::InfluencerId;
+use tracing::{debug, info, warn};
+
+use super::core::Followed;
+use crate::account::{Gap, GapKind, GapState};
+use catalogue::{
+    CONNECT_FAILURES, CONNECTED, DRIFT, ENDED, FOLLOWED, FRAMES_REFUSED, GAPS, INFO, INFO_WEIGHT,
+    JOURNAL_DAMAGE, PINGS_UNANSWERED, RECYCLED, REFUSALS, SUBSCRIPTIONS_REFUSED, UNFOLLOWED,
+    UNKNOWN_CHANNELS,
+};
+pub use catalogue::{catalogue, totals};
+pub(super) use meters::{Meters, show_journal, show_sink};
+
+/// One struct per happening with at most one label: its fields, its counter and label, what it amounts to, its log line.
+macro_rules! event {
+    ($(#[$doc:meta])* $name:ident $(<$life:lifetime>)? { $($field:ident: $type:ty),* $(,)? }
+     $counter:ident [] $(x $amount:expr)?, |$this:ident| $log:block) => {
+        event!(@all 0, [], $(#[$doc])* $name $(<$life>)? { $($field: $type),* } $counter $(x $amount)?, |$this| $log);
+    };
+    ($(#[$doc:meta])* $name:ident $(<$life:lifetime>)? { $($field:ident: $type:ty),* $(,)? }
+     $counter:ident [$label:expr] $(x $amount:expr)?, |$this:ident| $log:block) => {
+        event!(@all 1, [$label], $(#[$doc])* $name $(<$life>)? { $($field: $type),* } $counter $(x $amount)?, |$this| $log);
+    };
+    (@all $n:literal, [$($label:expr)?], $(#[$doc:meta])* $name:ident $(<$life:lifetime>)? { $($field:ident: $type:ty),* }
+     $counter:ident $(x $amount:expr)?, |$this:ident| $log:block) => {
+        $(#[$doc])*
+        pub(super) struct $name $(<$life>)? { $(pub(super) $field: $type),* }
+
+        impl $(<$life>)? Event<$n> for $name $(<$life>)? {
+            const COUNTER: &'static Definition<Counter, $n> = &$counter;
+            fn labels(&self) -> [&str; $n] {
+                let $this = self;
+                let _ = $this;
+                [$($label)?]
+            }
+            $(fn amount(&self) -> u64 { let $this = self; $amount })?
+            fn log(&self, _: Counted) { let $this = self; let _ = $this; $log }
+        }
+    };
+}
+
+event! { /// Something was refused.
+    Refused<'a> { reason: &'static str, detail: &'a str, raw: &'a [u8] }
+    REFUSALS [this.reason], |this| {
+        let shown = String::from_utf8_lossy(this.raw.get(..this.raw.len().min(200)).unwrap_or_default()).into_owned();
+        warn!(reason = this.reason, detail = this.detail, bytes = this.raw.len(), shown, "refused");
+    }
+}
+event! { /// A channel we do not know.
+    UnknownChannel<'a> { channel: &'a str }
+    UNKNOWN_CHANNELS [], |this| { debug!(channel = this.channel, "a frame of an unknown channel is kept"); }
+}
+event! { /// The venue shows something new.
+    Drifted<'a> { drift: Drift<'a> }
+    DRIFT [] x u64::from(this.drift.unknown_fields) + u64::from(this.drift.unknown_dirs), |this| {
+        debug!(fields = this.drift.unknown_fields, dirs = this.drift.unknown_dirs, first = this.drift.first, "drift");
+    }
+}
+event! { /// Rows of an account nobody follows.
+    Unfollowed { rows: usize }
+    UNFOLLOWED [] x this.rows as u64, |this| { debug!(rows = this.rows, "rows of an account nobody follows are kept"); }
+}
+event! { /// No room.
+    FrameRefused { rows: usize }
+    FRAMES_REFUSED [], |this| { debug!(rows = this.rows, "no room: a frame is refused, history will bring its rows"); }
+}
+event! { /// A listener missed something.
+    ListenerRecycled { listener: usize }
+    RECYCLED [], |this| { warn!(listener = this.listener, "the listener missed something: its connection is made anew"); }
+}
+event! { /// A connection is open.
+    Connected<'a> { listener: &'a str, took: Duration }
+    CONNECTED [this.listener], |this| { info!(listener = this.listener, took = ?this.took, "connected"); }
+}
+event! { /// No connection.
+    ConnectFailed<'a> { listener: &'a str, reason: &'static str, error: String, retry_in: Duration }
+    CONNECT_FAILURES [this.reason], |this| {
+        warn!(listener = this.listener, reason = this.reason, error = this.error, retry_in = ?this.retry_in, "cannot connect");
+    }
+}
+event! { /// The venue does not accept our credentials.
+    Unauthorised<'a> { listener: &'a str, endpoint: &'a str, error: String, retry_in: Duration, news: bool }
+    CONNECT_FAILURES ["unauthorised"], |this| {
+        if this.news {
+            refused_token(this.endpoint, &this.error, this.retry_in);
+        } else {
+            debug!(listener = this.listener, error = this.error, retry_in = ?this.retry_in, "our token is still not accepted");
+        }
+    }
+}
+event! { /// A connection is over.
+    ConnectionEnded<'a> { listener: &'a str, cause: &'static str, detail: String, retry_in: Option<Duration> }
+    ENDED [this.cause], |this| {
+        info!(listener = this.listener, cause = this.cause, detail = this.detail, retry_in = ?this.retry_in, "connection ended");
+    }
+}
+event! { /// The venue pings without end.
+    PingsUnanswered<'a> { listener: &'a str, count: u64 }
+    PINGS_UNANSWERED [] x this.count, |this| {
+        warn!(listener = this.listener, count = this.count, "the venue pings faster than it is answered");
+    }
+}
+event! { /// The venue refuses a subscription.
+    SubscriptionRefused<'a> { subscription: String, text: &'a str }
+    SUBSCRIPTIONS_REFUSED [], |this| { warn!(subscription = this.subscription, venue = this.text, "subscription refused"); }
+}
+event! { /// Followed from now on.
+    InfluencerAdded<'a> { followed: &'a Followed }
+    FOLLOWED ["added"], |this| {
+        info!(influencer = %this.followed.influencer, account = %this.followed.account, "following");
+    }
+}
+event! { /// Followed no longer.
+    InfluencerRemoved<'a> { influencer: &'a InfluencerId }
+    FOLLOWED ["removed"], |this| { info!(influencer = %this.influencer, "no longer followed"); }
+}
+event! { /// The info API does not accept our credentials.
+    InfoUnauthorised<'a> { endpoint: &'a str, error: String, retry_in: Duration, news: bool }
+    INFO ["unauthorised"], |this| {
+        if this.news {
+            refused_token(this.endpoint, &this.error, this.retry_in);
+        } else {
+            debug!(endpoint = this.endpoint, error = this.error, "our token is still not accepted");
+        }
+    }
+}
+event! { /// An answer of the info API, or none.
+    InfoAsked<'a> { outcome: &'static str, kind: &'static str, detail: &'a str }
+    INFO [this.outcome], |this| {
+        if this.outcome == "answered" {
+            debug!(kind = this.kind, detail = this.detail, "info answered");
+        } else {
+            warn!(kind = this.kind, outcome = this.outcome, detail = this.detail, "no answer from the info API");
+        }
+    }
+}
+event! { /// Weight is spent.
+    InfoCharged { weight: u32 }
+    INFO_WEIGHT [] x u64::from(this.weight), |this| {}
+}
+event! { /// Part of the journal cannot be read.
+    JournalDamaged { from: u64, to: u64, segment: u64 }
+    JOURNAL_DAMAGE [], |this| {
+        tracing::error!(from = this.from, to = this.to, segment = this.segment, "part of the journal cannot be read");
+    }
+}
+
+event! { /// The front of a segment is damaged: header or checkpoint. Its records are not.
+    FrontDamaged<'a> { damaged: &'a PassedOver }
+    JOURNAL_DAMAGE [], |this| {
+        let part = if this.damaged.header { "header" } else { "checkpoint" };
+        tracing::error!(segment = this.damaged.segment, part, "a damaged checkpoint was passed over");
+    }
+}
+
+/// Said once per endpoint, whichever of its sockets or questions hears it first.
+fn refused_token(endpoint: &str, error: &str, retry_in: Duration) {
+    tracing::error!(endpoint, error, ?retry_in, "the venue does not accept our token");
+}
+
+/// A gap changed.
+pub(super) struct GapChanged<'a> {
+    pub(super) influencer: &'a InfluencerId,
+    pub(super) gap: &'a Gap,
+    /// Where it begins as it is told, venue ms.
+    pub(super) from_ms: u64,
+}
+
+impl Event<2> for GapChanged<'_> {
+    const COUNTER: &'static Definition<Counter, 2> = &GAPS;
+
+    fn labels(&self) -> [&str; 2] {
+        let kind = match self.gap.id.kind {
+            GapKind::Chain => "chain",
+            GapKind::Outage => "outage",
+            GapKind::Conflict => "conflict",
+            GapKind::History => "history",
+        };
+        let state = match self.gap.state {
+            GapState::Opened => "opened",
+            GapState::Repaired => "repaired",
+            GapState::Unfillable => "unfillable",
+        };
+        [kind, state]
+    }
+
+    fn log(&self, _: Counted) {
+        let [kind, state] = self.labels();
+        let market = self.gap.id.market.as_ref().map(|market| market.as_str().to_owned());
+        let (from, to) = (self.from_ms, self.gap.to.max(i64::try_from(self.from_ms).unwrap_or(i64::MAX)));
+        warn!(influencer = %self.influencer, kind, state, market, from, to, "gap");
+    }
+}
