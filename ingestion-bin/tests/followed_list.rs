@@ -2,71 +2,22 @@
 
 mod support;
 
-use std::path::PathBuf;
-use std::process::Output;
-
-use hyperliquid_client::sim::{SimConfig, SimHandle, SimVenue};
 use serde_json::Value;
 use support::eventually;
 use support::market::Chains;
 use support::process::{Process, ingestion};
-use support::service::{Service, configuration};
+use support::scene::{BEGAN, Scene};
+use support::service::Service;
 
 const ALICE: &str = "0x0000000000000000000000000000000a11ce0001";
 const BOB: &str = "0x0000000000000000000000000000000a11ce0002";
 const CAROL: &str = "0x0000000000000000000000000000000a11ce0003";
 
-struct Scene {
-    venue: SimHandle,
-    chains: Chains,
-    directory: tempfile::TempDir,
-    config: PathBuf,
-}
-
-impl Scene {
-    /// A list in a file; alice is on it.
-    fn set() -> Self {
-        let venue = SimVenue::start(SimConfig::manual()).expect("the venue starts");
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let list = directory.path().join("list.toml");
-        let influencers = format!("source = \"file\"\nfile = {list:?}");
-        let config = configuration(directory.path(), &venue, &influencers, "");
-        let scene = Self { venue, chains: Chains::new(1_790_000_000_000, 1_000), directory, config };
-        scene.says(&["influencers", "add", "alice", ALICE], &format!("alice is followed: {ALICE}"));
-        scene
-    }
-
-    fn ask(&self, arguments: &[&str]) -> Output {
-        ingestion().arg("--config").arg(&self.config).args(arguments).output().expect("the binary starts")
-    }
-
-    /// The command succeeds and prints exactly this line.
-    fn says(&self, arguments: &[&str], line: &str) {
-        let output = self.ask(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), line, "{arguments:?}");
-    }
-
-    /// The command fails with `code` and one line that contains `text`.
-    fn fails(&self, arguments: &[&str], code: i32, text: &str) {
-        let output = self.ask(arguments);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-        assert!(said.lines().count() == 1 && said.contains(text), "{arguments:?}: {said}");
-    }
-
-    /// The JSON lines a command prints.
-    fn lines(&self, arguments: &[&str]) -> Vec<Value> {
-        let output = self.ask(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8(output.stdout).expect("text");
-        text.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
-    }
-
-    fn play(&mut self, users: &[&str], coin: &str) {
-        let block = self.chains.block(users, coin);
-        self.venue.play(&block);
-    }
+/// Alice is on the list.
+fn of_alice() -> Scene {
+    let scene = Scene::of_list("");
+    scene.says(&["influencers", "add", "alice", ALICE], &format!("alice is followed: {ALICE}"));
+    scene
 }
 
 fn wait_subscriptions(scene: &Scene, count: usize) {
@@ -77,7 +28,7 @@ fn wait_subscriptions(scene: &Scene, count: usize) {
 
 #[test]
 fn added_accounts_are_followed_and_removed_ones_are_not() {
-    let mut scene = Scene::set();
+    let mut scene = of_alice();
     let service = Service::start(&scene.config, &[]);
     service.wait_ready();
     scene.play(&[ALICE, BOB], "ETH");
@@ -140,7 +91,7 @@ fn added_accounts_are_followed_and_removed_ones_are_not() {
 
 #[test]
 fn what_was_kept_is_found_again() {
-    let mut scene = Scene::set();
+    let mut scene = of_alice();
     scene.says(&["influencers", "add", "bob", BOB], &format!("bob is followed: {BOB}"));
     let listed = scene.lines(&["--json", "influencers", "list"]);
     assert_eq!(
@@ -251,27 +202,23 @@ fn what_was_kept_is_found_again() {
 fn an_account_older_than_the_journal_declares_what_it_lost() {
     // Venue times beyond any clock of ours, so that both accounts are on the list before they trade.
     let (before_us, after_us, traded) = (1_600_000_000_000_u64, 3_000_000_000_000_u64, 3_900_000_000_000_u64);
-    let venue = SimVenue::start(SimConfig::manual()).expect("the venue starts");
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let list = directory.path().join("list.toml");
     let entry = |id: &str, address: &str, at: u64| {
         format!("[[influencer]]\nid = {id:?}\naddress = {address:?}\naddedAt = {at}\n")
     };
-    std::fs::write(&list, entry("alice", ALICE, before_us) + &entry("bob", BOB, after_us)).expect("written");
-    let influencers = format!("source = \"file\"\nfile = {list:?}");
-    let twap = "[streams]\ntwap = false";
-    let config = configuration(directory.path(), &venue, &influencers, twap);
-    let mut chains = Chains::new(traded - 1_000, 1_000);
-    venue.play(&chains.block(&[ALICE, BOB], "ETH"));
+    let mut scene = Scene::of_list("[streams]\ntwap = false");
+    let entries = entry("alice", ALICE, before_us) + &entry("bob", BOB, after_us);
+    std::fs::write(scene.list(), entries).expect("written");
+    scene.chains = Chains::new(traded - 1_000, 1_000);
+    scene.play(&[ALICE, BOB], "ETH");
 
     // Nobody answers: both are known to the journal, neither has a baseline.
     let nowhere = "venue.endpoint.0.ws_url=ws://127.0.0.1:1/ws";
-    let mut service = Service::start(&config, &["--set", nowhere]);
+    let mut service = Service::start(&scene.config, &["--set", nowhere]);
     service.process.log_line("cannot connect");
     service.wait_lines("gaps", 2);
     service.process.kill();
 
-    let service = Service::start(&config, &[]);
+    let service = Service::start(&scene.config, &[]);
     service.wait_ready();
     let gaps = service.wait_lines("gaps", 5);
     let status = eventually("the gap in the status", || {
@@ -307,7 +254,7 @@ fn an_account_older_than_the_journal_declares_what_it_lost() {
 
 #[test]
 fn an_edit_is_told_as_json_where_that_is_asked_for() {
-    let scene = Scene::set();
+    let scene = of_alice();
     let told = |arguments: &[&str]| {
         let lines = scene.lines(&[&["--json", "influencers"], arguments].concat());
         let [document] = lines.as_slice() else { panic!("{arguments:?}: {lines:?}") };
@@ -331,8 +278,8 @@ fn an_edit_is_told_as_json_where_that_is_asked_for() {
 /// is where such a line is an error.
 #[test]
 fn a_bad_line_of_the_list_is_told_and_stops_nobody() {
-    let mut scene = Scene::set();
-    let list = scene.directory.path().join("list.toml");
+    let mut scene = of_alice();
+    let list = scene.list();
     let entry = |id: &str, address: &str| format!("[[influencer]]\nid = {id:?}\naddress = {address:?}\n");
     let good = std::fs::read_to_string(&list).expect("alice is on it");
     std::fs::write(&list, good + &entry("alice", BOB) + &entry("carol", ALICE)).expect("written");
@@ -359,29 +306,25 @@ fn a_bad_line_of_the_list_is_told_and_stops_nobody() {
 /// does not fit is named.
 #[test]
 fn everybody_begins_where_the_list_says() {
-    let venue = SimVenue::start(SimConfig::manual()).expect("the venue starts");
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let list = directory.path().join("list.toml");
     let entry = |id: &str, address: &str, start: &str| {
         format!("[[influencer]]\nid = {id:?}\naddress = {address:?}\nstart = {start:?}\npriority = 1\n")
     };
-    let began = 1_790_000_000_000;
-    let entries = entry("alice", ALICE, &(began + 1_500).to_string())
+    let mut scene = Scene::of_list("[streams]\ntwap = false");
+    let entries = entry("alice", ALICE, &(BEGAN + 1_500).to_string())
         + &entry("bob", BOB, "now")
         + &format!("[[influencer]]\nid = \"carol\"\naddress = {CAROL:?}\n");
-    std::fs::write(&list, entries + &entry("bad id", ALICE, "now")).expect("written");
-    let influencers = format!("source = \"file\"\nfile = {list:?}");
-    let config = configuration(directory.path(), &venue, &influencers, "[streams]\ntwap = false");
-    let mut chains = Chains::new(began, 1_000);
+    std::fs::write(scene.list(), entries + &entry("bad id", ALICE, "now")).expect("written");
     for _ in 0..3 {
-        venue.play(&chains.block(&[ALICE, BOB, CAROL], "ETH"));
+        scene.play(&[ALICE, BOB, CAROL], "ETH");
     }
-    let service =
-        Service::start(&config, &["--start", &began.to_string(), "--set", "venue.endpoint.0.limits.users=2"]);
+    let service = Service::start(
+        &scene.config,
+        &["--start", &BEGAN.to_string(), "--set", "venue.endpoint.0.limits.users=2"],
+    );
     service.process.log_line("influencer 4 (\"bad id\"): id = \"bad id\"");
     service.process.log_line("1 account is over the venue's limit of 2 users for one address: carol");
     let signals = service.wait_lines("signals", 5);
-    venue.play(&chains.block(&[BOB], "ETH"));
+    scene.play(&[BOB], "ETH");
     let signals = [signals, service.wait_lines("signals", 6)].concat();
     let times = |id: &str| {
         let mut times: Vec<u64> = signals
@@ -395,7 +338,7 @@ fn everybody_begins_where_the_list_says() {
     };
     let end = service.stop();
     assert_eq!(end.status.code(), Some(0), "{}", end.log);
-    assert_eq!(times("alice"), [began + 2_000, began + 3_000], "from its own start");
-    assert_eq!(times("bob"), [began + 4_000], "what was before is baseline");
-    assert_eq!(times("carol"), [began + 1_000, began + 2_000, began + 3_000], "from the common start");
+    assert_eq!(times("alice"), [BEGAN + 2_000, BEGAN + 3_000], "from its own start");
+    assert_eq!(times("bob"), [BEGAN + 4_000], "what was before is baseline");
+    assert_eq!(times("carol"), [BEGAN + 1_000, BEGAN + 2_000, BEGAN + 3_000], "from the common start");
 }

@@ -15,6 +15,7 @@ pub mod judge;
 pub mod market;
 pub mod play;
 pub mod process;
+pub mod scene;
 pub mod service;
 
 use std::path::PathBuf;
