@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant as TokioInstant, sleep_until};
 
 use super::clock::{self, Received};
-use super::control::Control;
+use super::control::{Control, Wish};
 use super::egress::Egress;
 use super::handler::{Ended, Handler, ListenerEvent, Refused};
 use super::intake::{Decode, Intake};
@@ -53,7 +53,8 @@ where
     D: Decode,
     H: Handler,
 {
-    control.take_recycle();
+    // What was wished of the connection before.
+    control.take_wish();
     control.session().handle_connected(clock::now());
     let mut intake = Intake::<D>::default();
     let mut pings = PingsTold(0);
@@ -106,8 +107,10 @@ where
         if control.is_stopped() {
             return Ended::Stopped;
         }
-        if control.take_recycle() {
-            return Ended::Recycled;
+        match control.take_wish() {
+            Some(Wish::Recycle) => return Ended::Recycled,
+            Some(Wish::Replace) => return Ended::Replaced,
+            None => {}
         }
         let now = clock::now();
         let write_deadline = socket.write_deadline(write_timeout);
@@ -208,7 +211,7 @@ fn take<D: Decode>(
 fn farewell(ended: &Ended) -> (u16, CloseReason) {
     let lost = |detail: &dyn std::fmt::Display| CloseReason::Lost { detail: detail.to_string() };
     match ended {
-        Ended::Stopped | Ended::Recycled | Ended::Useless(_) => (1000, CloseReason::ByUs),
+        Ended::Stopped | Ended::Recycled | Ended::Replaced | Ended::Useless(_) => (1000, CloseReason::ByUs),
         Ended::BadMessage { code } => (*code, CloseReason::ByUs),
         Ended::ByVenue { code, reason } => {
             let code = code.unwrap_or(NO_CODE);

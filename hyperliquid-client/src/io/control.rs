@@ -1,4 +1,4 @@
-//! Steering a listener while it runs: what is subscribed, stop, recycle. From the same thread, at any moment, also from inside
+//! Steering a listener while it runs: what is subscribed, stop, recycle, replace. From the same thread, at any moment, also from inside
 //! its handler.
 //!
 //! There is no queue: what is wanted is state (the session's list of subscriptions), and the listener is woken to look at it.
@@ -21,7 +21,14 @@ struct Inner {
     session: RefCell<Session>,
     wake: Notify,
     stop: Cell<bool>,
-    recycle: Cell<bool>,
+    wish: Cell<Option<Wish>>,
+}
+
+/// Why the present connection is to end, without the listener.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wish {
+    Recycle,
+    Replace,
 }
 
 impl Control {
@@ -32,7 +39,7 @@ impl Control {
             session: RefCell::new(Session::new(config)),
             wake: Notify::new(),
             stop: Cell::new(false),
-            recycle: Cell::new(false),
+            wish: Cell::new(None),
         }))
     }
 
@@ -67,9 +74,16 @@ impl Control {
         self.session().is_settled()
     }
 
-    /// Ends the present connection, if there is one; the listener connects again after its backoff.
+    /// Ends the present connection, if there is one, because it is of no use; the listener connects again after its backoff.
     pub fn recycle(&self) {
-        self.0.recycle.set(true);
+        self.0.wish.set(Some(Wish::Recycle));
+        self.0.wake.notify_one();
+    }
+
+    /// Ends the present connection, if there is one, because it is old; the listener connects again at once. Only age may be the
+    /// reason: nothing here waits between a connection and the next but the places of the minute.
+    pub fn replace(&self) {
+        self.0.wish.set(Some(Wish::Replace));
         self.0.wake.notify_one();
     }
 
@@ -85,9 +99,9 @@ impl Control {
         self.0.stop.get()
     }
 
-    /// Takes a wish to recycle.
-    pub(super) fn take_recycle(&self) -> bool {
-        self.0.recycle.take()
+    /// Takes a wish to end the connection.
+    pub(super) fn take_wish(&self) -> Option<Wish> {
+        self.0.wish.take()
     }
 
     /// The session, for the length of a statement: nobody holds it over an await or over a call of a handler.

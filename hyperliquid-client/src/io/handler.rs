@@ -153,6 +153,8 @@ pub enum Ended {
     Stopped,
     /// [`Control::recycle`](super::Control::recycle).
     Recycled,
+    /// [`Control::replace`](super::Control::replace): it was old, and good.
+    Replaced,
     /// The venue closed it.
     ByVenue {
         /// Its code, if it gave one (1000 `Expired` and `Inactive` are ordinary).
@@ -174,12 +176,13 @@ pub enum Ended {
 }
 
 impl Ended {
-    /// One word for metrics: `stopped`, `recycled`, `venue`, `stale`, `message`, `write`, `protocol`, `eof` or `io`.
+    /// One word for metrics: `stopped`, `recycled`, `replaced`, `venue`, `stale`, `message`, `write`, `protocol`, `eof` or `io`.
     #[must_use]
     pub const fn cause(&self) -> &'static str {
         match self {
             Self::Stopped => "stopped",
             Self::Recycled => "recycled",
+            Self::Replaced => "replaced",
             Self::ByVenue { .. } => "venue",
             Self::Useless(_) => "stale",
             Self::BadMessage { .. } => "message",

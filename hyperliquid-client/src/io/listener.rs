@@ -1,7 +1,8 @@
 //! One connection kept alive: connect, drive until it ends, wait, again.
 //!
 //! The wait is the backoff's (with jitter, starting anew only after half a minute of real data), at least what a `Retry-After` asks,
-//! and a minute when a person must act first: a refused token, a certificate. A place among the new connections of the minute is taken
+//! and a minute when a person must act first: a refused token, a certificate. After a connection that was replaced because it was old
+//! there is none. A place among the new connections of the minute is taken
 //! before each attempt. So there is no hot loop, whatever the venue answers.
 //!
 //! It is one future; put it on a `LocalSet` or beside others in one task. [`Control`] steers it; only [`Control::stop`] ends it.
@@ -149,7 +150,16 @@ impl<C: Connect, H: Handler, D: Decode> Listener<C, H, D> {
             self.backoff.on_data(first);
             self.backoff.on_data(last);
         }
-        let retry_in = (!matches!(ended, Ended::Stopped)).then(|| self.backoff.after_failure());
+        let retry_in = match ended {
+            Ended::Stopped => None,
+            Ended::Replaced => Some(Duration::ZERO),
+            Ended::Recycled
+            | Ended::ByVenue { .. }
+            | Ended::Useless(_)
+            | Ended::BadMessage { .. }
+            | Ended::WriteStalled
+            | Ended::Failed(_) => Some(self.backoff.after_failure()),
+        };
         self.handler.on_event(&ListenerEvent::Ended { ended: &ended, retry_in });
         retry_in
     }

@@ -167,3 +167,37 @@ async fn stop_ends_a_listener_that_waits() {
     assert_eq!(clock::now() - start, Duration::from_secs(10));
     assert_eq!(recorder.lines.len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_old_connection_is_replaced_at_once_and_a_useless_one_after_the_backoff() {
+    let control = Control::new(SessionConfig::default());
+    control.subscribe(fills());
+    let (first, mut old) = Venue::pair(1000);
+    let (second, mut useless) = Venue::pair(1000);
+    let attempts = Rc::default();
+    let script = Script {
+        outcomes: RefCell::new([Ok(first), Ok(second)].into()),
+        attempts: Rc::clone(&attempts),
+        start: clock::now(),
+        control: control.clone(),
+    };
+    let recorder = Recorder::shared();
+    let egress = Egress::new(&VenueLimits::default());
+    let listener =
+        Listener::new(script, control.clone(), egress, Rc::clone(&recorder), ListenerConfig::default());
+    tokio::join!(listener.run(), async {
+        old.next().await.expect("a request");
+        control.replace();
+        assert_eq!(old.next().await, None);
+        // It answers the close by its end.
+        drop(old);
+        useless.next().await.expect("a request");
+        control.recycle();
+        assert_eq!(useless.next().await, None);
+        drop(useless);
+    });
+    let lines = recorder.take().lines;
+    assert_eq!(lines, ["connected", "closed", "ended replaced", "connected", "closed", "ended recycled"]);
+    let gaps = gaps(&attempts.take());
+    assert!(gaps[0] < Duration::from_millis(10) && gaps[1] >= Duration::from_millis(250), "{gaps:?}");
+}

@@ -2,9 +2,11 @@
 //!
 //! An old one waits for its turn until every other listener is connected and carries live what the old one carries. An account that only
 //! the old one carries (the venue refuses it elsewhere) keeps it until the venue ends it. A listener that is the only one is replaced when
-//! it is old: nobody can carry on for it, and the venue would end it a little later.
+//! it is old: nobody can carry on for it, and the venue would end it a little later. The next connection is opened at once.
 
 use std::collections::BTreeSet;
+
+use hyperliquid_client::io::Control;
 
 use super::Core;
 
@@ -26,18 +28,22 @@ impl Core {
     /// Something changed: the next old one may have its turn.
     pub(super) fn go_on_replacing(&mut self) {
         if let Some(listener) = self.replacing.due.iter().copied().find(|old| self.is_dispensable(*old)) {
-            self.recycle(listener);
+            self.close(listener, Control::replace);
         }
     }
 
-    /// Closes a listener's connection; it opens another one by itself.
+    /// Closes a listener's connection, which missed something; it opens another one after its backoff.
     pub(super) fn recycle(&mut self, listener: usize) {
+        self.close(listener, Control::recycle);
+    }
+
+    fn close(&mut self, listener: usize, close: impl FnOnce(&Control)) {
         self.replacing.due.remove(&listener);
         if self.connected.contains_key(&listener) {
             self.replacing.closing.insert(listener);
         }
         if let Some(control) = self.controls.get(listener) {
-            control.recycle();
+            close(control);
         }
     }
 

@@ -76,6 +76,7 @@ pub(super) static ENDED: Definition<Counter, 1> =
         .known(&[
             ["stopped"],
             ["recycled"],
+            ["replaced"],
             ["venue"],
             ["stale"],
             ["message"],

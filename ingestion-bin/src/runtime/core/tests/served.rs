@@ -3,6 +3,7 @@
 
 use std::future::Future;
 
+use hyperliquid_client::backoff::BackoffConfig;
 use hyperliquid_client::sim::{Block, BlockFill, SimLimits, Stream};
 use serde_json::json;
 
@@ -10,6 +11,9 @@ use super::*;
 
 const BOB: &str = "0x0000000000000000000000000000000b0b000002";
 const T: u64 = 1_790_000_000_000;
+
+/// Longer than any of these tests: what is old is replaced without a wait.
+const NEVER: Duration = Duration::from_secs(3_600);
 
 struct Stage {
     venue: SimHandle,
@@ -64,8 +68,13 @@ impl Stage {
     }
 }
 
-/// Runs `play` with so many listeners to two accounts.
-fn stage<F: Future<Output = ()>>(session: SessionConfig, listeners: usize, play: impl FnOnce(Stage) -> F) {
+/// Runs `play` with so many listeners to two accounts. The wait after a connection that failed begins with `backoff`.
+fn stage<F: Future<Output = ()>>(
+    session: SessionConfig,
+    backoff: Duration,
+    listeners: usize,
+    play: impl FnOnce(Stage) -> F,
+) {
     let disk = FaultyStorage::new(1);
     let Opened { journal, state, .. } = open(&disk);
     let telemetry = Telemetry::new(&catalogue()).unwrap();
@@ -81,7 +90,7 @@ fn stage<F: Future<Output = ()>>(session: SessionConfig, listeners: usize, play:
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let run = async {
         for number in 0..listeners {
-            listener(&stage, session, number);
+            listener(&stage, session, backoff, number);
         }
         let played = tokio::time::timeout(Duration::from_secs(60), play(stage)).await;
         played.expect("what is waited for comes");
@@ -89,7 +98,7 @@ fn stage<F: Future<Output = ()>>(session: SessionConfig, listeners: usize, play:
     LocalSet::new().block_on(&runtime, run);
 }
 
-fn listener(stage: &Stage, session: SessionConfig, number: usize) {
+fn listener(stage: &Stage, session: SessionConfig, backoff: Duration, number: usize) {
     let endpoint = EndpointConfig::new("sim", stage.venue.ws_url());
     let endpoint = Endpoint::new(EndpointConfig { info_url: stage.venue.info_url(), ..endpoint }).unwrap();
     let dialer = endpoint.dialer(Dns::default()).unwrap();
@@ -99,7 +108,8 @@ fn listener(stage: &Stage, session: SessionConfig, number: usize) {
     let connector = VenueConnector::new(endpoint, dialer, WallClock::new(crate::runtime::clock::wall_ns));
     let ear = Ear::new(Rc::clone(&stage.core), number, number.to_string(), "sim");
     let limits = VenueLimits { new_connections_per_minute: 1_000, ..VenueLimits::default() };
-    let config = ListenerConfig::default();
+    let backoff = BackoffConfig { initial: backoff, max: backoff, ..BackoffConfig::default() };
+    let config = ListenerConfig { backoff, ..ListenerConfig::default() };
     let listener = Listener::new(connector, control, Egress::new(&limits), ear, config);
     tokio::task::spawn_local(listener.run());
 }
@@ -111,7 +121,7 @@ fn quick() -> SessionConfig {
 
 #[test]
 fn who_was_refused_is_served_on_the_same_connection_and_has_its_gap() {
-    stage(quick(), 1, |mut stage| async move {
+    stage(quick(), Duration::from_millis(20), 1, |mut stage| async move {
         stage.until(|stage| [ALICE, BOB].iter().all(|account| stage.of(account).0 == "single")).await;
         // The slots shrink, and everything is subscribed anew.
         stage.users(1);
@@ -134,7 +144,7 @@ fn who_was_refused_is_served_on_the_same_connection_and_has_its_gap() {
 #[test]
 fn old_connections_are_replaced_one_at_a_time() {
     let session = SessionConfig { replace_after: Duration::from_millis(300), ..quick() };
-    stage(session, 2, |stage| async move {
+    stage(session, NEVER, 2, |stage| async move {
         let full = |stage: &Stage| [ALICE, BOB].iter().all(|account| stage.of(account).0 == "full");
         stage.until(full).await;
         // Both were opened together and are old together.
@@ -150,7 +160,7 @@ fn old_connections_are_replaced_one_at_a_time() {
 #[test]
 fn the_only_listener_is_replaced_too() {
     let session = SessionConfig { replace_after: Duration::from_millis(300), ..quick() };
-    stage(session, 1, |stage| async move {
+    stage(session, NEVER, 1, |stage| async move {
         stage.until(|stage| stage.opened() >= 3 && stage.of(ALICE).0 == "single").await;
     });
 }
