@@ -5,14 +5,15 @@ use std::rc::Rc;
 
 use hyperliquid_client::decode::Decoded;
 use hyperliquid_client::io::{ConnectError, Handler, ListenerEvent, Received, Refused};
-use hyperliquid_client::session::SessionEvent;
+use hyperliquid_client::session::{Refusal, SessionEvent};
 use observability::causes;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::clock;
 use super::core::Core;
 use super::events::{
     ConnectFailed, Connected, ConnectionEnded, PingsUnanswered, SubscriptionRefused, Unauthorised,
+    VenueErrored,
 };
 
 pub(super) struct Ear {
@@ -31,6 +32,11 @@ impl Ear {
 
     fn from(&self) -> super::core::From {
         super::core::From { listener: self.listener, connection: self.connection }
+    }
+
+    fn venue_error(&self, kind: &'static str, text: &str) {
+        let telemetry = self.core.borrow().telemetry();
+        telemetry.emit(&VenueErrored { listener: &self.name, kind, text });
     }
 
     fn session_event(&self, event: &SessionEvent) {
@@ -53,8 +59,17 @@ impl Ear {
                 telemetry.emit(&SubscriptionRefused { subscription: subscription.to_json(), text });
                 self.core.borrow_mut().refuse_subscription(self.listener, subscription, text);
             }
-            SessionEvent::VenueErrorUnmatched { text, .. } => {
-                warn!(listener = self.name, venue = text, "venue error");
+            SessionEvent::VenueErrorUnmatched { refusal, text } => {
+                let kind = match refusal {
+                    Refusal::TooManyUsers { .. } => "too_many_users",
+                    Refusal::TooManySubscriptions { .. } => "too_many_subscriptions",
+                    Refusal::Invalid => "invalid",
+                    Refusal::Other => "other",
+                };
+                self.venue_error(kind, text);
+            }
+            SessionEvent::MessagesRefused { .. } => {
+                self.venue_error("too_many_messages", "we send too much; nothing but pings for a while");
             }
             SessionEvent::ReplaceDue { age } => {
                 debug!(listener = self.name, ?age, "connection is old");
@@ -63,7 +78,6 @@ impl Ear {
             SessionEvent::Unsubscribed { .. }
             | SessionEvent::SubscriptionSilent { .. }
             | SessionEvent::SubscriptionStale { .. }
-            | SessionEvent::MessagesRefused { .. }
             | SessionEvent::PongLate { .. }
             | SessionEvent::ConnectionStale { .. }
             | SessionEvent::MessageBudgetWaiting { .. }

@@ -1,11 +1,11 @@
-//! A panic of the decoder, planted: the frame ends as a dead letter, its neighbours as signals.
+//! A panic of the decoder, planted: the frame ends as a dead letter, its neighbours as signals, and it is counted.
 
 mod served;
 mod told;
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyperliquid_client::decode::{Decoded, Decoder, FrameError};
@@ -15,21 +15,22 @@ use hyperliquid_client::io::{
 };
 use hyperliquid_client::limits::VenueLimits;
 use hyperliquid_client::session::SessionConfig;
-use hyperliquid_client::sim::{SimConfig, SimHandle, SimVenue};
+use hyperliquid_client::sim::{Block, BlockFill, SimConfig, SimHandle, SimVenue, Stream};
 use messaging::journal::{Journal, JournalConfig, Limit, Opened, Read};
 use messaging::sink::Render;
 use messaging::storage::FaultyStorage;
 use observability::Telemetry;
-use serde_json::Value;
+use serde_json::{Value, json};
 use signal_domain::Account;
 use tokio::task::LocalSet;
 
 use super::{Core, CoreConfig, Followed, Outbox};
 use crate::account::{Cause, Settings};
-use crate::render::DeadLetterLines;
+use crate::render::{DeadLetterLines, SignalLines};
 use crate::runtime::events::{catalogue, totals};
 use crate::runtime::handler::Ear;
 use crate::runtime::published::Published;
+use crate::runtime::service_status::ServiceStatus;
 use crate::state::State;
 
 const ALICE: &str = "0x0000000000000000000000000000000a11ce0001";
@@ -71,6 +72,36 @@ fn core(journal: &Journal, telemetry: &Telemetry, state: State, library: FaultyS
     Core::new(config, outbox, telemetry.clone(), published, known.collect())
 }
 
+/// One more buy of 1 ETH of the account in a chain of such, at a time of its own.
+fn buy(number: u64) -> Block {
+    let time = 1_790_000_000_000 + number;
+    let fill = json!({
+        "coin": "ETH", "px": "2400.5", "sz": "1.0", "side": "B", "time": time,
+        "startPosition": format!("{number}.0"), "dir": "Open Long", "closedPnl": "0.0",
+        "hash": format!("0x{number:064x}"), "oid": 7, "crossed": true, "fee": "0.1", "tid": 900 + number,
+        "feeToken": "USDC", "twapId": null,
+    });
+    let fill = BlockFill {
+        user: ALICE.into(),
+        stream: Stream::Fills,
+        twap_id: None,
+        fill: serde_json::from_value(fill).unwrap(),
+    };
+    Block { time, fills: vec![fill], marks: Vec::new() }
+}
+
+/// Until so much of something is counted.
+async fn counted(telemetry: &Telemetry, what: &str, label: &str, wanted: u64) {
+    while total(telemetry, what, label) < wanted {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn total(telemetry: &Telemetry, what: &str, label: &str) -> u64 {
+    let totals = totals(telemetry);
+    totals.iter().find(|(name, of, _)| *name == what && of == label).map_or(0, |(.., total)| *total)
+}
+
 async fn listen(venue: SimHandle, core: Rc<RefCell<Core>>, telemetry: Telemetry) {
     let endpoint = Endpoint::new(EndpointConfig {
         info_url: venue.info_url(),
@@ -93,21 +124,16 @@ async fn listen(venue: SimHandle, core: Rc<RefCell<Core>>, telemetry: Telemetry)
         ear,
         ListenerConfig::default(),
     );
+    venue.play_history(&buy(0));
     let listening = tokio::task::spawn_local(listener.run());
-    let total = |what: &str| {
-        totals(&telemetry).iter().filter(|(name, ..)| *name == what).map(|(.., n)| n).sum::<u64>()
-    };
-    while venue.inject(Some(ALICE), POISON) == 0 {
-        tokio::task::yield_now().await;
-    }
-    while total("refusals") == 0 {
-        tokio::task::yield_now().await;
-    }
+    counted(&telemetry, "events", "baseline", 1).await;
+    venue.play(&buy(1));
+    assert_eq!(venue.inject(Some(ALICE), POISON), 1);
+    venue.play(&buy(2));
+    counted(&telemetry, "refusals", "decode_panic", 1).await;
     // The connection stays, and a new decoder reads on.
     assert_eq!(venue.inject(Some(ALICE), br#"{"channel":"unheard","data":{}}"#), 1);
-    while total("unknown channels") == 0 {
-        tokio::task::yield_now().await;
-    }
+    counted(&telemetry, "unknown channels", "", 1).await;
     assert_eq!(venue.status().connections_total, 1);
     control.stop();
     listening.await.unwrap();
@@ -128,16 +154,35 @@ fn a_panic_of_the_decoder_costs_its_frame_only() {
     let last = core.borrow().outbox().last();
     journal.progress().wait_synced(last, Duration::from_secs(60));
     let mut reader = journal.reader(1_000, Limit::Synced);
-    let (mut letters, mut lines) = (DeadLetterLines, Vec::new());
+    let (mut letters, mut signals) = (DeadLetterLines, SignalLines::default());
+    let (mut refused, mut made) = (Vec::new(), Vec::new());
     while let Some(read) = reader.next().unwrap() {
         let Read::Record(record) = read else { panic!("{read:?}") };
         let mut line = Vec::new();
         if letters.render(&record, &mut line).is_some() {
-            lines.push(serde_json::from_slice::<Value>(&line).unwrap());
+            refused.push(serde_json::from_slice::<Value>(&line).unwrap());
+        } else if signals.render(&record, &mut line).is_some() {
+            made.push(serde_json::from_slice::<Value>(&line).unwrap());
         }
     }
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    assert_eq!(lines[0]["reason"], "decode_panic");
-    assert_eq!(lines[0]["stage"], "decode");
-    assert_eq!(lines[0]["payload"], std::str::from_utf8(POISON).unwrap());
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert_eq!(refused[0]["reason"], "decode_panic");
+    assert_eq!(refused[0]["stage"], "decode");
+    assert_eq!(refused[0]["payload"], std::str::from_utf8(POISON).unwrap());
+    let shown: Vec<_> =
+        made.iter().map(|signal| (&signal["size"], &signal["seq"], &signal["late"])).collect();
+    assert_eq!(shown, [(&json!("2"), &json!(1), &Value::Null), (&json!("3"), &json!(2), &Value::Null)]);
+
+    let page = telemetry.metrics().render();
+    assert!(page.contains("\ningestion_refusals_total{reason=\"decode_panic\"} 1\n"), "{page}");
+    let status = ServiceStatus {
+        worker: Arc::new(Mutex::new(core.borrow().status())),
+        sinks: Arc::new(Vec::new()),
+        progress: journal.progress(),
+        telemetry,
+        started_at_ms: 0,
+    };
+    let counts = status.json()["counts"].as_array().unwrap().clone();
+    let counted = json!({ "what": "refusals", "label": "decode_panic", "total": 1 });
+    assert!(counts.contains(&counted), "{counts:?}");
 }

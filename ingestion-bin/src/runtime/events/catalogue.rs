@@ -95,6 +95,12 @@ pub(super) static SUBSCRIPTIONS_REFUSED: Definition<Counter, 0> = Definition::co
     "Subscriptions of a listener that the venue began to refuse, or refuses for another reason; asked again and refused as before does not count.",
     [],
 );
+pub(super) static VENUE_ERRORS: Definition<Counter, 1> = Definition::counter(
+    "ingestion_venue_errors_total",
+    "Error texts of the venue that refuse no subscription, by what they mean.",
+    ["kind"],
+)
+.known(&[["too_many_messages"], ["too_many_users"], ["too_many_subscriptions"], ["invalid"], ["other"]]);
 pub(super) static FOLLOWED: Definition<Counter, 1> =
     Definition::counter("ingestion_influencer_changes_total", "Influencers added and removed.", ["change"])
         .known(&[["added"], ["removed"]]);
@@ -153,6 +159,7 @@ pub fn catalogue() -> Vec<Family> {
         ENDED.family(),
         PINGS_UNANSWERED.family(),
         SUBSCRIPTIONS_REFUSED.family(),
+        VENUE_ERRORS.family(),
         FOLLOWED.family(),
         INFO.family(),
         INFO_WEIGHT.family(),
@@ -168,9 +175,14 @@ pub fn catalogue() -> Vec<Family> {
 #[must_use]
 pub fn totals(telemetry: &Telemetry) -> Vec<(&'static str, String, u64)> {
     let mut totals = Vec::new();
-    for (name, family) in
-        [("events", &EVENTS), ("rows", &ROWS), ("refusals", &REFUSALS), ("ends", &ENDED), ("info", &INFO)]
-    {
+    for (name, family) in [
+        ("events", &EVENTS),
+        ("rows", &ROWS),
+        ("refusals", &REFUSALS),
+        ("ends", &ENDED),
+        ("info", &INFO),
+        ("venue errors", &VENUE_ERRORS),
+    ] {
         for (labels, total) in telemetry.metrics().totals(family) {
             totals.push((name, labels.join(" "), total));
         }

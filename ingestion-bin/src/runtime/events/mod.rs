@@ -18,7 +18,7 @@ use crate::account::{Gap, GapKind, GapState};
 use catalogue::{
     CONNECT_FAILURES, CONNECTED, DRIFT, ENDED, FOLLOWED, FRAMES_REFUSED, GAPS, INFO, INFO_WEIGHT,
     JOURNAL_DAMAGE, PINGS_UNANSWERED, RECYCLED, REFUSALS, SUBSCRIPTIONS_REFUSED, UNFOLLOWED,
-    UNKNOWN_CHANNELS,
+    UNKNOWN_CHANNELS, VENUE_ERRORS,
 };
 pub use catalogue::{catalogue, totals};
 pub(super) use meters::{Meters, show_journal, show_sink};
@@ -115,6 +115,12 @@ event! { /// The venue pings without end.
 event! { /// The venue refuses a subscription.
     SubscriptionRefused<'a> { subscription: String, text: &'a str }
     SUBSCRIPTIONS_REFUSED [], |this| { warn!(subscription = this.subscription, venue = this.text, "subscription refused"); }
+}
+event! { /// The venue complains, and not of a subscription that waits for its answer.
+    VenueErrored<'a> { listener: &'a str, kind: &'static str, text: &'a str }
+    VENUE_ERRORS [this.kind], |this| {
+        warn!(listener = this.listener, kind = this.kind, venue = this.text, "venue error");
+    }
 }
 event! { /// Followed from now on.
     InfluencerAdded<'a> { followed: &'a Followed }
