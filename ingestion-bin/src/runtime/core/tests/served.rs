@@ -4,8 +4,7 @@
 use std::future::Future;
 
 use hyperliquid_client::backoff::BackoffConfig;
-use hyperliquid_client::sim::{Block, BlockFill, SimLimits, Stream};
-use serde_json::json;
+use hyperliquid_client::sim::SimLimits;
 
 use super::*;
 
@@ -141,6 +140,30 @@ fn who_was_refused_is_served_on_the_same_connection_and_has_its_gap() {
     });
 }
 
+/// One listener brings nothing of an account on a connection that lives: the other one shows it, and the connection is made anew.
+#[test]
+fn a_listener_that_is_mute_for_an_account_is_made_anew() {
+    stage(quick(), Duration::from_millis(20), 2, |mut stage| async move {
+        let full = |stage: &Stage| [ALICE, BOB].iter().all(|account| stage.of(account).0 == "full");
+        stage.until(full).await;
+        stage.venue.add_fault(format!("mute={ALICE}#0/2").parse().unwrap());
+        stage.play(true);
+        let newest = |stage: &Stage| {
+            let accounts = stage.core.borrow().status().accounts;
+            accounts.iter().map(|account| account.newest).min().flatten()
+        };
+        stage.until(|stage| newest(stage) == i64::try_from(T + 1).ok()).await;
+        let later = crate::runtime::clock::now() + Settings::default().miss_after;
+        assert_eq!(stage.opened(), 2);
+        stage.core.borrow_mut().handle_timeout(later);
+        stage.until(|stage| stage.opened() == 3).await;
+        let page = stage.core.borrow().telemetry().metrics().render();
+        assert!(page.contains("\ningestion_listeners_recycled_total 1\n"), "{page}");
+        stage.venue.clear_faults();
+        stage.until(full).await;
+    });
+}
+
 #[test]
 fn old_connections_are_replaced_one_at_a_time() {
     let session = SessionConfig { replace_after: Duration::from_millis(300), ..quick() };
@@ -154,6 +177,37 @@ fn old_connections_are_replaced_one_at_a_time() {
             stage.opened() >= 8
         };
         stage.until(watched).await;
+    });
+}
+
+/// Nothing but what the first brings once it is back lets the second go.
+#[test]
+fn the_second_has_its_turn_when_the_first_carries_again() {
+    stage(quick(), NEVER, 2, |stage| async move {
+        let full = |stage: &Stage| [ALICE, BOB].iter().all(|account| stage.of(account).0 == "full");
+        stage.until(full).await;
+        for listener in [0, 1] {
+            stage.core.borrow_mut().replace(listener);
+        }
+        stage.until(|stage| stage.opened() == 4 && full(stage)).await;
+    });
+}
+
+#[test]
+fn who_is_shown_on_one_connection_alone_keeps_it() {
+    let session = SessionConfig { replace_after: Duration::from_millis(300), ..quick() };
+    stage(session, NEVER, 2, |stage| async move {
+        for number in 2..100 {
+            stage.venue.add_fault(format!("mute={ALICE}#{number}/1000").parse().unwrap());
+        }
+        stage.until(|stage| stage.of(ALICE).0 == "single" && stage.of(BOB).0 == "full").await;
+        let watched = |stage: &Stage| {
+            assert_eq!(stage.of(ALICE).0, "single", "the first one carries her");
+            stage.opened() >= 6
+        };
+        stage.until(watched).await;
+        stage.venue.clear_faults();
+        stage.until(|stage| stage.of(ALICE).0 == "full").await;
     });
 }
 
