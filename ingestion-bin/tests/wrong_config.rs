@@ -3,77 +3,17 @@
 
 mod support;
 
+use std::fs::Permissions;
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::Output;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use support::place::Place;
 use support::process::{ingestion, run};
 
 const ALICE: &str = "0x0000000000000000000000000000000a11ce0001";
-
-/// A directory to go wrong in, and a place where the venue would be: nobody may come.
-struct Place {
-    directory: tempfile::TempDir,
-    venue: TcpListener,
-}
-
-impl Place {
-    fn new() -> Self {
-        let venue = TcpListener::bind("127.0.0.1:0").expect("a port");
-        venue.set_nonblocking(true).expect("the socket obeys");
-        Self { directory: tempfile::tempdir().expect("a temporary directory"), venue }
-    }
-
-    fn path(&self) -> &Path {
-        self.directory.path()
-    }
-
-    /// Runs the command in the directory, where the venue and a free admin port are configured.
-    fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = ingestion();
-        let address = self.venue.local_addr().expect("an address");
-        command
-            .current_dir(self.path())
-            .args(["--set", "admin.listen=127.0.0.1:0"])
-            .args(["--set", &format!("venue.endpoint.0.ws_url=ws://{address}/ws")])
-            .args(["--set", "venue.endpoint.0.network=sim"])
-            .args(arguments);
-        command.output().expect("the binary starts")
-    }
-
-    /// The command ends with `code`, its lines on stderr are exactly `lines`, and nothing was started.
-    fn refuses(&self, arguments: &[&str], code: i32, lines: &[&str]) {
-        let before = self.entries();
-        let output = self.run(arguments);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(said.lines().collect::<Vec<_>>(), lines, "{arguments:?}");
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-        assert!(output.stdout.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
-        assert_eq!(self.entries(), before, "{arguments:?} made a file");
-        let called = self.venue.accept().map(|(_, address)| address);
-        assert!(called.is_err(), "{arguments:?} called the venue: {called:?}");
-    }
-
-    fn entries(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        let mut folders = vec![self.path().to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).expect("readable") {
-                let path = entry.expect("an entry").path();
-                names.push(path.display().to_string());
-                if path.is_dir() {
-                    folders.push(path);
-                }
-            }
-        }
-        names.sort();
-        names
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path().join(name), text).expect("written");
-    }
-}
 
 #[test]
 fn everything_wrong_in_a_file_is_said_at_once() {
@@ -224,6 +164,14 @@ fn a_wrong_command_line_is_2() {
     ] {
         place.refuses(&arguments, 2, &[line]);
     }
+    // All that are wrong, at once; beside a wrong configuration with it, as its code.
+    let follow = ["--follow", "0x12", "--follow", ALICE, "--follow", "me"];
+    let wrong = ["error: --follow 0x12", "error: --follow me"]
+        .map(|follow| format!("{follow}: an address is 0x and 40 hex digits"));
+    let mut lines = wrong.each_ref().map(String::as_str).to_vec();
+    place.refuses(&[&["run"][..], &follow].concat(), 2, &lines);
+    lines.insert(0, "error: wrokers = 3: unknown key (command line)");
+    place.refuses(&[&["--set", "wrokers=3", "run"][..], &follow].concat(), 64, &lines);
     for arguments in [
         vec!["run", "--follow", ALICE, "--set", "nothing"],
         vec!["run", "--fault", "drop=0.5"],
@@ -297,6 +245,15 @@ fn what_stands_in_the_way_is_1() {
         1,
         &[&format!("error: admin server: cannot listen on {address}: Address already in use (os error 98)")],
     );
+    // Both at once.
+    place.refuses(
+        &["run", "--follow", ALICE, "--data-dir", "file/below", "--set", &listen],
+        1,
+        &[
+            &format!("error: admin server: cannot listen on {address}: Address already in use (os error 98)"),
+            "error: data directory file/below: Not a directory (os error 20)",
+        ],
+    );
     place.refuses(
         &["sim-venue", "--synthetic", "--listen", &address.to_string()],
         1,
@@ -305,11 +262,7 @@ fn what_stands_in_the_way_is_1() {
         )],
     );
     for command in ["replay", "raw", "signals", "verify"] {
-        place.refuses(
-            &[command, "--data-dir", "nowhere"],
-            1,
-            &["error: there is no data directory nowhere (--data-dir, or data_dir of the configuration)"],
-        );
+        place.refuses(&[command, "--data-dir", "nowhere"], 1, &["error: there is no data directory nowhere"]);
     }
     place.refuses(
         &["sim-venue", "--fills", "nowhere"],
@@ -320,10 +273,46 @@ fn what_stands_in_the_way_is_1() {
     place.refuses(
         &["status", "--set", &listen],
         1,
-        &[&format!(
-            "error: no service answers at {address} (admin.listen): Connection refused (os error 111)"
-        )],
+        &[&format!("error: no service answers at {address}: Connection refused (os error 111)")],
     );
+}
+
+/// Whoever runs the tests: nobody may write in a directory of mode 555 but root, so root asks as somebody else.
+#[test]
+fn a_directory_that_may_not_be_written_is_1() {
+    let place = Place::new();
+    let locked = place.path().join("locked");
+    std::fs::create_dir(&locked).expect("made");
+    let mode = |path: &Path, mode| std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("set");
+    mode(place.path(), 0o755);
+    mode(&locked, 0o555);
+    let mut binary = PathBuf::from(env!("CARGO_BIN_EXE_ingestion"));
+    let root = std::fs::write(locked.join("probe"), "").is_ok();
+    if root {
+        std::fs::remove_file(locked.join("probe")).expect("removed");
+        let copy = place.path().join("ingestion");
+        std::fs::copy(&binary, &copy).expect("copied");
+        binary = copy;
+    }
+    let before = place.entries();
+    for (directory, line) in [
+        ("locked/data", "error: data directory locked/data: Permission denied (os error 13)"),
+        (
+            "locked",
+            "error: journal in locked: journal: make the directory failed: Permission denied (os error 13)",
+        ),
+    ] {
+        let mut command = Command::new(&binary);
+        if root {
+            command.uid(65_534).gid(65_534);
+        }
+        let output = place.run_as(command, &["run", "--follow", ALICE, "--data-dir", directory]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(said.lines().collect::<Vec<_>>(), [line]);
+        assert_eq!((output.status.code(), output.stdout), (Some(1), Vec::new()));
+    }
+    assert_eq!(place.entries(), before, "made a file");
+    assert!(place.venue.accept().is_err(), "the venue was called");
 }
 
 #[test]
@@ -333,12 +322,20 @@ fn a_second_process_on_one_data_directory_is_refused() {
     let mut command = ingestion();
     command.args(["run", "--simulate", "--set", "admin.listen=127.0.0.1:0", "--data-dir"]).arg(&data);
     let mut first = support::process::Process::start(command);
+    let line = first.log_line("admin server address=");
+    let admin = line.rsplit_once("address=").expect("just found").1.trim();
     first.line();
-    let output = place.run(&["run", "--follow", ALICE, "--data-dir", "data"]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("error: ")).collect();
-    assert_eq!(errors, ["error: data directory data is in use by another process"], "{said}");
+    let in_use = "error: data directory data is in use by another process";
+    let taken =
+        format!("error: admin server: cannot listen on {admin}: Address already in use (os error 98)");
+    let same = format!("admin.listen={admin}");
+    // With the very same configuration both stand in the way.
+    for (more, lines) in [(&[][..], &[in_use][..]), (&["--set", &same][..], &[&taken, in_use][..])] {
+        let output = place.run(&[&["run", "--follow", ALICE, "--data-dir", "data"][..], more].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert_eq!(said.lines().collect::<Vec<_>>(), lines);
+    }
     assert!(place.venue.accept().is_err(), "the venue was called");
     first.line();
     first.terminate();

@@ -3,35 +3,23 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-
-const EXIT_CODES: &str =
-    "Exit codes: 0 clean, 1 failed or found something, 2 asked wrongly, 64 the configuration is wrong.";
-
-/// The heading of what every command takes.
-const EVERYWHERE: &str = "Options of every command";
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Follow traders on Hyperliquid and never miss a trade of theirs.
 #[derive(Debug, Parser)]
-#[command(name = "ingestion", version, propagate_version = true, after_help = EXIT_CODES)]
+#[command(name = "ingestion", version, propagate_version = true)]
 pub struct Cli {
     /// Configuration file (TOML).
-    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Directory of journal and files; overrides `data_dir`.
-    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
+    #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Override one configuration value, e.g. `--set listeners.hold_ms=200`; may be given several times.
-    #[arg(
-        long = "set",
-        global = true,
-        value_name = "KEY=VALUE",
-        value_parser = key_value,
-        help_heading = EVERYWHERE
-    )]
+    /// Override one configuration value, e.g. `--set listeners.hold_ms=200`.
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
     pub sets: Vec<(String, String)>,
     /// Print JSON: one document, or one object a line where it lists.
-    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    #[arg(long, global = true)]
     pub json: bool,
     /// What to do.
     #[command(subcommand)]
@@ -47,7 +35,7 @@ pub enum Command {
     Check,
     /// Show the state of the running service.
     Status,
-    /// List the followed accounts, or edit them in the file of `influencers.file`.
+    /// List or edit the followed accounts.
     #[command(subcommand)]
     Influencers(Influencers),
     /// Print signals from the signal files.
@@ -56,7 +44,7 @@ pub enum Command {
     Raw(Raw),
     /// Derive the signals from the journal again and print them.
     Replay,
-    /// Audit the signal files and the journal, or a file of fills.
+    /// Audit the signal files, or a file of fills.
     Verify(Verify),
     /// Run a simulated venue.
     SimVenue(SimVenue),
@@ -68,13 +56,13 @@ pub struct Run {
     /// Follow a simulated market on a loopback port; everything else is as for mainnet.
     #[arg(long)]
     pub simulate: bool,
-    /// A fault for the simulated venue to inject, e.g. `drop=0.05`; may be given several times.
+    /// A fault for the simulated venue to inject, e.g. `drop=0.05`.
     #[arg(long = "fault", value_name = "SPEC", requires = "simulate")]
     pub faults: Vec<String>,
-    /// Follow this account too (0x and 40 hex digits); may be given several times.
+    /// Follow this account too (0x and 40 hex digits).
     #[arg(long = "follow", value_name = "ADDR")]
     pub follow: Vec<String>,
-    /// Begin with the history from this time on instead of now: RFC 3339, milliseconds, or a span before now (`15m`, `2h`, `1d`).
+    /// Begin with the history from this time on instead of now.
     #[arg(long, value_name = "T")]
     pub start: Option<String>,
 }
@@ -86,25 +74,25 @@ pub enum Influencers {
     List,
     /// Follow an account.
     Add {
-        /// Your name for it: 1 to 64 of the characters `A-Z a-z 0-9 _ . -`.
+        /// Name of ours, `[A-Za-z0-9_.-]{1,64}`.
         id: String,
-        /// The account: 0x and 40 hex digits.
+        /// 0x and 40 hex digits.
         address: String,
     },
     /// Change settings of an influencer.
     Set {
-        /// Its name on the list.
+        /// Whose.
         id: String,
-        /// `label`, `priority`, `enabled`, `markets`, `start`, e.g. `priority=10`; `KEY=` alone takes the field away.
+        /// What, e.g. `priority=10`.
         #[arg(required = true, value_name = "KEY=VALUE", value_parser = key_value)]
         settings: Vec<(String, String)>,
     },
     /// Follow no longer.
     Remove {
-        /// Its name on the list.
+        /// Whom.
         id: String,
     },
-    /// Accept that the list is empty: only then a running service follows nobody any more.
+    /// Accept that the list is empty.
     ConfirmEmpty,
 }
 
@@ -120,10 +108,10 @@ pub struct Signals {
     /// Only of this market, e.g. `ETH-PERP`.
     #[arg(long)]
     pub market: Option<String>,
-    /// Only from this venue time on: RFC 3339, milliseconds, or a span before now (`15m`, `2h`, `1d`).
+    /// Only from this venue time on.
     #[arg(long, value_name = "T")]
     pub since: Option<String>,
-    /// Only up to this venue time, given likewise.
+    /// Only up to this venue time.
     #[arg(long, value_name = "T")]
     pub until: Option<String>,
 }
@@ -134,19 +122,19 @@ pub struct Raw {
     /// Only of this influencer or account.
     #[arg(long, value_name = "ID|ADDR")]
     pub account: Option<String>,
-    /// Only of this market, e.g. `ETH-PERP`.
+    /// Only of this market.
     #[arg(long)]
     pub market: Option<String>,
-    /// Only of this event type: `FILL`, `TWAP_FILL`, `ORDER_UPDATE`, `POSITION_SNAPSHOT`, `POSITION_UPDATE`, `TRADE`, `UNKNOWN`.
+    /// Only of this event type, e.g. `FILL`.
     #[arg(long = "type", value_name = "T")]
     pub event_type: Option<String>,
     /// Only the event with this id or source event id.
     #[arg(long, value_name = "ID")]
     pub event: Option<String>,
-    /// Only from this venue time on: RFC 3339, milliseconds, or a span before now (`15m`, `2h`, `1d`).
+    /// Only from this venue time on.
     #[arg(long, value_name = "T")]
     pub since: Option<String>,
-    /// Only up to this venue time, given likewise.
+    /// Only up to this venue time.
     #[arg(long, value_name = "T")]
     pub until: Option<String>,
 }
@@ -164,10 +152,9 @@ pub struct Verify {
 
 /// `sim-venue`
 #[derive(Args, Debug)]
-#[command(group = ArgGroup::new("market").required(true).args(["fills", "synthetic"]))]
 pub struct SimVenue {
     /// Replay this file of fills (NDJSON, plain or .gz).
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "synthetic", required_unless_present = "synthetic")]
     pub fills: Option<PathBuf>,
     /// Make up a market.
     #[arg(long)]

@@ -5,7 +5,6 @@ use std::time::Duration;
 use influencer_registry::{Address, FileSource, Influencer, InfluencerSet, Refusal};
 use signal_domain::{Account, InfluencerId};
 
-use super::exit::Failure;
 use crate::config::{Config, InfluencerSource, Origin, Problem, Problems, not_carried_out};
 use crate::runtime::Followed;
 use crate::runtime::clock;
@@ -44,14 +43,10 @@ impl List {
         Ok(Self { set, file, extra: Vec::new() })
     }
 
-    /// Follows these accounts too, from the command line.
-    pub(super) fn follow(&mut self, addresses: &[String]) -> Result<(), Failure> {
-        for text in addresses {
-            let address = text.parse();
-            self.extra.push(address.map_err(|error| Failure::Usage(format!("--follow {text}: {error}")))?);
-        }
+    /// Follows these accounts too.
+    pub(super) fn follow(&mut self, addresses: Vec<Address>) {
+        self.extra.extend(addresses);
         self.set = self.with_extra(&self.set);
-        Ok(())
     }
 
     /// Entries of the file that are refused now.
@@ -75,6 +70,23 @@ impl List {
     pub(super) fn followed(&self, config: &Config) -> Vec<Followed> {
         self.set.enabled_by_priority().iter().map(|influencer| followed(influencer, config)).collect()
     }
+}
+
+/// The accounts of the command line, or every one that is no address.
+pub(super) fn addresses(follow: &[String]) -> Result<Vec<Address>, Vec<Problem>> {
+    let (mut good, mut wrong) = (Vec::new(), Vec::new());
+    for text in follow {
+        match text.parse::<Address>() {
+            Ok(address) => good.push(address),
+            Err(error) => wrong.push(Problem {
+                key: format!("--follow {text}"),
+                value: String::new(),
+                origin: Origin::Default,
+                problem: error.to_string(),
+            }),
+        }
+    }
+    if wrong.is_empty() { Ok(good) } else { Err(wrong) }
 }
 
 fn problems(why: &dyn std::fmt::Display, origin: &Origin) -> Problems {

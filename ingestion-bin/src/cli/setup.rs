@@ -6,7 +6,7 @@ use observability::admin::Token;
 
 use super::args::Cli;
 use super::exit::Failure;
-use super::followed::List;
+use super::followed::{List, addresses};
 use super::moment::Moment;
 use crate::config::{Config, Origin, Problem, Problems, SecretSource, Sources};
 use crate::runtime::{clock, endpoints};
@@ -53,10 +53,14 @@ pub(super) fn plan(
     {
         add(list.problems());
     }
-    let (Ok(token), Ok(mut list), true) = (token, list, problems.is_empty()) else {
-        return Err(Problems(problems).into());
+    let only_usage = problems.is_empty();
+    let follow = addresses(follow).map_err(|wrong| problems.extend(wrong));
+    let (Ok(token), Ok(mut list), Ok(follow), true) = (token, list, follow, only_usage) else {
+        let problems = Problems(problems);
+        // The command line alone is wrong: that is another code.
+        return Err(if only_usage { Failure::Usage(problems.to_string()) } else { problems.into() });
     };
-    list.follow(follow)?;
+    list.follow(follow);
     if list.set.enabled_by_priority().is_empty() && list.file.is_none() {
         return Err(Failure::Usage(
             "nobody to follow: name accounts in [influencers], or with --follow ADDR, or try --simulate"
@@ -125,9 +129,6 @@ pub(super) fn existing_data(config: &Config) -> Result<&Path, Failure> {
     if directory.is_dir() {
         Ok(directory)
     } else {
-        let directory = directory.display();
-        Err(Failure::World(format!(
-            "there is no data directory {directory} (--data-dir, or data_dir of the configuration)"
-        )))
+        Err(Failure::World(format!("there is no data directory {}", directory.display())))
     }
 }

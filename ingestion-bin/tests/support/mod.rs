@@ -13,6 +13,7 @@ pub mod drill;
 pub mod expected;
 pub mod judge;
 pub mod market;
+pub mod place;
 pub mod play;
 pub mod process;
 pub mod scene;

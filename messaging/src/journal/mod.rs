@@ -98,6 +98,12 @@ pub struct NotDurable {
 }
 
 impl Journal {
+    /// Whether another process has the journal in `storage` open. Makes nothing, not even where there is none.
+    pub fn is_in_use(storage: &dyn Storage) -> bool {
+        let made = storage.list("").is_ok_and(|names| names.iter().any(|name| name == LOCK));
+        made && storage.lock(LOCK).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
     /// Opens the journal in `storage`, or makes one, and starts its writer.
     ///
     /// `now_ns` is the wall clock in ns: positions of this run begin there or behind the last one, whichever is later.

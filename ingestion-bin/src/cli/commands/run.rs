@@ -24,7 +24,7 @@ use super::super::output::Output;
 use super::super::setup::{self, BadEntries, Plan};
 use super::super::table;
 use crate::config::{Config, LogFormat, SinkKind};
-use crate::runtime::{Lines, Service, StartError, Stopped, Storages, clock, events};
+use crate::runtime::{Lines, Service, StartError, Stopped, Storages, clock, events, obstacle};
 
 /// Between two looks at the list of influencers and at readiness.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -115,11 +115,13 @@ async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
         move || for_admin.get().map_or_else(|| serde_json::json!({}), crate::runtime::ServiceStatus::json);
     let server = match admin {
         None => None,
-        Some(admin) => Some(
-            AdminServer::bind(&admin, &telemetry, Arc::new(source))
-                .await
-                .map_err(|error| Failure::World(format!("admin server: {}", causes(&error))))?,
-        ),
+        Some(admin) => {
+            Some(AdminServer::bind(&admin, &telemetry, Arc::new(source)).await.map_err(|error| {
+                // With it whatever else stands in the way.
+                let more = obstacle(&config.data_dir).map(|more| format!("\n{more}"));
+                Failure::World(format!("admin server: {}{}", causes(&error), more.unwrap_or_default()))
+            })?)
+        }
     };
     let (follow, since) = (list.followed(&config), setup::now());
     let service = Service::start(&config, Storages::on_disk(&config.data_dir), follow, &telemetry)
