@@ -32,8 +32,27 @@ fn every_test_named_beside_a_fault_is_there() {
     assert!(named.len() > 50, "{} tests are named", named.len());
     for (file, test) in named {
         let source = std::fs::read_to_string(root.join(format!("{file}.rs"))).unwrap_or_default();
-        let there = source.lines().any(|line| line.trim_start().starts_with(&format!("fn {test}(")))
-            || source.contains(&format!("async fn {test}("));
-        assert!(there, "{file}.rs has no {test}");
+        assert!(is_run(&source, test), "{file}.rs has no test {test} that is run");
     }
+}
+
+/// Whether the source has a function of this name that is a test, and not an ignored one.
+fn is_run(source: &str, test: &str) -> bool {
+    let lines: Vec<&str> = source.lines().map(str::trim_start).collect();
+    let named = [format!("fn {test}("), format!("async fn {test}(")];
+    lines.iter().enumerate().any(|(at, line)| {
+        let above =
+            lines.iter().take(at).rev().take_while(|line| line.starts_with("#[") || line.starts_with("//"));
+        let attributes: Vec<&&str> = above.filter(|line| line.starts_with("#[")).collect();
+        named.iter().any(|name| line.starts_with(name))
+            && attributes.iter().any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
+            && !attributes.iter().any(|line| line.starts_with("#[ignore"))
+    })
+}
+
+#[test]
+fn what_is_no_test_or_not_run_does_not_count() {
+    let source = "#[test]\n/// Says why.\nfn one() {}\n\nfn two() {}\n#[ignore = \"slow\"]\n#[test]\nfn three() {}\n// fn four()";
+    let run = ["one", "two", "three", "four", "on"].map(|test| is_run(source, test));
+    assert_eq!(run, [true, false, false, false, false]);
 }

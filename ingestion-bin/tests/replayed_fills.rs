@@ -127,8 +127,24 @@ fn slices_either_way(fills: &Path, segment: &str) {
     }
 }
 
+/// What tells keys apart where numbers of trades do not: both sides of one trade are followed, fills have no number, or no hash.
+fn has_what_keys_must_tell_apart(rows: &[Row], users: &[String]) {
+    let followed: Vec<&Row> = rows.iter().filter(|row| users.contains(&row.user)).collect();
+    let both = |row: &&&Row| {
+        let (user, tid) = (&row.user, &row.fill["tid"]);
+        *tid != 0 && followed.iter().any(|other| other.user != *user && other.fill["tid"] == *tid)
+    };
+    assert_eq!(followed.iter().filter(both).count(), 2, "both sides of a trade");
+    assert_eq!(followed.iter().filter(|row| row.fill["tid"] == 0).count(), 2, "fills without a number");
+    let no_hash = format!("0x{:064}", 0);
+    assert!(followed.iter().any(|row| row.fill["hash"] == no_hash.as_str()), "fills without a hash");
+}
+
 #[test]
 fn our_fixture() {
+    let mut rows = expected::rows(&fixture());
+    rows.retain(|row| row.segment == "b");
+    has_what_keys_must_tell_apart(&rows, &first_ten(&rows));
     replay(&fixture(), Some("b"), &MAX, first_ten);
     slices_either_way(&fixture(), "a");
 }

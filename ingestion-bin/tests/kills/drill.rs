@@ -72,6 +72,7 @@ struct Run {
     directory: TempDir,
     users: Vec<String>,
     followed_from: BTreeMap<String, i64>,
+    unheard_to: BTreeMap<String, i64>,
     lives: u64,
 }
 
@@ -97,6 +98,7 @@ impl Drill {
             directory: TempDir::new().expect("a directory"),
             users: players.into_iter().map(|(address, _)| address).collect(),
             followed_from: BTreeMap::new(),
+            unheard_to: BTreeMap::new(),
             lives: 0,
         };
         let began = Instant::now();
@@ -143,6 +145,10 @@ impl Run {
 
     fn start(&mut self) -> Service {
         self.lives += 1;
+        let now = i64::try_from(self.play.status().venue_time).expect("a time");
+        for user in &self.users {
+            self.unheard_to.entry(user.clone()).or_insert(now);
+        }
         let log = self.directory.path().join(format!("life-{}.log", self.lives));
         Service::start(&self.configuration(), log)
     }

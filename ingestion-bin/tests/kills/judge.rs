@@ -24,6 +24,8 @@ pub(crate) struct Case {
     pub(crate) baselines: BTreeMap<(String, Stream), i64>,
     /// Accounts whose rows from this venue time on must be signals: the baseline was there before.
     pub(crate) followed_from: BTreeMap<String, i64>,
+    /// Where the venue's time was before anybody listened to an account: nothing up to it may be a signal.
+    pub(crate) unheard_to: BTreeMap<String, i64>,
     /// Lines of the signal files.
     pub(crate) signals: Vec<String>,
     /// Lines of the gap files.
@@ -43,6 +45,8 @@ pub(crate) struct Verdict {
     pub(crate) signals: usize,
     pub(crate) live: usize,
     pub(crate) late: usize,
+    /// Rows of history from before anybody listened.
+    pub(crate) unheard: usize,
     pub(crate) declared_breaks: usize,
     pub(crate) gaps: usize,
     pub(crate) findings: Vec<String>,
@@ -124,6 +128,7 @@ impl Case {
             self.raw_is_whole(&mut verdict);
         }
         self.gaps_ended(&mut verdict);
+        self.begins_with_following(&signals, &mut verdict);
         ids(&signals, &self.allowed(), &mut verdict);
         order(&signals, &self.gap_states(), &mut verdict);
         verdict
@@ -138,6 +143,16 @@ impl Case {
                 }
             }
         }
+    }
+
+    /// However long the first snapshot is, nothing of it is a signal.
+    fn begins_with_following(&self, signals: &[Value], verdict: &mut Verdict) {
+        let unheard = |user: &str, time: Option<i64>| time <= self.unheard_to.get(user).copied();
+        verdict.unheard = self.rows().filter(|(user, row)| unheard(user, Some(row.time))).count();
+        let old = signals
+            .iter()
+            .filter(|signal| unheard(&text(signal, "influencerId"), signal["timestamp"].as_i64()));
+        tell(verdict, "older than following", old.map(Value::to_string));
     }
 
     fn gap_states(&self) -> BTreeMap<String, String> {
@@ -297,6 +312,11 @@ pub(crate) fn can_fail(clean: &Case) {
         drop(case.raw.remove(event.expect("an event that became a signal")));
     });
     assert!(raw.contains("raw event missing"), "a lost raw event was not seen: {raw}");
+    let old = findings(&|case| {
+        let first: Value = serde_json::from_str(&case.signals[0]).expect("a signal line");
+        case.unheard_to.insert(text(&first, "influencerId"), first["timestamp"].as_i64().expect("a time"));
+    });
+    assert!(old.contains("older than following"), "a signal from before following was not seen: {old}");
     let late = findings(&|case| {
         let ((account, _), at) = case.baselines.iter().next().expect("a baseline");
         case.followed_from.insert(account.clone(), *at);

@@ -19,6 +19,7 @@ mod history;
 mod http;
 mod judge;
 mod market;
+mod paused;
 mod restart;
 mod service;
 #[path = "../support/mod.rs"]

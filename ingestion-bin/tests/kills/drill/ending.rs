@@ -72,7 +72,12 @@ impl Run {
             },
             || format!("history shows all {published} rows"),
         );
-        let case = Case { history, followed_from: self.followed_from.clone(), ..Case::default() };
+        let case = Case {
+            history,
+            followed_from: self.followed_from.clone(),
+            unheard_to: self.unheard_to.clone(),
+            ..Case::default()
+        };
         let end = Instant::now() + patience;
         loop {
             let mut case = case.clone();
@@ -118,6 +123,7 @@ impl Run {
             panic!("seed {}, kept in {kept}:\n{}", self.drill.seed, verdict.findings.join("\n"));
         }
         assert!(verdict.live > 0 && verdict.expected > 0, "no fills flowed: {verdict:?}");
+        assert!(verdict.unheard > 0, "nothing happened before anybody listened: {verdict:?}");
         if case.complete {
             judge::can_fail(&case);
         }

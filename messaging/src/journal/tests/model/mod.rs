@@ -56,7 +56,7 @@ fn assert_all_hold(seeds: u64, faults: Faults, must_cover: &[&str]) {
 
 #[test]
 fn a_process_that_is_killed_loses_nothing_it_appended() {
-    assert_all_hold(2_000, Faults::default(), &["kill", "delete"]);
+    assert_all_hold(2_000, Faults::default(), &["kill", "delete", "clock set back", "clock set forward"]);
 }
 
 #[test]

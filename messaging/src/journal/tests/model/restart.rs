@@ -11,7 +11,24 @@ use crate::journal::reader::{Bound, Limit, Reader};
 use crate::journal::{OpenError, start};
 
 impl World {
+    /// The wall clock may have been set while nobody ran; not back where records can be lost, whose positions only it remembers.
+    fn set_clock(&mut self) {
+        const HOUR_NS: u64 = 3_600_000_000_000;
+        match self.seed.below(8) {
+            0 if !(self.faults.disk || self.faults.power || self.faults.flips) => {
+                self.now -= self.seed.below(self.now.min(HOUR_NS));
+                self.cover("clock set back");
+            }
+            1 => {
+                self.now += self.seed.below(HOUR_NS);
+                self.cover("clock set forward");
+            }
+            _ => {}
+        }
+    }
+
     pub(super) fn start(&mut self) -> Verdict {
+        self.set_clock();
         let started = start::start(self.config.clone(), self.storage(), self.now, restore);
         let (writer, report) = match started {
             Ok(started) => started,
