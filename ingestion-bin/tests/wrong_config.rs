@@ -262,7 +262,11 @@ fn what_stands_in_the_way_is_1() {
         )],
     );
     for command in ["replay", "raw", "signals", "verify"] {
-        place.refuses(&[command, "--data-dir", "nowhere"], 1, &["error: there is no data directory nowhere"]);
+        place.refuses(
+            &[command, "--data-dir", "nowhere"],
+            1,
+            &["error: there is no data directory nowhere (--data-dir, or data_dir of the configuration)"],
+        );
     }
     place.refuses(
         &["sim-venue", "--fills", "nowhere"],
@@ -273,7 +277,9 @@ fn what_stands_in_the_way_is_1() {
     place.refuses(
         &["status", "--set", &listen],
         1,
-        &[&format!("error: no service answers at {address}: Connection refused (os error 111)")],
+        &[&format!(
+            "error: no service answers at {address} (admin.listen): Connection refused (os error 111)"
+        )],
     );
 }
 

@@ -3,23 +3,35 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 clean, 1 failed or found something, 2 asked wrongly, 64 the configuration is wrong.";
+
+/// The heading of what every command takes.
+const EVERYWHERE: &str = "Options of every command";
 
 /// Follow traders on Hyperliquid and never miss a trade of theirs.
 #[derive(Debug, Parser)]
-#[command(name = "ingestion", version, propagate_version = true)]
+#[command(name = "ingestion", version, propagate_version = true, after_help = EXIT_CODES)]
 pub struct Cli {
     /// Configuration file (TOML).
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     pub config: Option<PathBuf>,
     /// Directory of journal and files; overrides `data_dir`.
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     pub data_dir: Option<PathBuf>,
-    /// Override one configuration value, e.g. `--set listeners.hold_ms=200`.
-    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    /// Override one configuration value, e.g. `--set listeners.hold_ms=200`; may be given several times.
+    #[arg(
+        long = "set",
+        global = true,
+        value_name = "KEY=VALUE",
+        value_parser = key_value,
+        help_heading = EVERYWHERE
+    )]
     pub sets: Vec<(String, String)>,
     /// Print JSON: one document, or one object a line where it lists.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub json: bool,
     /// What to do.
     #[command(subcommand)]
@@ -35,7 +47,7 @@ pub enum Command {
     Check,
     /// Show the state of the running service.
     Status,
-    /// List or edit the followed accounts.
+    /// List the followed accounts, or edit them in the file of `influencers.file`.
     #[command(subcommand)]
     Influencers(Influencers),
     /// Print signals from the signal files.
@@ -44,7 +56,7 @@ pub enum Command {
     Raw(Raw),
     /// Derive the signals from the journal again and print them.
     Replay,
-    /// Audit the signal files, or a file of fills.
+    /// Audit the signal files and the journal, or a file of fills.
     Verify(Verify),
     /// Run a simulated venue.
     SimVenue(SimVenue),
@@ -56,13 +68,13 @@ pub struct Run {
     /// Follow a simulated market on a loopback port; everything else is as for mainnet.
     #[arg(long)]
     pub simulate: bool,
-    /// A fault for the simulated venue to inject, e.g. `drop=0.05`.
+    /// A fault for the simulated venue to inject, e.g. `drop=0.05`; may be given several times.
     #[arg(long = "fault", value_name = "SPEC", requires = "simulate")]
     pub faults: Vec<String>,
-    /// Follow this account too (0x and 40 hex digits).
+    /// Follow this account too (0x and 40 hex digits); may be given several times.
     #[arg(long = "follow", value_name = "ADDR")]
     pub follow: Vec<String>,
-    /// Begin with the history from this time on instead of now.
+    /// Begin with the history from this time on instead of now: RFC 3339, milliseconds, or a span before now (`15m`, `2h`, `1d`).
     #[arg(long, value_name = "T")]
     pub start: Option<String>,
 }
@@ -74,25 +86,25 @@ pub enum Influencers {
     List,
     /// Follow an account.
     Add {
-        /// Name of ours, `[A-Za-z0-9_.-]{1,64}`.
+        /// Your name for it: 1 to 64 of the characters `A-Z a-z 0-9 _ . -`.
         id: String,
-        /// 0x and 40 hex digits.
+        /// The account: 0x and 40 hex digits.
         address: String,
     },
     /// Change settings of an influencer.
     Set {
-        /// Whose.
+        /// Its name on the list.
         id: String,
-        /// What, e.g. `priority=10`.
+        /// `label`, `priority`, `enabled`, `markets`, `start`, e.g. `priority=10`; `KEY=` alone takes the field away.
         #[arg(required = true, value_name = "KEY=VALUE", value_parser = key_value)]
         settings: Vec<(String, String)>,
     },
     /// Follow no longer.
     Remove {
-        /// Whom.
+        /// Its name on the list.
         id: String,
     },
-    /// Accept that the list is empty.
+    /// Accept that the list is empty: only then a running service follows nobody any more.
     ConfirmEmpty,
 }
 
@@ -108,10 +120,10 @@ pub struct Signals {
     /// Only of this market, e.g. `ETH-PERP`.
     #[arg(long)]
     pub market: Option<String>,
-    /// Only from this venue time on.
+    /// Only from this venue time on: RFC 3339, milliseconds, or a span before now (`15m`, `2h`, `1d`).
     #[arg(long, value_name = "T")]
     pub since: Option<String>,
-    /// Only up to this venue time.
+    /// Only up to this venue time, given likewise.
     #[arg(long, value_name = "T")]
     pub until: Option<String>,
 }
@@ -122,19 +134,19 @@ pub struct Raw {
     /// Only of this influencer or account.
     #[arg(long, value_name = "ID|ADDR")]
     pub account: Option<String>,
-    /// Only of this market.
+    /// Only of this market, e.g. `ETH-PERP`.
     #[arg(long)]
     pub market: Option<String>,
-    /// Only of this event type, e.g. `FILL`.
+    /// Only of this event type: `FILL`, `TWAP_FILL`, `ORDER_UPDATE`, `POSITION_SNAPSHOT`, `POSITION_UPDATE`, `TRADE`, `UNKNOWN`.
     #[arg(long = "type", value_name = "T")]
     pub event_type: Option<String>,
     /// Only the event with this id or source event id.
     #[arg(long, value_name = "ID")]
     pub event: Option<String>,
-    /// Only from this venue time on.
+    /// Only from this venue time on: RFC 3339, milliseconds, or a span before now (`15m`, `2h`, `1d`).
     #[arg(long, value_name = "T")]
     pub since: Option<String>,
-    /// Only up to this venue time.
+    /// Only up to this venue time, given likewise.
     #[arg(long, value_name = "T")]
     pub until: Option<String>,
 }
@@ -152,9 +164,10 @@ pub struct Verify {
 
 /// `sim-venue`
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("market").required(true).args(["fills", "synthetic"]))]
 pub struct SimVenue {
     /// Replay this file of fills (NDJSON, plain or .gz).
-    #[arg(long, value_name = "FILE", conflicts_with = "synthetic", required_unless_present = "synthetic")]
+    #[arg(long, value_name = "FILE")]
     pub fills: Option<PathBuf>,
     /// Make up a market.
     #[arg(long)]

@@ -129,6 +129,9 @@ pub(super) fn existing_data(config: &Config) -> Result<&Path, Failure> {
     if directory.is_dir() {
         Ok(directory)
     } else {
-        Err(Failure::World(format!("there is no data directory {}", directory.display())))
+        let directory = directory.display();
+        Err(Failure::World(format!(
+            "there is no data directory {directory} (--data-dir, or data_dir of the configuration)"
+        )))
     }
 }

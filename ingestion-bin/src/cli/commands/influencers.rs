@@ -76,7 +76,7 @@ fn editor(config: &Config) -> Result<FileEditor, Failure> {
             FileEditor::open(path).map(|editor| editor.judged_by(not_carried_out)).map_err(|error| refused(&error))
         }
         InfluencerSource::Static(_) => Err(Failure::Usage(
-            "the list is in the configuration (influencers.source = \"static\"): edit it there, or use a file".to_owned(),
+            "the list is in the configuration (influencers.source = \"static\"): edit it there, or keep it in a file (source = \"file\", file = \"PATH\")".to_owned(),
         )),
     }
 }

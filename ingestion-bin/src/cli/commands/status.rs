@@ -26,7 +26,7 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
         ));
     };
     let token = setup::admin_secret(&config)?;
-    let asked = |error| Failure::world(&format!("no service answers at {address}"), error);
+    let asked = |error| Failure::world(&format!("no service answers at {address} (admin.listen)"), error);
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(asked)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(asked)?;
     let credentials = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
