@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use super::process::ingestion;
+use super::process::{Process, ingestion};
 
 /// A directory to go wrong in, and a place where the venue would be: nobody may come.
 pub struct Place {
@@ -36,7 +36,11 @@ impl Place {
             .args(["--set", &format!("venue.endpoint.0.ws_url=ws://{address}/ws")])
             .args(["--set", "venue.endpoint.0.network=sim"])
             .args(arguments);
-        command.output().expect("the binary starts")
+        // A command that should be refused and begins to serve instead is a failure, not a hang.
+        let mut process = Process::start(command);
+        let (status, lines) = process.end();
+        let stdout = lines.iter().flat_map(|line| [line.as_bytes(), b"\n"].concat()).collect();
+        Output { status, stdout, stderr: process.errors().into_bytes() }
     }
 
     /// The command ends with `code`, its lines on stderr are exactly `lines`, and nothing was started.

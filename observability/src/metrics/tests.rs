@@ -35,6 +35,16 @@ fn handles_of_one_series_count_together_across_threads() {
 }
 
 #[test]
+fn what_is_counted_elsewhere_is_shown_as_it_is_and_never_goes_back() {
+    let counter = registry().get(&FILLS, ["a", "fill"]);
+    let shown = [3, 3, 2, 5].map(|total| {
+        counter.raise_to(total);
+        counter.value()
+    });
+    assert_eq!(shown, [3, 3, 3, 5]);
+}
+
+#[test]
 fn what_can_be_known_beforehand_is_there_before_its_first_event() {
     static ENDS: Definition<Counter, 2> =
         Definition::counter("ingestion_ends_total", "Ends.", ["kind", "state"])

@@ -191,6 +191,34 @@ fn a_retry_without_an_answer_costs_no_connection() {
     assert!(rig.session.is_live(&fills_of(2)));
 }
 
+/// Refused together and then out of step: what waits longer is sent as soon as the venue has a place for the account.
+#[test]
+fn an_account_that_is_served_waits_on_no_channel() {
+    let mut rig = Rig::connected();
+    for subscription in [fills_of(1), slices_of(1), fills_of(2)] {
+        rig.session.subscribe(subscription);
+    }
+    rig.run(
+        secs(1),
+        |rig, text| {
+            if text.contains(&user(2).to_string()) { rig.accept(text) } else { rig.error(FULL) }
+        },
+    );
+    // The retry of the fills is never answered, so they wait longer than the slices.
+    let (mut served, mut followed) = (None, None);
+    rig.run(secs(60), |rig, text| {
+        if text == subscribe_text(&slices_of(1)) {
+            served = Some(rig.now);
+            rig.accept(text);
+        } else if served.is_some() {
+            followed = followed.or(Some(rig.now));
+            rig.accept(text);
+        }
+    });
+    assert!(served.is_some() && followed == served, "{served:?} {followed:?}");
+    assert!(rig.session.is_live(&fills_of(1)));
+}
+
 #[test]
 fn two_sessions_do_not_retry_at_one_instant() {
     let second = |seed| {

@@ -164,6 +164,25 @@ fn a_listener_that_is_mute_for_an_account_is_made_anew() {
     });
 }
 
+/// Asked twice without an answer: the account shows as blind, and another connection is tried.
+#[test]
+fn a_subscription_nobody_acknowledges_costs_the_connection() {
+    let session = SessionConfig { ack_timeout: Duration::from_millis(50), ..quick() };
+    stage(session, Duration::from_millis(20), 1, |stage| async move {
+        stage.venue.add_fault("no-ack=1000".parse().unwrap());
+        stage.until(|stage| stage.opened() >= 2).await;
+        for account in [ALICE, BOB] {
+            assert_eq!(stage.of(account).0, "blind");
+        }
+        let page = stage.core.borrow().telemetry().metrics().render();
+        let stale = "ingestion_connection_ends_total{cause=\"stale\"} ";
+        let ended = page.lines().find_map(|line| line.strip_prefix(stale));
+        assert!(ended.is_some_and(|count| count != "0"), "{page}");
+        stage.venue.clear_faults();
+        stage.until(|stage| [ALICE, BOB].iter().all(|account| stage.of(account).0 == "single")).await;
+    });
+}
+
 #[test]
 fn old_connections_are_replaced_one_at_a_time() {
     let session = SessionConfig { replace_after: Duration::from_millis(300), ..quick() };
