@@ -11,6 +11,7 @@
 //! | [`decode`] | frames and info pages into those types; one bad row costs that row only |
 //! | [`session`] | one connection as a state machine: subscriptions, acknowledgements, heartbeat, staleness |
 //! | [`info`] | requests and answers of the info API, their weight |
+//! | [`plan`] | which account over which connections, before the first one opens |
 //! | [`limits`], [`weight`], [`backoff`], [`pager`] | what the venue allows, and how to live within it |
 //! | [`auth`] | tokens that never show themselves |
 //! | `io` (feature `io`) | sockets, TLS, the info client over HTTP |
@@ -57,6 +58,7 @@ pub mod decode;
 pub mod info;
 pub mod limits;
 pub mod pager;
+pub mod plan;
 pub mod session;
 pub mod weight;
 pub mod wire;
