@@ -1,48 +1,79 @@
-//! Which accounts the venue would not serve: what they need beside what the configured limits allow one address.
+//! How a list fits into the venue's limits: the plan that `run` carries out, made without contacting anybody.
 
 use std::fmt;
 
+use hyperliquid_client::limits::VenueLimits;
+use hyperliquid_client::plan::{self, Bound, Demand, Plan, Route, Want};
 use influencer_registry::InfluencerSet;
 
-use crate::config::{Config, listeners_by_egress};
+use crate::config::{Allocation, Config, Group, Routes};
+use crate::runtime::{demand, machine_settings, session_settings};
 
-/// How a list fits into the venue's limits. The most important accounts are asked for first, so the last ones are refused.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// The plan for a list, with names.
+#[derive(Clone, Debug)]
 pub(super) struct Fit {
     /// Everyone enabled.
     pub(super) accounts: usize,
     /// Over all listeners.
-    pub(super) subscriptions: usize,
-    /// By id: accounts that at least one listener cannot carry.
+    pub(super) subscriptions: u32,
+    /// By id: accounts that no listener can carry. The least important.
     pub(super) uncovered: Vec<String>,
-    /// The bound they are over: `10 users`.
-    bound: String,
+    /// By id: accounts with fewer listeners than wanted.
+    pub(super) fewer_listeners: Vec<String>,
+    /// What there is too little of.
+    pub(super) bound: Option<Bound>,
+    /// So many more public addresses like the first one would carry everybody with all listeners; `None`: no number would.
+    pub(super) more_addresses: Option<usize>,
+    /// The public addresses, with what the plan takes of each.
+    pub(super) groups: Vec<(Group, plan::Taken)>,
 }
 
 impl Fit {
     pub(super) fn of(set: &InfluencerSet, config: &Config) -> Self {
-        let each = 1 + usize::from(config.streams.twap) + usize::from(config.account_state.enabled);
-        let accounts = set.enabled_by_priority();
-        let bounds = listeners_by_egress(&config.venue, config.listeners.count)
-            .into_iter()
-            .filter(|(_, listeners)| *listeners > 0)
-            .filter_map(|(index, listeners)| Some((config.venue.endpoints.get(index)?, listeners)));
-        // How many accounts fit on one address, and which bound says so.
-        let (room, bound) = bounds
-            .flat_map(|(endpoint, listeners)| {
-                let (users, subscriptions) = (endpoint.users as usize, endpoint.subscriptions as usize);
-                [
-                    (users, format!("{users} users")),
-                    (subscriptions / (each * listeners), format!("{subscriptions} subscriptions")),
-                ]
-            })
-            .min()
-            .unwrap_or_default();
+        let list = set.enabled_by_priority();
+        let each =
+            demand::of_account(config.streams.twap, config.account_state.enabled, &machine_settings(config));
+        let Routes { routes, groups } = Routes::of(&config.venue);
+        let routes: Vec<Route> = routes.iter().map(|route| Route { group: route.group }).collect();
+        let limits: Vec<VenueLimits> = groups.iter().map(|group| group.limits).collect();
+        let accounts: Vec<Want> = vec![each; list.len()];
+        let demand = Demand {
+            routes: &routes,
+            groups: &limits,
+            accounts: &accounts,
+            listeners: config.listeners.count,
+            dedicated: config.listeners.allocation == Allocation::Dedicated,
+            pings_per_minute: demand::pings_per_minute(&session_settings(config)),
+        };
+        let Plan { uncovered, fewer_listeners, bound, taken, .. } = plan::plan(&demand, &[]);
+        let named = |places: Vec<usize>| {
+            places.iter().filter_map(|place| Some(list.get(*place)?.id().to_string())).collect()
+        };
+        let like = limits.first().copied().unwrap_or_default();
         Self {
-            accounts: accounts.len(),
-            subscriptions: accounts.len() * each * config.listeners.count,
-            uncovered: accounts.iter().skip(room).map(|influencer| influencer.id().to_string()).collect(),
+            accounts: list.len(),
+            subscriptions: taken.iter().map(|taken| taken.subscriptions).sum(),
+            more_addresses: if bound.is_some() { plan::more_addresses(&demand, like) } else { Some(0) },
+            uncovered: named(uncovered),
+            fewer_listeners: named(fewer_listeners),
             bound,
+            groups: groups.into_iter().zip(taken).collect(),
+        }
+    }
+
+    /// Who has too few listeners, and why; nothing where nobody has.
+    pub(super) fn thin(&self) -> Option<String> {
+        let (count, names) = (self.fewer_listeners.len(), self.fewer_listeners.join(", "));
+        let has = if count == 1 { "account has" } else { "accounts have" };
+        (count > 0).then(|| format!("{count} {has} fewer listeners than wanted{}: {names}", self.why()))
+    }
+
+    fn why(&self) -> String {
+        let bound = self.bound.map_or_else(String::new, |bound| format!(": too few {bound}"));
+        match self.more_addresses {
+            Some(0) | None => bound,
+            Some(1) => format!("{bound}; one more egress address would do"),
+            Some(more) => format!("{bound}; {more} more egress addresses would do"),
         }
     }
 }
@@ -54,8 +85,8 @@ impl fmt::Display for Fit {
             return Ok(());
         }
         let (count, names) = (self.uncovered.len(), self.uncovered.join(", "));
-        let are = if count == 1 { "account is" } else { "accounts are" };
-        write!(f, "{count} {are} over the venue's limit of {} for one address: {names}", self.bound)
+        let are = if count == 1 { "account does" } else { "accounts do" };
+        write!(f, "{count} {are} not fit into the venue's limits{}: {names}", self.why())
     }
 }
 
@@ -66,30 +97,47 @@ mod tests {
     use super::*;
     use crate::config::Sources;
 
-    /// Who does not fit of three accounts, in words, and how many subscriptions all need.
-    fn fit(settings: &[(&str, &str)]) -> (usize, String) {
+    /// How three accounts fit.
+    fn fit(settings: &[(&str, &str)]) -> Fit {
         let sets = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let config = Config::load(&Sources { sets: sets.collect(), ..Sources::default() }).unwrap();
         let addresses: Vec<Address> =
             (1..=3).map(|number| format!("0x{number:040x}").parse().unwrap()).collect();
-        let fit = Fit::of(&InfluencerSet::default().with_followed(&addresses), &config);
-        (fit.subscriptions, fit.to_string().replace("0x00000000000000000000000000000000000000", ".."))
+        Fit::of(&InfluencerSet::default().with_followed(&addresses), &config)
+    }
+
+    fn said(settings: &[(&str, &str)]) -> String {
+        fit(settings).to_string().replace("0x00000000000000000000000000000000000000", "..")
     }
 
     #[test]
-    fn the_tightest_bound_of_any_address_decides() {
-        let (users, subscriptions) =
-            ("venue.endpoint.0.limits.users", "venue.endpoint.0.limits.subscriptions");
-        assert_eq!(fit(&[]), (18, String::new()));
-        let over_users = "1 account is over the venue's limit of 2 users for one address: ..03";
-        assert_eq!(fit(&[(users, "2")]).1, over_users);
-        // Six for each account: three channels on each of two connections.
-        let over_subscriptions =
-            "2 accounts are over the venue's limit of 11 subscriptions for one address: ..02, ..03";
-        assert_eq!(fit(&[(users, "2"), (subscriptions, "11")]).1, over_subscriptions);
-        assert_eq!(fit(&[(subscriptions, "9"), ("listeners.count", "1")]), (9, String::new()));
+    fn who_does_not_fit_is_named_with_the_bound_and_what_would_help() {
+        let (users, subscriptions, connections) = (
+            "venue.endpoint.0.limits.users",
+            "venue.endpoint.0.limits.subscriptions",
+            "venue.endpoint.0.limits.connections",
+        );
+        assert_eq!((fit(&[]).subscriptions, said(&[])), (18, String::new()));
+        let over = "1 account does not fit into the venue's limits: too few users; one more egress address would do: ..03";
+        assert_eq!(said(&[(users, "2")]), over);
+        // Three channels on one connection each; redundancy is given up before coverage.
+        let short = fit(&[(subscriptions, "9")]);
+        assert_eq!((short.uncovered.len(), short.fewer_listeners.len()), (0, 3));
+        assert_eq!(
+            said(&[(subscriptions, "5"), ("listeners.count", "1")]).split(';').next().unwrap(),
+            "2 accounts do not fit into the venue's limits: too few subscriptions"
+        );
+        let one = fit(&[(connections, "1")]);
+        assert!(
+            one.thin()
+                .unwrap()
+                .starts_with("3 accounts have fewer listeners than wanted: too few connections; one more")
+        );
         // A listener on each of two addresses.
         let two = [(subscriptions, "9"), ("venue.endpoint.0.egress", r#"["127.0.0.1", "127.0.0.2"]"#)];
-        assert_eq!(fit(&two), (18, String::new()));
+        assert_eq!(
+            (fit(&two).subscriptions, fit(&two).fewer_listeners.len(), said(&two)),
+            (18, 0, String::new())
+        );
     }
 }

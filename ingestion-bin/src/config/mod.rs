@@ -7,6 +7,7 @@
 mod followed;
 mod problem;
 mod reader;
+mod routes;
 mod secret;
 mod service;
 mod source;
@@ -21,13 +22,13 @@ use std::rc::Rc;
 
 pub use followed::{InfluencerSource, Influencers, SharedState, not_carried_out};
 pub use problem::{Origin, Problem, Problems};
+pub use routes::{Group, Route, Routes};
 pub use secret::{SecretError, SecretSource};
 pub use service::{Admin, LogFormat, Shutdown, Telemetry};
 pub use source::{Places, Sources};
 pub use storage::{Fsync, Journal, SinkKind, SinkSettings, StartFrom, Storage};
 pub use venue::{
     AccountState, Allocation, AuthPlace, Backoff, Endpoint, EndpointAuth, Listeners, Streams, Venue,
-    listeners_by_egress,
 };
 
 use reader::Section;
@@ -100,7 +101,6 @@ impl Config {
             shutdown: service::shutdown(&root),
             places: tree.places.clone(),
         };
-        venue::room_for_listeners(&root, &config.venue, &config.listeners);
         service::not_built_in(&root);
         if config.workers > 1 {
             root.complain("workers", &config.workers.to_string(), "this build runs one worker");

@@ -114,7 +114,6 @@ fn what_this_build_does_not_do_is_refused_by_name() {
         ("listeners.failover_lag_ms", "250", "251", compare),
         ("listeners.probe_interval_ms", "1000", "500", compare),
         ("listeners.rotate_primary_s", "3600", "60", compare),
-        ("venue.endpoint.0.egress_group", "", "\"nat\"", "this build counts each entry of egress for itself"),
         (
             "telemetry.service_name",
             "ingestion",
@@ -162,15 +161,4 @@ fn entries_of_the_configuration_are_judged_whole() {
             [format!("influencers.static: influencer 1 (\"a\"): {why} (test.toml)")]
         );
     }
-}
-
-#[test]
-fn listeners_need_a_connection_each() {
-    let limits = "limits = { connections = 1 }";
-    let one = format!("[[venue.endpoint]]\n{limits}");
-    let line = "venue.endpoint.0.limits.connections = 1: wants room for 2 connections, one for each listener (listeners.count) (test.toml)";
-    assert_eq!(told(&one, &[], &[]), [line]);
-    load(&one, &[], &[("listeners.count", "1")]).expect("one fits");
-    load(&format!("{one}\n[[venue.endpoint]]\nname = \"other\"\n{limits}"), &[], &[]).expect("one each");
-    load(&format!("{one}\negress = [\"127.0.0.1\", \"127.0.0.2\"]"), &[], &[]).expect("one each");
 }

@@ -29,6 +29,8 @@ pub struct Endpoint {
     pub info_url: String,
     /// Local addresses to connect from; `None` is the system's choice.
     pub egress: Vec<Option<IpAddr>>,
+    /// Entries of this name leave from one public address; empty: each from its own.
+    pub egress_group: String,
     /// Header or query token, by reference.
     pub auth: Option<EndpointAuth>,
     /// More certificate authorities to trust, PEM.
@@ -173,7 +175,6 @@ pub(super) fn venue(root: &Section<'_>) -> Venue {
 
 fn endpoint(table: &Section<'_>) -> Endpoint {
     table.choice("dialect", (), &[("hyperliquid", ())]);
-    table.text_not_built("egress_group", "", "this build counts each entry of egress for itself");
     let limits = table.section("limits");
     let limit = |name: &str, default: u64| {
         u32::try_from(limits.number(name, default, 1..=1_000_000)).unwrap_or(u32::MAX)
@@ -186,6 +187,7 @@ fn endpoint(table: &Section<'_>) -> Endpoint {
         ws_url: url(table, "ws_url", "wss://api.hyperliquid.xyz/ws", &["wss://", "ws://"]),
         info_url: url(table, "info_url", "", &["https://", "http://"]),
         egress: egress(table),
+        egress_group: table.text("egress_group", ""),
         auth: auth(table),
         ca_file: Some(table.text("ca_file", "")).filter(|path| !path.is_empty()).map(PathBuf::from),
         max_message_bytes: usize::try_from(table.number("max_message_bytes", 33_554_432, 1024..=1 << 30))
@@ -218,28 +220,57 @@ fn url(table: &Section<'_>, name: &str, default: &str, schemes: &[&str]) -> Stri
     url
 }
 
+/// Local addresses of one range at most.
+const RANGE_MAX: u128 = 1_024;
+
 fn egress(table: &Section<'_>) -> Vec<Option<IpAddr>> {
-    let mut addresses = Vec::new();
+    const WANTS: &str = "wants \"system\", a local IP address or a range of such: \"10.0.1.10-10.0.1.59\"";
+    let mut addresses: Vec<Option<IpAddr>> = Vec::new();
     let entries = table.texts("egress", &["system"]);
     if entries.is_empty() {
-        table.complain("egress", "[]", "wants \"system\" or a local IP address");
+        table.complain("egress", "[]", WANTS);
     }
     for entry in entries {
-        if entry == "system" {
-            addresses.push(None);
+        let meant: Vec<Option<IpAddr>> = if entry == "system" {
+            vec![None]
         } else if let Ok(address) = entry.parse::<IpAddr>() {
-            addresses.push(Some(address));
-        } else if entry.contains("://") || entry.contains('-') {
-            table.complain(
-                "egress",
-                &format!("{entry:?}"),
-                "this build knows \"system\" and single local addresses",
-            );
+            vec![Some(address)]
+        } else if entry.contains("://") {
+            table.complain("egress", &format!("{entry:?}"), "this build does not connect through proxies");
+            continue;
+        } else if let Some((first, last)) = entry.split_once('-') {
+            range(first, last).into_iter().map(Some).collect()
         } else {
-            table.complain("egress", &format!("{entry:?}"), "wants \"system\" or a local IP address");
+            Vec::new()
+        };
+        if meant.is_empty() {
+            table.complain("egress", &format!("{entry:?}"), WANTS);
+        } else if meant.iter().any(|address| addresses.contains(address)) {
+            table.complain("egress", &format!("{entry:?}"), "names an address a second time");
         }
+        addresses.extend(meant);
     }
     addresses
+}
+
+/// From the first to the last address of a range; nothing where it is none.
+fn range(first: &str, last: &str) -> Vec<IpAddr> {
+    let (Ok(first), Ok(last)) = (first.trim().parse::<IpAddr>(), last.trim().parse::<IpAddr>()) else {
+        return Vec::new();
+    };
+    match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last))
+            if u128::from(u32::from(last).saturating_sub(u32::from(first))) < RANGE_MAX =>
+        {
+            (u32::from(first)..=u32::from(last)).map(|address| IpAddr::V4(address.into())).collect()
+        }
+        (IpAddr::V6(first), IpAddr::V6(last))
+            if u128::from(last).saturating_sub(u128::from(first)) < RANGE_MAX =>
+        {
+            (u128::from(first)..=u128::from(last)).map(|address| IpAddr::V6(address.into())).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn auth(table: &Section<'_>) -> Option<EndpointAuth> {
@@ -317,35 +348,7 @@ pub(super) fn listeners(root: &Section<'_>) -> Listeners {
     section.number_not_built("failover_lag_ms", 250, 1..=60_000, why);
     section.number_not_built("probe_interval_ms", 1000, 100..=60_000, why);
     section.number_not_built("rotate_primary_s", 3600, 1..=604_800, why);
-    if listeners.allocation == Allocation::Dedicated {
-        section.complain("allocation", "\"dedicated\"", "this build shares connections among accounts");
-    }
     backoff.done();
     section.done();
     listeners
-}
-
-/// How many listeners connect over each local address of each endpoint: they take turns.
-pub fn listeners_by_egress(venue: &Venue, count: usize) -> Vec<(usize, usize)> {
-    let places: Vec<usize> = venue
-        .endpoints
-        .iter()
-        .enumerate()
-        .flat_map(|(index, endpoint)| std::iter::repeat_n(index, endpoint.egress.len()))
-        .collect();
-    let listeners = |place: usize| (0..count).filter(|number| number % places.len() == place).count();
-    places.iter().enumerate().map(|(place, endpoint)| (*endpoint, listeners(place))).collect()
-}
-
-pub(super) fn room_for_listeners(root: &Section<'_>, venue: &Venue, listeners: &Listeners) {
-    for (index, count) in listeners_by_egress(venue, listeners.count) {
-        let Some(endpoint) = venue.endpoints.get(index) else { continue };
-        if count > endpoint.connections as usize {
-            root.complain(
-                &format!("venue.endpoint.{index}.limits.connections"),
-                &endpoint.connections.to_string(),
-                &format!("wants room for {count} connections, one for each listener (listeners.count)"),
-            );
-        }
-    }
 }

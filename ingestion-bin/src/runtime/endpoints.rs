@@ -2,11 +2,10 @@
 
 use hyperliquid_client::auth::{Auth, SecretRef};
 use hyperliquid_client::io::{Dns, Endpoint, EndpointConfig};
-use hyperliquid_client::limits::VenueLimits;
 use observability::causes;
 
 use super::worker::Dialled;
-use crate::config::{self, AuthPlace, Config, Problem, Problems};
+use crate::config::{self, AuthPlace, Config, Problem, Problems, Routes};
 
 /// Checks every endpoint without contacting any.
 ///
@@ -20,9 +19,10 @@ pub fn endpoints(config: &Config) -> Result<Vec<Endpoint>, Problems> {
 pub(super) fn dialled(config: &Config) -> Result<Vec<Dialled>, Problems> {
     let mut problems = Problems::default();
     let mut ready = Vec::new();
-    for (index, endpoint) in config.venue.endpoints.iter().enumerate() {
+    for route in Routes::of(&config.venue).routes {
+        let Some(endpoint) = config.venue.endpoints.get(route.endpoint) else { continue };
         let mut problem = |key: &str, problem: String| {
-            let key = format!("venue.endpoint.{index}.{key}");
+            let key = format!("venue.endpoint.{}.{key}", route.endpoint);
             let origin = config.places.of(&key);
             let problem = Problem { key, value: String::new(), origin, problem };
             // One local address after another meets the same.
@@ -35,24 +35,22 @@ pub(super) fn dialled(config: &Config) -> Result<Vec<Dialled>, Problems> {
             problem("auth.value_from", why);
             Auth::None
         });
-        for local in &endpoint.egress {
-            let config = EndpointConfig {
-                info_url: endpoint.info_url.clone(),
-                auth: auth.clone(),
-                local: *local,
-                ca_file: endpoint.ca_file.clone(),
-                max_message_bytes: endpoint.max_message_bytes,
-                ..EndpointConfig::new(&endpoint.name, &endpoint.ws_url)
-            };
-            let checked =
-                Endpoint::new(config).map_err(|error| ("ws_url", causes(&error))).and_then(|endpoint| {
-                    let dialer = endpoint.dialer(Dns::default()).map_err(|error| ("ca_file", causes(&error)));
-                    dialer.map(|_| endpoint)
-                });
-            match checked {
-                Ok(dialled) => ready.push(Dialled { endpoint: dialled, limits: limits(endpoint) }),
-                Err((key, why)) => problem(key, why),
-            }
+        let config = EndpointConfig {
+            info_url: endpoint.info_url.clone(),
+            auth,
+            local: route.local,
+            ca_file: endpoint.ca_file.clone(),
+            max_message_bytes: endpoint.max_message_bytes,
+            ..EndpointConfig::new(&route.name, &endpoint.ws_url)
+        };
+        let checked =
+            Endpoint::new(config).map_err(|error| ("ws_url", causes(&error))).and_then(|endpoint| {
+                let dialer = endpoint.dialer(Dns::default()).map_err(|error| ("ca_file", causes(&error)));
+                dialer.map(|_| endpoint)
+            });
+        match checked {
+            Ok(endpoint) => ready.push(Dialled { endpoint, group: route.group }),
+            Err((key, why)) => problem(key, why),
         }
     }
     if problems.0.is_empty() { Ok(ready) } else { Err(problems) }
@@ -66,16 +64,4 @@ fn auth(endpoint: &config::Endpoint) -> Result<Auth, String> {
         AuthPlace::Header(name) => Auth::Header { name: name.clone(), secret },
         AuthPlace::Query(name) => Auth::Query { name: name.clone(), secret },
     })
-}
-
-fn limits(endpoint: &config::Endpoint) -> VenueLimits {
-    VenueLimits {
-        users: endpoint.users,
-        connections: endpoint.connections,
-        new_connections_per_minute: endpoint.new_connections_per_minute,
-        subscriptions: endpoint.subscriptions,
-        messages_per_minute: endpoint.messages_per_minute,
-        info_weight_per_minute: endpoint.info_weight_per_minute,
-        ..VenueLimits::default()
-    }
 }

@@ -1,4 +1,4 @@
-//! One listener's ears: everything a connection says goes to the worker's state, on the same thread, at once.
+//! One line's ears: everything a connection says goes to the worker's state, on the same thread, at once.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use observability::causes;
 use tracing::{debug, info};
 
 use super::clock;
-use super::core::Core;
+use super::core::{Core, Opening};
 use super::events::{
     ConnectFailed, Connected, ConnectionEnded, PingsUnanswered, SubscriptionRefused, Unauthorised,
     VenueErrored,
@@ -18,7 +18,8 @@ use super::events::{
 
 pub(super) struct Ear {
     core: Rc<RefCell<Core>>,
-    listener: usize,
+    line: usize,
+    leg: usize,
     name: String,
     /// The endpoint it listens at.
     endpoint: String,
@@ -26,12 +27,20 @@ pub(super) struct Ear {
 }
 
 impl Ear {
-    pub(super) fn new(core: Rc<RefCell<Core>>, listener: usize, name: String, endpoint: &str) -> Self {
-        Self { core, listener, name, endpoint: endpoint.to_owned(), connection: 0 }
+    pub(super) fn new(core: Rc<RefCell<Core>>, opening: &Opening, endpoint: &str) -> Self {
+        let Opening { line, leg, name, .. } = opening;
+        Self {
+            core,
+            line: *line,
+            leg: *leg,
+            name: name.clone(),
+            endpoint: endpoint.to_owned(),
+            connection: 0,
+        }
     }
 
     fn from(&self) -> super::core::From {
-        super::core::From { listener: self.listener, connection: self.connection }
+        super::core::From { line: self.line, leg: self.leg, connection: self.connection }
     }
 
     fn venue_error(&self, kind: &'static str, text: &str) {
@@ -49,15 +58,16 @@ impl Ear {
                     ?took,
                     "subscribed"
                 );
-                if self.core.borrow_mut().serve_subscription(self.listener, subscription) {
+                if self.core.borrow_mut().serve_subscription(self.line, subscription) {
                     let subscription = subscription.to_json();
                     info!(listener = self.name, subscription, "the venue serves what it refused");
                 }
             }
-            SessionEvent::SubscriptionRefused { subscription, text, .. } => {
+            SessionEvent::SubscriptionRefused { subscription, refusal, text } => {
                 let telemetry = self.core.borrow().telemetry();
                 telemetry.emit(&SubscriptionRefused { subscription: subscription.to_json(), text });
-                self.core.borrow_mut().refuse_subscription(self.listener, subscription, text);
+                let mut core = self.core.borrow_mut();
+                core.refuse_subscription(self.line, subscription, (*refusal, text), clock::now());
             }
             SessionEvent::VenueErrorUnmatched { refusal, text } => {
                 let kind = match refusal {
@@ -73,7 +83,7 @@ impl Ear {
             }
             SessionEvent::ReplaceDue { age } => {
                 debug!(listener = self.name, ?age, "connection is old");
-                self.core.borrow_mut().replace(self.listener);
+                self.core.borrow_mut().replace(self.line);
             }
             SessionEvent::Unsubscribed { .. }
             | SessionEvent::SubscriptionSilent { .. }
@@ -101,10 +111,10 @@ impl Handler for Ear {
             ListenerEvent::Connected { took } => {
                 telemetry.emit(&Connected { listener: &self.name, took: *took });
                 self.core.borrow_mut().accepted_by(&self.endpoint);
-                self.connection = self.core.borrow_mut().listener_up(self.listener, clock::now());
+                self.connection = self.core.borrow_mut().line_up(self.line, clock::now());
             }
             ListenerEvent::Ended { ended, retry_in, .. } => {
-                self.core.borrow_mut().listener_down(self.listener, clock::now());
+                self.core.borrow_mut().line_down(self.line, clock::now());
                 let (cause, detail) = (ended.cause(), format!("{ended:?}"));
                 telemetry.emit(&ConnectionEnded { listener: &self.name, cause, detail, retry_in: *retry_in });
             }

@@ -1,4 +1,4 @@
-//! The info API of one worker: one question at a time, inside the weight budget, which survives a restart.
+//! The info API over one public address: one question at a time, inside the weight budget, which survives a restart.
 //!
 //! Weight is charged and its record is in the journal before the question is sent: a death in between can only make us ask less.
 //! The answer's true weight replaces it, or a restart would find a minute's budget spent by ten small answers.
@@ -37,6 +37,8 @@ const ANSWERED_AT_ONCE: Duration = Duration::from_secs(1);
 
 pub(super) struct History {
     core: Rc<RefCell<Core>>,
+    /// Whose limits it keeps to.
+    group: usize,
     client: InfoClient,
     budget: Rc<RefCell<WeightBudget>>,
     /// When the venue was last asked for its clock.
@@ -51,6 +53,7 @@ pub(super) struct History {
 impl History {
     pub(super) fn new(
         core: Rc<RefCell<Core>>,
+        group: usize,
         client: InfoClient,
         limits: &VenueLimits,
         spent: &[Spent],
@@ -75,6 +78,7 @@ impl History {
         progress.on_move(move || for_journal.notify_one());
         Self {
             core,
+            group,
             client,
             budget: Rc::new(RefCell::new(budget)),
             clock_asked: None,
@@ -92,15 +96,17 @@ impl History {
 
     /// Answers questions until it is dropped.
     pub(super) async fn run(mut self) {
-        let asking = Rc::clone(&self.core.borrow().asking);
+        let Some(asking) = self.core.borrow().asking.get(self.group).cloned() else { return };
         loop {
-            if self
-                .clock_asked
-                .is_none_or(|at| clock::now().saturating_duration_since(at) >= CLOCK_SILENT_MAX)
+            // One of us is enough for the time.
+            if self.group == 0
+                && self
+                    .clock_asked
+                    .is_none_or(|at| clock::now().saturating_duration_since(at) >= CLOCK_SILENT_MAX)
             {
                 self.ask_the_time().await;
             }
-            let next = self.core.borrow_mut().next_ask();
+            let next = self.core.borrow_mut().next_ask(self.group);
             match next {
                 Some(asked) => self.answer(asked).await,
                 None => {

@@ -7,6 +7,7 @@
 
 pub mod clock;
 mod core;
+pub(crate) mod demand;
 mod desk;
 mod echo;
 mod endpoints;
@@ -29,3 +30,4 @@ pub use endpoints::endpoints;
 pub use obstacle::obstacle;
 pub use service::{Service, StartError, Stopped, Storages};
 pub use service_status::ServiceStatus;
+pub(crate) use settings::{machine as machine_settings, session as session_settings};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use hyperliquid_client::session::SessionConfig;
 use messaging::journal::{Journal, OpenError, StartReport, Ticket, Waited};
 use messaging::storage::{DiskStorage, Storage};
 use observability::health::Latch;
@@ -24,7 +25,7 @@ use super::service_status::ServiceStatus;
 use super::sinks::Sinks;
 use super::worker::{self, COMMANDS_MAX, Command, WorkerPlan};
 use super::{clock, settings};
-use crate::config::{Config, Problems};
+use crate::config::{Allocation, Config, Problems, Routes};
 use crate::record::{Body, RunBody};
 use crate::state::State;
 
@@ -109,7 +110,7 @@ impl Service {
         telemetry: &Telemetry,
     ) -> Result<Self, StartError> {
         let settings = settings::machine(config);
-        let endpoints = dialled(config)?;
+        let routes = dialled(config)?;
         let Storages { data, journal: files } = storages;
         let at = |what: &str, error: &dyn std::error::Error| {
             StartError::World(format!("{what} {}: {}", config.data_dir.display(), causes(error)))
@@ -156,10 +157,9 @@ impl Service {
         let network =
             config.venue.endpoints.first().map(|endpoint| endpoint.network.clone()).unwrap_or_default();
         let published = Published::new(files, journal.progress(), network.clone());
+        let seed = clock::wall_ns();
         let plan = WorkerPlan {
-            endpoints,
-            listeners: config.listeners.count,
-            session: settings::session(config),
+            groups: Routes::of(&config.venue).groups,
             backoff: settings::backoff(config),
             core: CoreConfig {
                 settings,
@@ -171,7 +171,12 @@ impl Service {
                 state_interval: config.account_state.enabled.then_some(config.account_state.interval),
                 removal_grace: config.influencers.removal_grace,
                 refusals_per_minute: REFUSALS_PER_MINUTE,
+                routes: routes.iter().map(|route| route.group).collect(),
+                listeners: config.listeners.count,
+                dedicated: config.listeners.allocation == Allocation::Dedicated,
+                session: SessionConfig { seed, ..settings::session(config) },
             },
+            routes,
             follow,
             known: known.collect(),
             spent,
@@ -180,7 +185,7 @@ impl Service {
             published,
             telemetry: telemetry.clone(),
             status: Arc::clone(&status.worker),
-            seed: clock::wall_ns(),
+            seed,
         };
         let worker = std::thread::Builder::new()
             .name("worker-0".to_owned())

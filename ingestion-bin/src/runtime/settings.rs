@@ -8,7 +8,7 @@ use crate::account::Settings;
 use crate::config::{self, Config};
 
 /// Of the account machines; where each begins is the account's own.
-pub(super) fn machine(config: &Config) -> Settings {
+pub(crate) fn machine(config: &Config) -> Settings {
     Settings {
         hold: config.listeners.hold,
         repair_hold: config.listeners.repair_hold,
@@ -18,7 +18,7 @@ pub(super) fn machine(config: &Config) -> Settings {
     }
 }
 
-pub(super) fn session(config: &Config) -> SessionConfig {
+pub(crate) fn session(config: &Config) -> SessionConfig {
     SessionConfig {
         ping_interval: config.listeners.ping_interval,
         pong_timeout: config.listeners.pong_timeout,

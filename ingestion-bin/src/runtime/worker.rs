@@ -11,12 +11,10 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hyperliquid_client::backoff::{BackoffConfig, SmallRng};
+use hyperliquid_client::backoff::BackoffConfig;
 use hyperliquid_client::io::{
-    Control, Dns, Egress, Endpoint, InfoClient, Listener, ListenerConfig, VenueConnector, WallClock,
+    Control, Dialer, Dns, Egress, Endpoint, InfoClient, Listener, ListenerConfig, VenueConnector, WallClock,
 };
-use hyperliquid_client::limits::VenueLimits;
-use hyperliquid_client::session::SessionConfig;
 use messaging::journal::{Appender, Progress, Ticket};
 use observability::Telemetry;
 use tokio::sync::{Notify, mpsc};
@@ -24,13 +22,14 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant as TokioInstant, interval, sleep_until};
 
 use super::clock;
-use super::core::{Core, CoreConfig, Followed, Known, Limited, Outbox, WorkerStatus};
+use super::core::{Core, CoreConfig, Followed, Known, Limited, Opening, Outbox, WorkerStatus};
 use super::desk::Standing;
 use super::handler::Ear;
 use super::history::History;
 use super::lost::Lost;
 use super::published::Published;
 use crate::account::Cause;
+use crate::config::Group;
 use crate::state::Spent;
 
 /// Commands that may wait for a worker.
@@ -52,18 +51,18 @@ pub(super) enum Command {
     Stop(Duration),
 }
 
-/// An endpoint with its limits, ready to be dialled.
+/// A route to the venue, ready to be dialled.
 #[derive(Clone)]
 pub(super) struct Dialled {
     pub(super) endpoint: Endpoint,
-    pub(super) limits: VenueLimits,
+    /// Whose limits it shares.
+    pub(super) group: usize,
 }
 
 /// Everything a worker needs; made before the thread starts, so that nothing can fail in it.
 pub(super) struct WorkerPlan {
-    pub(super) endpoints: Vec<Dialled>,
-    pub(super) listeners: usize,
-    pub(super) session: SessionConfig,
+    pub(super) routes: Vec<Dialled>,
+    pub(super) groups: Vec<Group>,
     pub(super) backoff: BackoffConfig,
     pub(super) core: CoreConfig,
     pub(super) follow: Vec<Followed>,
@@ -101,57 +100,52 @@ async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) -> std::i
             for_journal.notify_one();
         }
     });
-    let core = Core::new(plan.core, outbox, plan.telemetry.clone(), plan.published, plan.known);
+    let groups = plan.groups.iter().map(|group| Limited::new(&group.name, group.limits)).collect();
+    let core = Core::new(plan.core, outbox, plan.telemetry.clone(), plan.published, plan.known, groups);
     let core = Rc::new(RefCell::new(core));
     let wall = WallClock::new(clock::wall_ns);
-    let mut controls = Vec::new();
     let mut tasks = JoinSet::new();
     for followed in plan.follow {
         core.borrow_mut().follow(followed, Cause::Start, clock::now());
     }
     core.borrow_mut().declare_absent(clock::now());
-    let mut infos = Vec::new();
-    for dialled in &plan.endpoints {
-        match dialled.endpoint.dialer(Dns::default()) {
-            Ok(dialer) => infos.push((dialled, dialer, Egress::new(&dialled.limits))),
-            // Checked before the thread started; a file can have gone since.
-            Err(error) => tracing::error!(endpoint = dialled.endpoint.name(), %error, "endpoint unusable"),
-        }
+    let mut exits = Vec::new();
+    for route in &plan.routes {
+        exits.push(match route.endpoint.dialer(Dns::default()) {
+            Ok(dialer) => Some((route, dialer)),
+            Err(error) => {
+                // Checked before the thread started; a file can have gone since.
+                tracing::error!(endpoint = route.endpoint.name(), %error, "endpoint unusable");
+                None
+            }
+        });
     }
-    for number in 0..plan.listeners {
-        let Some((dialled, dialer, egress)) = infos.get(number % infos.len().max(1)) else { break };
-        let seed = plan.seed.wrapping_add(number as u64);
-        let control = Control::new(session_of(plan.session, seed));
-        core.borrow().subscribe_all(&control);
-        core.borrow_mut().add_listener(control.clone());
-        controls.push(control.clone());
-        let connector = VenueConnector::new(dialled.endpoint.clone(), dialer.clone(), wall.clone());
-        let ear = Ear::new(Rc::clone(&core), number, listener_name(number), dialled.endpoint.name());
-        let config = ListenerConfig { backoff: plan.backoff, seed, ..ListenerConfig::default() };
-        let listener = Listener::new(connector, control, egress.clone(), ear, config);
+    for (number, group) in plan.groups.iter().enumerate() {
+        let Some((route, dialer)) = exits.iter().flatten().find(|(route, _)| route.group == number) else {
+            continue;
+        };
+        let client = InfoClient::new(route.endpoint.clone(), dialer.clone(), wall.clone());
+        let (core, progress) = (Rc::clone(&core), Arc::clone(&plan.progress));
+        let history = History::new(Rc::clone(&core), number, client, &group.limits, &plan.spent, progress);
+        core.borrow_mut().spends(number, history.budget());
         tasks.spawn_local(async move {
-            listener.run().await;
+            history.run().await;
+            Task::Unending
         });
     }
-    let mut weight = None;
-    if let Some((dialled, dialer, _)) = infos.first() {
-        let client = InfoClient::new(dialled.endpoint.clone(), dialer.clone(), wall.clone());
-        let history =
-            History::new(Rc::clone(&core), client, &dialled.limits, &plan.spent, Arc::clone(&plan.progress));
-        weight = Some(history.budget());
-        tasks.spawn_local(history.run());
-    }
-    for (place, (dialled, ..)) in infos.iter().enumerate() {
-        core.borrow_mut().limited(Limited {
-            name: dialled.endpoint.name().to_owned(),
-            limits: dialled.limits,
-            listeners: (place..plan.listeners).step_by(infos.len()).collect(),
-            weight: weight.take(),
-        });
-    }
+    let open = Open {
+        core: Rc::clone(&core),
+        exits,
+        egresses: plan.groups.iter().map(|group| Egress::new(&group.limits)).collect(),
+        backoff: plan.backoff,
+        seed: plan.seed,
+        wall,
+    };
     let timer = Rc::clone(&core.borrow().timer);
     let mut status = interval(STATUS_EVERY);
     let grace = loop {
+        let openings = core.borrow_mut().replan(clock::now());
+        openings.into_iter().for_each(|opening| open.line(opening, &mut tasks));
         let deadline = core.borrow_mut().deadline();
         tokio::select! {
             biased;
@@ -163,20 +157,17 @@ async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) -> std::i
             () = moved.notified() => core.borrow_mut().handle_journal_moved(),
             () = until(deadline) => core.borrow_mut().handle_timeout(clock::now()),
             () = timer.notified() => {}
-            Some(ended) = tasks.join_next() => {
+            Some(ended) = tasks.join_next() => match ended {
+                Ok(Task::Line(control)) if control.is_stopped() => {}
                 // State that panicked is not to be trusted: the process ends and the journal restores it.
-                if let Err(error) = ended
-                    && let Ok(panic) = error.try_into_panic()
-                {
-                    std::panic::resume_unwind(panic);
-                }
-                return Err(std::io::Error::other("a part of the worker ended by itself"));
-            }
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                _ => return Err(std::io::Error::other("a part of the worker ended by itself")),
+            },
             _ = status.tick() => show(&core, &plan.status),
         }
     };
     // Upstream first: no more frames, then what waits goes to the journal.
-    controls.iter().for_each(Control::stop);
+    core.borrow().stop_lines();
     let ended = async { while tasks.join_next().await.is_some() && core.borrow().connected() > 0 {} };
     let _late = tokio::time::timeout(Duration::from_secs(2), ended).await;
     tasks.abort_all();
@@ -189,6 +180,43 @@ async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) -> std::i
     show(&core, &plan.status);
     let last = core.borrow().outbox().last();
     Ok(last)
+}
+
+/// What a task of the worker was.
+enum Task {
+    /// One connection kept open: ends when it is stopped.
+    Line(Control),
+    /// Ends never.
+    Unending,
+}
+
+/// What lines are opened with.
+struct Open<'a> {
+    core: Rc<RefCell<Core>>,
+    /// Every route, where it is usable.
+    exits: Vec<Option<(&'a Dialled, Dialer)>>,
+    /// What the lines of each group share.
+    egresses: Vec<Egress>,
+    backoff: BackoffConfig,
+    seed: u64,
+    wall: WallClock,
+}
+
+impl Open<'_> {
+    fn line(&self, opening: Opening, tasks: &mut JoinSet<Task>) {
+        let Some((route, dialer)) = self.exits.get(opening.route).and_then(Option::as_ref) else { return };
+        let Some(egress) = self.egresses.get(route.group) else { return };
+        let connector = VenueConnector::new(route.endpoint.clone(), dialer.clone(), self.wall.clone());
+        let ear = Ear::new(Rc::clone(&self.core), &opening, route.endpoint.name());
+        let seed = self.seed.wrapping_add(opening.line as u64);
+        let config = ListenerConfig { backoff: self.backoff, seed, ..ListenerConfig::default() };
+        let control = opening.control;
+        let listener = Listener::new(connector, control.clone(), egress.clone(), ear, config);
+        tasks.spawn_local(async move {
+            listener.run().await;
+            Task::Line(control)
+        });
+    }
 }
 
 fn obey(core: &mut Core, command: Command, now: Instant) {
@@ -213,12 +241,6 @@ fn tell<T>(asker: &SyncSender<T>, answer: Option<T>) {
 fn show(core: &Rc<RefCell<Core>>, status: &Arc<Mutex<WorkerStatus>>) {
     let now = core.borrow().status();
     *status.lock().unwrap_or_else(PoisonError::into_inner) = now;
-}
-
-/// A listener's own share of chance: up to a tenth less of age, so that listeners opened together are not old together.
-fn session_of(session: SessionConfig, seed: u64) -> SessionConfig {
-    let share = SmallRng::seeded(seed).unit() / 10.0;
-    SessionConfig { seed, replace_after: session.replace_after.mul_f64(1.0 - share), ..session }
 }
 
 async fn until(deadline: Option<Instant>) {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use hyperliquid_client::plan::Taken;
+
 use serde_json::json;
 
 use super::super::args::Cli;
@@ -9,7 +11,7 @@ use super::super::exit::{Exit, Failure};
 use super::super::fit::Fit;
 use super::super::output::Output;
 use super::super::setup::{self, BadEntries, Plan};
-use crate::config::{Config, SinkKind};
+use crate::config::{Config, Group, SinkKind};
 
 pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
     let Plan { config, list, .. } = setup::plan(cli, &[], &[], BadEntries::Refuse)?;
@@ -39,6 +41,9 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
             "listeners": config.listeners.count,
             "subscriptions": fit.subscriptions,
             "uncovered": fit.uncovered,
+            "fewerListeners": fit.fewer_listeners,
+            "moreAddresses": fit.more_addresses,
+            "addresses": fit.groups.iter().map(address).collect::<Vec<_>>(),
             "diskBytesAtMost": bound,
             "diskBytesFree": free,
         }))?;
@@ -66,11 +71,41 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
             "follows    {} accounts, {} listeners each, {} subscriptions",
             fit.accounts, config.listeners.count, fit.subscriptions
         ))?;
+        for (group, taken) in &fit.groups {
+            let limits = &group.limits;
+            output.line(&format!(
+                "address    {}: {} of {} users, {} of {} connections, {} of {} subscriptions, about {} of {} info weight a minute",
+                group.name,
+                taken.users,
+                limits.users,
+                taken.connections,
+                limits.connections,
+                taken.subscriptions,
+                limits.subscriptions,
+                taken.info_weight,
+                limits.info_weight_per_minute,
+            ))?;
+        }
+        if let Some(thin) = fit.thin() {
+            output.line(&format!("redundancy {thin}"))?;
+        }
         if !fit.uncovered.is_empty() {
             output.line(&format!("uncovered  {fit}"))?;
         }
     }
     Ok(if fit.uncovered.is_empty() && !too_small { Exit::Clean } else { Exit::Failed })
+}
+
+/// What the plan takes of one public address.
+fn address((group, taken): &(Group, Taken)) -> serde_json::Value {
+    let used = |used: u32, max: u32| json!({ "used": used, "max": max });
+    json!({
+        "name": group.name,
+        "users": used(taken.users, group.limits.users),
+        "connections": used(taken.connections, group.limits.connections),
+        "subscriptions": used(taken.subscriptions, group.limits.subscriptions),
+        "infoWeight": used(taken.info_weight, group.limits.info_weight_per_minute),
+    })
 }
 
 /// A URL without its query: a provider's token may stand there although it belongs into `auth`.

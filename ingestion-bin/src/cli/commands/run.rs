@@ -283,6 +283,9 @@ fn tell_uncovered(set: &InfluencerSet, config: &Config) {
     if !fit.uncovered.is_empty() {
         warn!(%fit, "not everybody fits into the venue's limits");
     }
+    if let Some(thin) = fit.thin() {
+        warn!(%thin, "not everybody has all listeners");
+    }
 }
 
 fn summary(stopped: &Stopped) {

@@ -26,11 +26,15 @@ impl Core {
                     self.asks.retain(|asked| (asked.account, asked.stream) != (account, stream));
                     let epoch = slot.machine.ledger().epoch();
                     self.asks.push_back(Asked { account, stream, start, id, priority, epoch });
-                    self.asking.notify_one();
+                    self.asking.iter().for_each(|asking| asking.notify_one());
                 }
                 Output::Recycle { listener } => {
-                    self.telemetry.emit(&ListenerRecycled { listener });
-                    self.recycle(listener);
+                    if let Some(line) =
+                        self.slots.get(&account).and_then(|slot| slot.seats.get(&listener).copied())
+                    {
+                        self.telemetry.emit(&ListenerRecycled { line });
+                        self.recycle(line);
+                    }
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use hyperliquid_client::io::Control;
+use hyperliquid_client::session::Refusal;
 use hyperliquid_client::wire::Subscription;
 
 use signal_domain::{Account, InfluencerId};
@@ -19,6 +19,8 @@ impl Core {
         let account = *followed.account.as_bytes();
         self.config.epoch += u64::from(cause == Cause::Added);
         self.asks.retain(|asked| asked.account != account);
+        // A fresh snapshot comes only with a fresh subscription.
+        self.unseat_but(account, None, now);
         let known = match self.slots.remove(&account) {
             Some(slot) => Some(Known::of(slot)),
             None => self.known.remove(&account),
@@ -43,24 +45,8 @@ impl Core {
         {
             machine.handle_no_state(since);
         }
-        let slot = Slot::new(followed, machine, gaps);
-        let subscriptions = slot.subscriptions(self.config.twap, self.config.state_interval.is_some());
-        self.slots.insert(account, slot);
-        let connected: Vec<usize> = self.connected.keys().copied().collect();
-        for (number, control) in self.controls.iter().enumerate() {
-            for subscription in &subscriptions {
-                if cause == Cause::Added {
-                    // A fresh snapshot comes only with a fresh subscription.
-                    control.unsubscribe(subscription);
-                }
-                control.subscribe(subscription.clone());
-            }
-            if connected.contains(&number)
-                && let Some(slot) = self.slots.get_mut(&account)
-            {
-                slot.machine.handle_listener_up(number, now);
-            }
-        }
+        self.slots.insert(account, Slot::new(followed, machine, gaps));
+        self.ask_for_plan();
         self.drain(account);
         self.flush();
     }
@@ -101,6 +87,7 @@ impl Core {
     pub(in crate::runtime) fn change(&mut self, followed: Followed) {
         if let Some(slot) = self.slots.get_mut(followed.account.as_bytes()) {
             slot.refollow(followed);
+            self.ask_for_plan();
         }
     }
 
@@ -116,7 +103,7 @@ impl Core {
         if let Some(followed) = removed {
             self.telemetry.emit(&InfluencerRemoved { influencer: &followed.influencer });
         }
-        self.timer.notify_one();
+        self.ask_for_plan();
         self.flush();
     }
 
@@ -125,85 +112,39 @@ impl Core {
         let gone: Vec<[u8; 20]> =
             self.slots.iter().filter(|(_, slot)| over(slot)).map(|(account, _)| *account).collect();
         for account in gone {
+            self.unseat_but(account, None, now);
             if let Some(slot) = self.slots.remove(&account) {
                 self.asks.retain(|asked| asked.account != account);
-                for subscription in slot.subscriptions(self.config.twap, self.config.state_interval.is_some())
-                {
-                    self.controls.iter().for_each(|control| control.unsubscribe(&subscription));
-                }
-                let known = Known::of(slot);
-                self.known.insert(account, known);
+                self.known.insert(account, Known::of(slot));
+                self.ask_for_plan();
             }
         }
     }
 
-    /// A listener's socket is open: it carries every account.
-    pub(in crate::runtime) fn listener_up(&mut self, listener: usize, now: Instant) -> u64 {
-        let connection = self.next_connection.get() + 1;
-        self.next_connection.set(connection);
-        self.connected.insert(listener, connection);
-        self.for_all(|slot| slot.machine.handle_listener_up(listener, now));
-        connection
-    }
-
-    /// A listener's socket is gone.
-    pub(in crate::runtime) fn listener_down(&mut self, listener: usize, now: Instant) {
-        self.is_replaced(listener);
-        if self.connected.remove(&listener).is_some() {
-            self.for_all(|slot| slot.machine.handle_listener_down(listener, now));
-        }
-    }
-
-    /// How many listeners are connected.
-    pub(in crate::runtime) fn connected(&self) -> usize {
-        self.connected.len()
-    }
-
-    /// The venue refuses a subscription of an account on a listener, and says why.
+    /// The venue refuses a subscription of an account on a line, and says why.
     pub(in crate::runtime) fn refuse_subscription(
         &mut self,
-        listener: usize,
+        line: usize,
         subscription: &Subscription,
-        text: &str,
+        (refusal, text): (Refusal, &str),
+        now: Instant,
     ) {
         if let Some(slot) = subscription.user().and_then(|user| self.slots.get_mut(user.as_bytes())) {
-            slot.refused.insert((listener, subscription.to_json()), text.to_owned());
+            slot.refused.insert((line, subscription.to_json()), (refusal, text.to_owned()));
+        }
+        if matches!(refusal, Refusal::TooManyUsers { .. }) {
+            self.doubt_limit(line, now);
         }
     }
 
     /// The venue serves it; true where it was refused before.
     pub(in crate::runtime) fn serve_subscription(
         &mut self,
-        listener: usize,
+        line: usize,
         subscription: &Subscription,
     ) -> bool {
         let slot = subscription.user().and_then(|user| self.slots.get_mut(user.as_bytes()));
-        slot.is_some_and(|slot| slot.refused.remove(&(listener, subscription.to_json())).is_some())
-    }
-
-    /// Everything every account wants, for a new listener.
-    pub(in crate::runtime) fn subscribe_all(&self, control: &Control) {
-        // Where the venue's slots are short, the first asked for are served: as `check` says, by priority, then by name.
-        let mut slots: Vec<&Slot> = self.slots.values().collect();
-        slots.sort_by(|a, b| {
-            let rank = |slot: &Slot| std::cmp::Reverse(slot.followed.priority);
-            rank(a)
-                .cmp(&rank(b))
-                .then_with(|| a.followed.influencer.as_str().cmp(b.followed.influencer.as_str()))
-        });
-        for slot in slots {
-            for subscription in slot.subscriptions(self.config.twap, self.config.state_interval.is_some()) {
-                control.subscribe(subscription);
-            }
-        }
-    }
-
-    fn for_all(&mut self, mut run: impl FnMut(&mut Slot)) {
-        let accounts: Vec<[u8; 20]> = self.slots.keys().copied().collect();
-        for account in accounts {
-            self.with_slot(account, &mut run);
-        }
-        self.flush();
+        slot.is_some_and(|slot| slot.refused.remove(&(line, subscription.to_json())).is_some())
     }
 }
 

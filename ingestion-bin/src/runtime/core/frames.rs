@@ -18,13 +18,15 @@ const REFUSED_BYTES_KEPT: usize = 8 << 20;
 /// Where something came from.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::runtime) struct From {
-    pub(in crate::runtime) listener: usize,
+    pub(in crate::runtime) line: usize,
+    /// Which listener of its accounts the line is.
+    pub(in crate::runtime) leg: usize,
     pub(in crate::runtime) connection: u64,
 }
 
 impl From {
     pub(super) fn label(self) -> u8 {
-        u8::try_from(self.listener).unwrap_or(u8::MAX - 1)
+        u8::try_from(self.leg).unwrap_or(u8::MAX - 1)
     }
 }
 
@@ -94,10 +96,12 @@ impl Core {
         at: Received,
     ) {
         let account = *user.as_bytes();
-        if self.slots.get(&account).is_none_or(|slot| slot.leaving.is_some()) {
+        // A line it left may still have had something on its way.
+        let followed = self.slots.get(&account).filter(|slot| slot.leaving.is_none());
+        let Some(seat) = followed.and_then(|slot| slot.seat_on(from.line)) else {
             self.unfollowed(from, account, stream, rows, at);
             return;
-        }
+        };
         if self.outbox.is_blocked() {
             self.telemetry.emit(&FrameRefused { rows: rows.len() });
             self.with_slot(account, |slot| slot.machine.handle_refused(at.at));
@@ -146,12 +150,13 @@ impl Core {
             connection: from.connection,
         };
         let taken = self.with_slot(account, |slot| {
-            slot.machine.handle_frame(from.listener, stream, snapshot, &identified, make, at.at)
+            slot.machine.handle_frame(seat, stream, snapshot, &identified, make, at.at)
         });
         if taken == Some(Intake::Refused) {
             self.telemetry.emit(&FrameRefused { rows: identified.len() });
         }
         if snapshot {
+            self.go_on_moving(at.at);
             self.go_on_replacing();
         }
         self.scratch = identified;

@@ -29,16 +29,24 @@ pub(in crate::runtime) struct Asked {
 const ROWS_MOST: usize = 2_000;
 
 /// The info API in records.
-const INFO: From = From { listener: u8::MAX as usize, connection: 0 };
+const INFO: From = From { line: usize::MAX, leg: u8::MAX as usize, connection: 0 };
 
 impl Core {
     /// The next question: the most important account's, among equals the one whose last turn is longest ago. Where the
     /// budget is short, questions come back together, and without turns the same few would use it up every time.
-    pub(in crate::runtime) fn next_ask(&mut self) -> Option<Asked> {
+    pub(in crate::runtime) fn next_ask(&mut self, group: usize) -> Option<Asked> {
         let turn = |ask: &Asked| self.slots.get(&ask.account)?.turns.get(&ask.stream).copied();
         let rank = |&(index, ask): &(usize, &Asked)| (ask.priority, Reverse(turn(ask)), Reverse(index));
-        let (index, _) = self.asks.iter().enumerate().max_by_key(rank)?;
+        let here = |(_, ask): &(usize, &Asked)| self.group_asked(ask.account) == group;
+        let (index, _) = self.asks.iter().enumerate().filter(here).max_by_key(rank)?;
         self.asks.remove(index)
+    }
+
+    /// Who asks for an account: the public address of its first line, or the first of all where it has none.
+    fn group_asked(&self, account: [u8; 20]) -> usize {
+        let cell = self.slots.get(&account).and_then(|slot| slot.cell);
+        let line = self.lines.values().find(|line| Some(line.cell) == cell);
+        line.map_or(0, |line| line.group)
     }
 
     /// The question goes out now.

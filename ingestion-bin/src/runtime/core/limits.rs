@@ -7,24 +7,31 @@ use hyperliquid_client::limits::VenueLimits;
 use hyperliquid_client::weight::WeightBudget;
 use serde::Serialize;
 
-use super::Core;
+use super::learned::Learned;
+use super::{Core, Slot};
 use crate::runtime::clock;
 
-/// An endpoint and who uses it.
+/// Routes that share the venue's limits.
 pub(in crate::runtime) struct Limited {
+    /// Of the first of them.
     pub(in crate::runtime) name: String,
     pub(in crate::runtime) limits: VenueLimits,
-    /// Listeners there, by number; each carries every account.
-    pub(in crate::runtime) listeners: Vec<usize>,
     /// What its info API was asked for; `None` where nobody asks.
-    pub(in crate::runtime) weight: Option<Rc<RefCell<WeightBudget>>>,
+    weight: Option<Rc<RefCell<WeightBudget>>>,
+    pub(super) learned: Learned,
 }
 
-/// One endpoint's limits in use.
+impl Limited {
+    pub(in crate::runtime) fn new(name: &str, limits: VenueLimits) -> Self {
+        Self { name: name.to_owned(), limits, weight: None, learned: Learned::default() }
+    }
+}
+
+/// One public address' limits in use.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointUse {
-    /// Its configured name.
+    /// The first route over it: the endpoint's name, with the egress where it has several.
     pub endpoint: String,
     /// Accounts.
     pub users: Use,
@@ -52,29 +59,35 @@ impl Use {
 }
 
 impl Core {
-    /// Said once for each endpoint.
-    pub(in crate::runtime) fn limited(&mut self, endpoint: Limited) {
-        self.limited.push(endpoint);
+    /// Whom a group's info API is asked by.
+    pub(in crate::runtime) fn spends(&mut self, group: usize, weight: Rc<RefCell<WeightBudget>>) {
+        if let Some(group) = self.groups.get_mut(group) {
+            group.weight = Some(weight);
+        }
     }
 
     pub(super) fn limits_in_use(&self) -> Vec<EndpointUse> {
-        let (twap, state) = (self.config.twap, self.config.state_interval.is_some());
-        let wanted: usize = self.slots.values().map(|slot| slot.subscriptions(twap, state).len()).sum();
-        let shown = |endpoint: &Limited| {
-            let Limited { name, limits, listeners, weight } = endpoint;
-            let open = listeners.iter().filter(|listener| self.connected.contains_key(listener)).count();
-            let weight = weight.as_ref().map_or(0, |weight| weight.borrow_mut().spent(clock::now()));
+        let shown = |(place, group): (usize, &Limited)| {
+            let open = self.lines.values().filter(|line| line.group == place && line.connection.is_some());
+            let here = |line: &usize| self.lines.get(line).is_some_and(|line| line.group == place);
+            let seats_here = |slot: &Slot| slot.seats.values().filter(|line| here(line)).count();
+            let subscriptions =
+                self.slots.values().map(|slot| seats_here(slot) * self.wanted(slot).len()).sum();
+            let weight = group.weight.as_ref().map_or(0, |weight| weight.borrow_mut().spent(clock::now()));
             EndpointUse {
-                endpoint: name.clone(),
-                users: Use::of(if listeners.is_empty() { 0 } else { self.slots.len() }, limits.users),
-                connections: Use::of(open, limits.connections),
-                subscriptions: Use::of(open * wanted, limits.subscriptions),
+                endpoint: group.name.clone(),
+                users: Use::of(
+                    self.slots.values().filter(|slot| seats_here(slot) > 0).count(),
+                    group.learned.limits(group.limits).users,
+                ),
+                connections: Use::of(open.count(), group.limits.connections),
+                subscriptions: Use::of(subscriptions, group.limits.subscriptions),
                 info_weight: Use::of(
                     usize::try_from(weight).unwrap_or(usize::MAX),
-                    limits.info_weight_per_minute,
+                    group.limits.info_weight_per_minute,
                 ),
             }
         };
-        self.limited.iter().map(shown).collect()
+        self.groups.iter().enumerate().map(shown).collect()
     }
 }

@@ -7,9 +7,12 @@ mod drain;
 mod followed;
 mod frames;
 mod history;
+mod learned;
 mod limits;
+mod lines;
 mod lost;
 mod outbox;
+mod plan;
 mod replacing;
 mod slot;
 mod status;
@@ -21,7 +24,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use hyperliquid_client::io::Control;
+use hyperliquid_client::backoff::SmallRng;
+use hyperliquid_client::plan::Bound;
+use hyperliquid_client::session::SessionConfig;
 use observability::Telemetry;
 use tokio::sync::Notify;
 
@@ -33,6 +38,8 @@ pub(super) use frames::From;
 pub(super) use history::Asked;
 pub(super) use limits::Limited;
 pub use limits::{EndpointUse, Use};
+use lines::Line;
+pub(super) use lines::Opening;
 pub(super) use outbox::Outbox;
 use replacing::Replacing;
 pub use slot::Followed;
@@ -54,6 +61,13 @@ pub(super) struct CoreConfig {
     pub(super) removal_grace: Duration,
     /// Refusals kept with their bytes a minute; beyond it they are only counted.
     pub(super) refusals_per_minute: u32,
+    /// Of every route to the venue, the group whose limits it shares.
+    pub(super) routes: Vec<usize>,
+    /// Listeners of an account.
+    pub(super) listeners: usize,
+    /// Whether every account has connections of its own.
+    pub(super) dedicated: bool,
+    pub(super) session: SessionConfig,
 }
 
 pub(super) struct Core {
@@ -61,10 +75,16 @@ pub(super) struct Core {
     slots: HashMap<[u8; 20], Slot>,
     outbox: Outbox,
     asks: VecDeque<Asked>,
-    controls: Vec<Control>,
-    limited: Vec<Limited>,
-    /// Listeners that are connected, by number, with the number of their connection.
-    connected: BTreeMap<usize, u64>,
+    /// What the venue allows each group of routes.
+    groups: Vec<Limited>,
+    lines: BTreeMap<usize, Line>,
+    next_line: usize,
+    /// Who is followed has changed since the plan was made.
+    plan_is_old: bool,
+    /// Somebody sits in two cells, or waits for a seat.
+    is_rearranging: bool,
+    /// What there was too little of when it was made.
+    lacks: Option<Bound>,
     replacing: Replacing,
     telemetry: Telemetry,
     meters: Meters,
@@ -84,8 +104,8 @@ pub(super) struct Core {
     refused_by: BTreeSet<String>,
     /// Told when a deadline moved forward.
     pub(super) timer: Rc<Notify>,
-    /// Told when there is something to ask.
-    pub(super) asking: Rc<Notify>,
+    /// Each told when there is something to ask, by group.
+    pub(super) asking: Vec<Rc<Notify>>,
 }
 
 impl Core {
@@ -95,16 +115,21 @@ impl Core {
         telemetry: Telemetry,
         published: Published,
         known: BTreeMap<[u8; 20], Known>,
+        groups: Vec<Limited>,
     ) -> Self {
         let meters = Meters::new(&telemetry);
+        let asking = groups.iter().map(|_| Rc::default()).collect();
         Self {
             config,
             slots: HashMap::new(),
             outbox,
             asks: VecDeque::new(),
-            controls: Vec::new(),
-            limited: Vec::new(),
-            connected: BTreeMap::new(),
+            groups,
+            lines: BTreeMap::new(),
+            next_line: 0,
+            plan_is_old: true,
+            is_rearranging: false,
+            lacks: None,
             replacing: Replacing::default(),
             telemetry,
             meters,
@@ -119,7 +144,7 @@ impl Core {
             next_connection: Cell::new(0),
             refused_by: BTreeSet::new(),
             timer: Rc::new(Notify::new()),
-            asking: Rc::new(Notify::new()),
+            asking,
         }
     }
 
@@ -127,7 +152,7 @@ impl Core {
     pub(super) fn deadline(&mut self) -> Option<Instant> {
         let machines = self.slots.values().filter_map(|slot| slot.machine.poll_timeout());
         let leaving = self.slots.values().filter_map(|slot| slot.leaving);
-        self.armed = machines.chain(leaving).min();
+        self.armed = machines.chain(leaving).chain(self.learned_due()).min();
         self.armed
     }
 
@@ -143,6 +168,8 @@ impl Core {
             self.with_slot(account, |slot| slot.machine.handle_timeout(now));
         }
         self.end_graces(now);
+        self.handle_learned(now);
+        self.go_on_moving(now);
         self.go_on_replacing();
         self.flush();
     }
@@ -188,9 +215,12 @@ impl Core {
         &self.outbox
     }
 
-    /// A listener's controls, by its number.
-    pub(super) fn add_listener(&mut self, control: Control) {
-        self.controls.push(control);
+    /// A line's own share of chance: up to a tenth less of age, so that lines opened together are not old together.
+    fn session_of_line(&self) -> SessionConfig {
+        let session = self.config.session;
+        let seed = session.seed.wrapping_add(self.next_line as u64);
+        let share = SmallRng::seeded(seed).unit() / 10.0;
+        SessionConfig { seed, replace_after: session.replace_after.mul_f64(1.0 - share), ..session }
     }
 
     /// Writes what waits, and asks for the timer where a deadline came closer.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use hyperliquid_client::session::Refusal;
 use hyperliquid_client::wire::{Address, Subscription};
 use signal_domain::{Account, InfluencerId};
 
@@ -84,8 +85,12 @@ pub(in crate::runtime) struct Slot {
     pub(super) turns: BTreeMap<Stream, Instant>,
     /// Removed from the list: subscribed until then, no signals.
     pub(in crate::runtime) leaving: Option<Instant>,
-    /// What the venue says of its subscriptions that it refuses, by listener.
-    pub(in crate::runtime) refused: BTreeMap<(usize, String), String>,
+    /// The cell it is planned into; `None`: there is no room for it.
+    pub(super) cell: Option<usize>,
+    /// The lines that carry it, by the number under which its machine knows each.
+    pub(super) seats: BTreeMap<usize, usize>,
+    /// What the venue says of its subscriptions that it refuses, by line.
+    pub(in crate::runtime) refused: BTreeMap<(usize, String), (Refusal, String)>,
 }
 
 impl Slot {
@@ -101,6 +106,8 @@ impl Slot {
             state_kept: None,
             turns: BTreeMap::new(),
             leaving: None,
+            cell: None,
+            seats: BTreeMap::new(),
             refused: BTreeMap::new(),
         }
     }
@@ -109,6 +116,11 @@ impl Slot {
     pub(super) fn refollow(&mut self, followed: Followed) {
         self.identifier = Identifier::new(*followed.account.as_bytes(), followed.interest.clone());
         self.followed = followed;
+    }
+
+    /// The seat it has on a line.
+    pub(super) fn seat_on(&self, line: usize) -> Option<usize> {
+        self.seats.iter().find(|(_, sat)| **sat == line).map(|(seat, _)| *seat)
     }
 
     /// What is subscribed for it on every connection that carries it.

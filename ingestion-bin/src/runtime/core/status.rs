@@ -96,7 +96,8 @@ pub struct AccountStatus {
     pub unfillable_gaps: usize,
     /// Second copies dropped.
     pub duplicates: u64,
-    /// What the venue said when it refused the account, on any listener; it is asked again by itself.
+    /// Why it is not served everywhere: what the venue said when it refused the account, on any listener (it is asked again by itself),
+    /// or that there is no room for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
     /// It was removed and is kept subscribed for its grace.
@@ -133,7 +134,12 @@ impl Core {
                     open_gaps: summary.open_gaps,
                     unfillable_gaps: summary.unfillable_gaps,
                     duplicates: summary.counts.duplicates,
-                    refused: slot.refused.values().next().cloned(),
+                    refused: slot
+                        .refused
+                        .values()
+                        .next()
+                        .map(|(_, text)| text.clone())
+                        .or_else(|| self.no_room_for(slot)),
                     leaving: slot.leaving.is_some(),
                     positions: positions.collect(),
                 }
@@ -155,13 +161,20 @@ impl Core {
             completeness: completeness.collect(),
             gaps,
             limits: self.limits_in_use(),
-            listeners_connected: self.connected.len(),
-            listeners: self.controls.len(),
+            listeners_connected: self.connected(),
+            listeners: self.lines.len(),
             venue_time: self.venue_time,
             blocked: self.outbox.is_blocked(),
             questions_waiting: self.asks.len(),
             accounts,
         }
+    }
+}
+
+impl Core {
+    fn no_room_for(&self, slot: &Slot) -> Option<String> {
+        let bound = self.lacks.filter(|_| slot.cell.is_none())?;
+        Some(format!("not asked for: the venue allows too few {bound}"))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A panic of the decoder, planted: the frame ends as a dead letter, its neighbours as signals, and it is counted.
 
+mod cells;
 mod served;
 mod told;
 
@@ -8,6 +9,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use hyperliquid_client::backoff::BackoffConfig;
 use hyperliquid_client::decode::{Decoded, Decoder, FrameError};
 use hyperliquid_client::io::{
     Control, Decode, Dns, Egress, Endpoint, EndpointConfig, Listener, ListenerConfig, VenueConnector,
@@ -22,9 +24,9 @@ use messaging::storage::FaultyStorage;
 use observability::Telemetry;
 use serde_json::{Value, json};
 use signal_domain::Account;
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 
-use super::{Core, CoreConfig, Followed, Outbox};
+use super::{Core, CoreConfig, Followed, Limited, Opening, Outbox};
 use crate::account::{Cause, Settings};
 use crate::render::{DeadLetterLines, SignalLines};
 use crate::runtime::events::{catalogue, totals};
@@ -55,6 +57,18 @@ fn open(disk: &FaultyStorage) -> Opened<State> {
 
 /// A worker's state that goes on from `state`; earlier events are looked up in `library`.
 fn core(journal: &Journal, telemetry: &Telemetry, state: State, library: FaultyStorage) -> Core {
+    core_with(journal, telemetry, state, library, SessionConfig::default(), 2)
+}
+
+/// The same with so many listeners of an account.
+fn core_with(
+    journal: &Journal,
+    telemetry: &Telemetry,
+    state: State,
+    library: FaultyStorage,
+    session: SessionConfig,
+    listeners: usize,
+) -> Core {
     let config = CoreConfig {
         settings: Settings { twap: false, ..Settings::default() },
         network: "sim".to_owned(),
@@ -65,11 +79,42 @@ fn core(journal: &Journal, telemetry: &Telemetry, state: State, library: FaultyS
         state_interval: None,
         removal_grace: Duration::ZERO,
         refusals_per_minute: 100,
+        routes: vec![0],
+        listeners,
+        dedicated: false,
+        session,
     };
     let outbox = Outbox::new(journal.appender());
     let published = Published::new(Arc::new(library), journal.progress(), "sim".to_owned());
     let known = state.accounts.into_iter().map(|(account, state)| (account, state.into()));
-    Core::new(config, outbox, telemetry.clone(), published, known.collect())
+    Core::new(config, outbox, telemetry.clone(), published, known.collect(), one_address())
+}
+
+/// One route, with the limits of the venue's documents.
+fn one_address() -> Vec<Limited> {
+    vec![Limited::new("sim", VenueLimits::default())]
+}
+
+/// Gives a line a socket.
+fn listen_on<D: Decode + 'static>(
+    venue: &SimHandle,
+    core: &Rc<RefCell<Core>>,
+    opening: Opening,
+    backoff: Duration,
+) -> (Control, JoinHandle<Ear>) {
+    let endpoint =
+        EndpointConfig { info_url: venue.info_url(), ..EndpointConfig::new("sim", venue.ws_url()) };
+    let endpoint = Endpoint::new(endpoint).unwrap();
+    let dialer = endpoint.dialer(Dns::default()).unwrap();
+    let connector = VenueConnector::new(endpoint, dialer, WallClock::new(crate::runtime::clock::wall_ns));
+    let ear = Ear::new(Rc::clone(core), &opening, "sim");
+    let control = opening.control;
+    let limits = VenueLimits { new_connections_per_minute: 1_000, ..VenueLimits::default() };
+    let backoff = BackoffConfig { initial: backoff, max: backoff, ..BackoffConfig::default() };
+    let config = ListenerConfig { backoff, ..ListenerConfig::default() };
+    let listener =
+        Listener::<_, _, D>::with_decoder(connector, control.clone(), Egress::new(&limits), ear, config);
+    (control, tokio::task::spawn_local(listener.run()))
 }
 
 /// One more buy of 1 ETH of the account in a chain of such, at a time of its own.
@@ -103,29 +148,11 @@ fn total(telemetry: &Telemetry, what: &str, label: &str) -> u64 {
 }
 
 async fn listen(venue: SimHandle, core: Rc<RefCell<Core>>, telemetry: Telemetry) {
-    let endpoint = Endpoint::new(EndpointConfig {
-        info_url: venue.info_url(),
-        ..EndpointConfig::new("sim", venue.ws_url())
-    })
-    .unwrap();
-    let dialer = endpoint.dialer(Dns::default()).unwrap();
-    let control = Control::new(SessionConfig::default());
     let account: Account = ALICE.parse().unwrap();
     core.borrow_mut().follow(Followed::by_address(account), Cause::Start, crate::runtime::clock::now());
-    core.borrow().subscribe_all(&control);
-    core.borrow_mut().add_listener(control.clone());
-    let connector = VenueConnector::new(endpoint, dialer, WallClock::new(crate::runtime::clock::wall_ns));
-    let ear = Ear::new(core, 0, "a".to_owned(), "sim");
-    let egress = Egress::new(&VenueLimits::default());
-    let listener = Listener::<_, _, Brittle>::with_decoder(
-        connector,
-        control.clone(),
-        egress,
-        ear,
-        ListenerConfig::default(),
-    );
+    let opening = core.borrow_mut().replan(crate::runtime::clock::now()).remove(0);
     venue.play_history(&buy(0));
-    let listening = tokio::task::spawn_local(listener.run());
+    let (control, listening) = listen_on::<Brittle>(&venue, &core, opening, Duration::from_millis(250));
     counted(&telemetry, "events", "baseline", 1).await;
     venue.play(&buy(1));
     assert_eq!(venue.inject(Some(ALICE), POISON), 1);
@@ -144,7 +171,8 @@ fn a_panic_of_the_decoder_costs_its_frame_only() {
     let disk = FaultyStorage::new(1);
     let Opened { journal, state, .. } = open(&disk);
     let telemetry = Telemetry::new(&catalogue()).unwrap();
-    let core = Rc::new(RefCell::new(core(&journal, &telemetry, state, disk)));
+    let core = core_with(&journal, &telemetry, state, disk, SessionConfig::default(), 1);
+    let core = Rc::new(RefCell::new(core));
     let venue = SimVenue::start(SimConfig::manual()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let listening = listen(venue, Rc::clone(&core), telemetry.clone());

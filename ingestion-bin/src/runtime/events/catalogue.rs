@@ -101,6 +101,11 @@ pub(super) static VENUE_ERRORS: Definition<Counter, 1> = Definition::counter(
     ["kind"],
 )
 .known(&[["too_many_messages"], ["too_many_users"], ["too_many_subscriptions"], ["invalid"], ["other"]]);
+pub(super) static LIMITS_LEARNED: Definition<Counter, 0> = Definition::counter(
+    "ingestion_limits_learned_total",
+    "Times that the venue was found to allow a public address fewer users than configured.",
+    [],
+);
 pub(super) static FOLLOWED: Definition<Counter, 1> =
     Definition::counter("ingestion_influencer_changes_total", "Influencers added and removed.", ["change"])
         .known(&[["added"], ["removed"]]);
@@ -160,6 +165,7 @@ pub fn catalogue() -> Vec<Family> {
         PINGS_UNANSWERED.family(),
         SUBSCRIPTIONS_REFUSED.family(),
         VENUE_ERRORS.family(),
+        LIMITS_LEARNED.family(),
         FOLLOWED.family(),
         INFO.family(),
         INFO_WEIGHT.family(),
@@ -198,6 +204,7 @@ pub fn totals(telemetry: &Telemetry) -> Vec<(&'static str, String, u64)> {
         ("frames refused", &FRAMES_REFUSED),
         ("pings unanswered", &PINGS_UNANSWERED),
         ("subscriptions refused", &SUBSCRIPTIONS_REFUSED),
+        ("limits learned", &LIMITS_LEARNED),
         ("journal damage", &JOURNAL_DAMAGE),
     ] {
         for (_, total) in telemetry.metrics().totals(family) {

@@ -17,7 +17,7 @@ use super::core::Followed;
 use crate::account::{Gap, GapKind, GapState};
 use catalogue::{
     CONNECT_FAILURES, CONNECTED, DRIFT, ENDED, FOLLOWED, FRAMES_REFUSED, GAPS, INFO, INFO_WEIGHT,
-    JOURNAL_DAMAGE, PINGS_UNANSWERED, RECYCLED, REFUSALS, SUBSCRIPTIONS_REFUSED, UNFOLLOWED,
+    JOURNAL_DAMAGE, LIMITS_LEARNED, PINGS_UNANSWERED, RECYCLED, REFUSALS, SUBSCRIPTIONS_REFUSED, UNFOLLOWED,
     UNKNOWN_CHANNELS, VENUE_ERRORS,
 };
 pub use catalogue::{catalogue, totals};
@@ -77,8 +77,8 @@ event! { /// No room.
     FRAMES_REFUSED [], |this| { debug!(rows = this.rows, "no room: a frame is refused, history will bring its rows"); }
 }
 event! { /// A listener missed something.
-    ListenerRecycled { listener: usize }
-    RECYCLED [], |this| { warn!(listener = this.listener, "the listener missed something: its connection is made anew"); }
+    ListenerRecycled { line: usize }
+    RECYCLED [], |this| { warn!(line = this.line, "the listener missed something: its connection is made anew"); }
 }
 event! { /// A connection is open.
     Connected<'a> { listener: &'a str, took: Duration }
@@ -120,6 +120,12 @@ event! { /// The venue complains, and not of a subscription that waits for its a
     VenueErrored<'a> { listener: &'a str, kind: &'static str, text: &'a str }
     VENUE_ERRORS [this.kind], |this| {
         warn!(listener = this.listener, kind = this.kind, venue = this.text, "venue error");
+    }
+}
+event! { /// A public address carries fewer accounts than it is configured to.
+    LimitLearned { address: String, users: u32, configured: u32 }
+    LIMITS_LEARNED [], |this| {
+        warn!(address = this.address, users = this.users, configured = this.configured, "the venue allows fewer users: planned anew");
     }
 }
 event! { /// Followed from now on.

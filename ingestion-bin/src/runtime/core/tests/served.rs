@@ -3,7 +3,6 @@
 
 use std::future::Future;
 
-use hyperliquid_client::backoff::BackoffConfig;
 use hyperliquid_client::sim::SimLimits;
 
 use super::*;
@@ -77,7 +76,8 @@ fn stage<F: Future<Output = ()>>(
     let disk = FaultyStorage::new(1);
     let Opened { journal, state, .. } = open(&disk);
     let telemetry = Telemetry::new(&catalogue()).unwrap();
-    let core = Rc::new(RefCell::new(core(&journal, &telemetry, state, disk)));
+    let core = core_with(&journal, &telemetry, state, disk, session, listeners);
+    let core = Rc::new(RefCell::new(core));
     let mut stage = Stage { venue: SimVenue::start(SimConfig::manual()).unwrap(), core, played: 0 };
     stage.users(10);
     stage.play(false);
@@ -88,29 +88,15 @@ fn stage<F: Future<Output = ()>>(
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let run = async {
-        for number in 0..listeners {
-            listener(&stage, session, backoff, number);
+        let openings = stage.core.borrow_mut().replan(crate::runtime::clock::now());
+        assert_eq!(openings.len(), listeners);
+        for opening in openings {
+            listen_on::<Decoder>(&stage.venue, &stage.core, opening, backoff);
         }
         let played = tokio::time::timeout(Duration::from_secs(60), play(stage)).await;
         played.expect("what is waited for comes");
     };
     LocalSet::new().block_on(&runtime, run);
-}
-
-fn listener(stage: &Stage, session: SessionConfig, backoff: Duration, number: usize) {
-    let endpoint = EndpointConfig::new("sim", stage.venue.ws_url());
-    let endpoint = Endpoint::new(EndpointConfig { info_url: stage.venue.info_url(), ..endpoint }).unwrap();
-    let dialer = endpoint.dialer(Dns::default()).unwrap();
-    let control = Control::new(session);
-    stage.core.borrow().subscribe_all(&control);
-    stage.core.borrow_mut().add_listener(control.clone());
-    let connector = VenueConnector::new(endpoint, dialer, WallClock::new(crate::runtime::clock::wall_ns));
-    let ear = Ear::new(Rc::clone(&stage.core), number, number.to_string(), "sim");
-    let limits = VenueLimits { new_connections_per_minute: 1_000, ..VenueLimits::default() };
-    let backoff = BackoffConfig { initial: backoff, max: backoff, ..BackoffConfig::default() };
-    let config = ListenerConfig { backoff, ..ListenerConfig::default() };
-    let listener = Listener::new(connector, control, Egress::new(&limits), ear, config);
-    tokio::task::spawn_local(listener.run());
 }
 
 fn quick() -> SessionConfig {

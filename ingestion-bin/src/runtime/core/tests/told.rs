@@ -47,11 +47,12 @@ impl Rig {
         let account: Account = ALICE.parse().unwrap();
         let followed = Followed::by_address(account);
         rig.core.follow(followed, Cause::Start, start);
+        assert_eq!(rig.core.replan(start).len(), 2);
         rig
     }
 
     fn up(&mut self, listener: usize) {
-        self.core.listener_up(listener, self.now);
+        self.core.line_up(listener, self.now);
     }
 
     fn frame(&mut self, listener: usize, snapshot: bool, fills: &[Value]) {
@@ -60,7 +61,12 @@ impl Rig {
         let raw = frame.to_string().into_bytes();
         let mut decoder = Decoder::new();
         let decoded = decoder.decode(&raw).unwrap();
-        self.core.handle_frame(From { listener, connection: 1 }, &decoded, &raw, self.at());
+        self.core.handle_frame(
+            From { line: listener, leg: listener, connection: 1 },
+            &decoded,
+            &raw,
+            self.at(),
+        );
     }
 
     /// Lets time pass until history is asked, and answers every question with the fills from the asked time on.
@@ -68,7 +74,7 @@ impl Rig {
         self.now += Duration::from_secs(seconds);
         self.core.handle_timeout(self.now);
         for _ in 0..20 {
-            while let Some(asked) = self.core.next_ask() {
+            while let Some(asked) = self.core.next_ask(0) {
                 let from = |fill: &&Value| fill["time"].as_i64() >= Some(asked.start);
                 let page: Vec<&Value> = fills.iter().filter(from).collect();
                 let body = serde_json::to_vec(&page).unwrap();
@@ -217,7 +223,7 @@ fn a_venue_without_a_clock_makes_no_gap_begin_in_1970() {
     }
     rig.history(100, &[]);
     for listener in [0, 1] {
-        rig.core.listener_down(listener, rig.now);
+        rig.core.line_down(listener, rig.now);
         rig.up(listener);
         rig.frame(listener, true, &[fill(0, "2400.5")]);
     }
@@ -240,7 +246,7 @@ fn a_gap_after_an_empty_baseline_begins_where_following_did_and_closes_once() {
     rig.history(100, &[]);
     assert!(rig.core.status().accounts.iter().all(|account| account.based));
     for listener in [0, 1] {
-        rig.core.listener_down(listener, rig.now);
+        rig.core.line_down(listener, rig.now);
         rig.up(listener);
         rig.frame(listener, true, &[fill(0, "2400.5")]);
     }

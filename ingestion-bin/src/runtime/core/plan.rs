@@ -1,0 +1,218 @@
+//! The plan put into effect: cells open, accounts join, move and leave, and cells that nobody is in close.
+//!
+//! An account that moves is subscribed in its new cell first, and leaves the old one when every new line shows it live. Meanwhile it has two
+//! places, so a newcomer may have to wait for the one it leaves: what the venue would refuse is not asked for. An account that the plan has
+//! no room for leaves at once: its place is needed by somebody more important.
+
+use std::cmp::Reverse;
+use std::time::Instant;
+
+use hyperliquid_client::io::Control;
+use hyperliquid_client::plan::{self, Cell, Demand, Route};
+
+use super::lines::{Line, Opening};
+use super::{Core, Slot};
+use crate::runtime::demand;
+use crate::runtime::worker::listener_name;
+
+impl Core {
+    /// Who is followed has changed: the plan is to be made again.
+    pub(super) fn ask_for_plan(&mut self) {
+        self.plan_is_old = true;
+        self.timer.notify_one();
+    }
+
+    /// Plans anew, if anything changed. Answers the lines to open; everything else is done.
+    pub(in crate::runtime) fn replan(&mut self, now: Instant) -> Vec<Opening> {
+        if !std::mem::take(&mut self.plan_is_old) {
+            return Vec::new();
+        }
+        let order = self.by_importance();
+        let (ids, open): (Vec<usize>, Vec<Cell>) = self.open_cells().into_iter().unzip();
+        let each =
+            demand::of_account(self.config.twap, self.config.state_interval.is_some(), &self.config.settings);
+        let cell_of = |account: &[u8; 20]| self.slots.get(account).and_then(|slot| slot.cell);
+        let accounts = order.iter().map(|account| plan::Want {
+            at: cell_of(account).and_then(|cell| ids.iter().position(|id| *id == cell)),
+            ..each
+        });
+        let accounts: Vec<plan::Want> = accounts.collect();
+        let routes: Vec<Route> = self.config.routes.iter().map(|group| Route { group: *group }).collect();
+        let limits: Vec<_> = self.groups.iter().map(|group| group.learned.limits(group.limits)).collect();
+        let plan = plan::plan(
+            &Demand {
+                routes: &routes,
+                groups: &limits,
+                accounts: &accounts,
+                listeners: self.config.listeners,
+                dedicated: self.config.dedicated,
+                pings_per_minute: demand::pings_per_minute(&self.config.session),
+            },
+            &open,
+        );
+        let mut openings = Vec::new();
+        for cell in &plan.cells {
+            let open = cell.was.and_then(|was| ids.get(was).copied());
+            let id = open.unwrap_or_else(|| self.open_cell(&cell.routes, &mut openings));
+            for account in cell.accounts.iter().filter_map(|place| order.get(*place)) {
+                if let Some(slot) = self.slots.get_mut(account) {
+                    slot.cell = Some(id);
+                }
+            }
+        }
+        for account in plan.uncovered.iter().filter_map(|place| order.get(*place)) {
+            if let Some(slot) = self.slots.get_mut(account) {
+                slot.cell = None;
+            }
+            self.unseat_but(*account, None, now);
+        }
+        self.lacks = plan.bound;
+        self.is_rearranging = true;
+        self.go_on_moving(now);
+        self.flush();
+        openings
+    }
+
+    /// Accounts that move leave their old lines when the new ones show them live, which makes room for others; lines that carry nobody
+    /// close.
+    pub(super) fn go_on_moving(&mut self, now: Instant) {
+        if !self.is_rearranging {
+            return;
+        }
+        while self.leave_old_cells(now) || self.take_seats(now) || self.make_room(now) {}
+        let carries = |number: &usize, line: &Line| {
+            self.slots.values().any(|slot| slot.cell == Some(line.cell) || slot.seat_on(*number).is_some())
+        };
+        let idle: Vec<usize> = self
+            .lines
+            .iter()
+            .filter(|(number, line)| !carries(number, line))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in idle {
+            self.is_replaced(number);
+            if let Some(line) = self.lines.remove(&number) {
+                line.control.stop();
+            }
+        }
+        let waits = |slot: &Slot| self.lines_of(slot.cell).iter().any(|line| slot.seat_on(*line).is_none());
+        self.is_rearranging = self.slots.values().any(|slot| self.is_moving(slot) || waits(slot));
+    }
+
+    /// Whoever is live on every line of its cell sits nowhere else. True when somebody left.
+    fn leave_old_cells(&mut self, now: Instant) -> bool {
+        let arrived = |slot: &Slot| {
+            let cell = self.lines_of(slot.cell);
+            let live = |line: &usize| slot.seat_on(*line).is_some_and(|seat| slot.machine.is_live_on(seat));
+            !cell.is_empty() && self.is_moving(slot) && cell.iter().all(live)
+        };
+        let arrived: Vec<([u8; 20], Option<usize>)> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| arrived(slot))
+            .map(|(account, slot)| (*account, slot.cell))
+            .collect();
+        for (account, cell) in &arrived {
+            self.unseat_but(*account, *cell, now);
+        }
+        !arrived.is_empty()
+    }
+
+    /// Seats those who have no seat in their cell yet and for whom every public address has a place, the most important first. True when
+    /// there was one.
+    fn take_seats(&mut self, now: Instant) -> bool {
+        let mut seated = false;
+        for account in self.by_importance() {
+            let Some(slot) = self.slots.get(&account) else { continue };
+            let mut lines = self.lines_of(slot.cell);
+            lines.retain(|line| slot.seat_on(*line).is_none());
+            if !lines.is_empty() && lines.iter().all(|line| self.has_place(slot, *line)) {
+                lines.into_iter().for_each(|line| self.seat(account, line, now));
+                seated = true;
+            }
+        }
+        seated
+    }
+
+    /// Where everybody waits for the place of somebody else who waits, the least important gives way: what it misses until it is seated is
+    /// a gap like after any other outage. True when somebody did.
+    fn make_room(&mut self, now: Instant) -> bool {
+        let waits = |slot: &&Slot| {
+            let lines = self.lines_of(slot.cell);
+            lines.iter().any(|line| slot.seat_on(*line).is_none())
+        };
+        let in_both = |slot: &Slot| self.is_moving(slot) && !waits(&slot);
+        if self.slots.values().any(in_both) {
+            return false;
+        }
+        let order = self.by_importance();
+        let gives_way = order.iter().rev().find_map(|account| {
+            let slot = self.slots.get(account).filter(waits)?;
+            self.is_moving(slot).then_some((*account, slot.cell))
+        });
+        let Some((account, cell)) = gives_way else { return false };
+        self.unseat_but(account, cell, now);
+        true
+    }
+
+    /// Whether it sits on a line of another cell than its own.
+    fn is_moving(&self, slot: &Slot) -> bool {
+        slot.seats.values().any(|line| self.lines.get(line).map(|line| line.cell) != slot.cell)
+    }
+
+    fn lines_of(&self, cell: Option<usize>) -> Vec<usize> {
+        let Some(cell) = cell else { return Vec::new() };
+        self.lines.iter().filter(|(_, line)| line.cell == cell).map(|(number, _)| *number).collect()
+    }
+
+    /// Whether a line's public address may follow one more account, or follows this one already.
+    fn has_place(&self, slot: &Slot, line: usize) -> bool {
+        let Some(group) = self.lines.get(&line).map(|line| line.group) else { return false };
+        let here = |slot: &Slot| {
+            slot.seats.values().any(|line| self.lines.get(line).is_some_and(|line| line.group == group))
+        };
+        let limit = self.groups.get(group).map_or(0, |group| group.learned.limits(group.limits).users);
+        here(slot) || self.slots.values().filter(|slot| here(slot)).count() < limit as usize
+    }
+
+    /// The most important first; whoever is leaving comes last.
+    fn by_importance(&self) -> Vec<[u8; 20]> {
+        let mut order: Vec<(&[u8; 20], &Slot)> = self.slots.iter().collect();
+        order.sort_by_key(|(_, slot)| {
+            let followed = &slot.followed;
+            (slot.leaving.is_some(), Reverse(followed.priority), followed.influencer.as_str().to_owned())
+        });
+        order.into_iter().map(|(account, _)| *account).collect()
+    }
+
+    /// The cells there are, by number, as the planner knows them.
+    fn open_cells(&self) -> Vec<(usize, Cell)> {
+        let routes =
+            |lines: Vec<usize>| lines.iter().filter_map(|line| Some(self.lines.get(line)?.route)).collect();
+        self.cells()
+            .into_iter()
+            .map(|(id, lines)| (id, Cell { routes: routes(lines), accounts: Vec::new(), was: None }))
+            .collect()
+    }
+
+    fn open_cell(&mut self, routes: &[usize], openings: &mut Vec<Opening>) -> usize {
+        let taken = self.cells();
+        let id = (0..).find(|id| !taken.contains_key(id)).unwrap_or_default();
+        for (leg, route) in routes.iter().copied().enumerate() {
+            let (line, control) = (self.next_line, Control::new(self.session_of_line()));
+            self.next_line += 1;
+            let group = self.config.routes.get(route).copied().unwrap_or_default();
+            self.lines
+                .insert(line, Line { control: control.clone(), cell: id, route, group, connection: None });
+            let cell = if id == 0 { String::new() } else { (id + 1).to_string() };
+            openings.push(Opening {
+                line,
+                leg,
+                name: format!("{}{cell}", listener_name(leg)),
+                route,
+                control,
+            });
+        }
+        id
+    }
+}
