@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use hyperliquid_client::sim::{SimConfig, SimHandle, SimLimits, SimVenue};
 use ingestion_bin::config::{Config, Sources};
+use ingestion_bin::render::SignalLines;
 use ingestion_bin::runtime::{Followed, Service, Stopped, Storages, events};
+use messaging::journal::{Read, Reader};
+use messaging::sink::Render;
 use messaging::sink::lines::{Begin, Lines};
 use messaging::storage::{FaultyStorage, Storage};
 use observability::Telemetry;
@@ -65,6 +68,29 @@ impl World {
         let storage: Arc<dyn Storage> = Arc::new(self.data.clone());
         let mut lines = Lines::open(storage, stream, Begin::Oldest).expect("the files open");
         std::iter::from_fn(|| lines.next_line().expect("the files are read").map(|_| ())).count()
+    }
+
+    /// That every signal on the one disk is in the journal on the other, as it is there.
+    pub fn judge_claims(&self) {
+        let mut reader = Reader::open(Arc::new(self.journal.clone()), 0).expect("the journal opens");
+        let (mut render, mut kept) = (SignalLines::default(), BTreeMap::new());
+        while let Some(read) = reader.next().expect("the journal is read") {
+            let record = match read {
+                Read::Record(record) => record,
+                Read::Gone { .. } => continue, // before the first one
+                damage => panic!("{damage:?}"),
+            };
+            let mut line = Vec::new();
+            if render.render(&record, &mut line).is_some() {
+                let signal: Value = serde_json::from_slice(&line).expect("a JSON line");
+                kept.insert(id(&signal), signal);
+            }
+        }
+        let claimed = self.lines("signals");
+        for signal in &claimed {
+            assert_eq!(kept.get(&id(signal)), Some(signal), "claimed, and not so in the journal");
+        }
+        assert!(!claimed.is_empty(), "nothing is claimed");
     }
 
     /// Waits until every fill played so far is a signal on the disk, and judges them: none missing, none twice, in order.
