@@ -65,7 +65,7 @@ pub struct Reload {
 #[non_exhaustive]
 pub enum ListProblem {
     /// There is no such file.
-    #[error("{path}: the file is gone")]
+    #[error("{path}: there is no such file")]
     Vanished {
         /// The file.
         path: PathBuf,

@@ -116,7 +116,7 @@ fn a_wrong_configuration_elsewhere_is_named_by_its_place() {
         auth,
         "error: venue.endpoint.0.ca_file: ca_file no-ca.pem cannot be read: I/O error: No such file or directory (os error 2) (command line)",
         token,
-        "error: influencers.file: no-list.toml: the file is gone (command line)",
+        "error: influencers.file: no-list.toml: there is no such file (command line)",
     ];
     place.refuses(&[&sets[..], &more, &["run", "--follow", ALICE]].concat(), 64, &lines);
     place.refuses(&[&sets[..], &more, &["check"]].concat(), 64, &lines);

@@ -14,6 +14,9 @@ use crate::metrics::Gauge;
 /// The reason a latch is born with.
 const STARTING: &str = "starting";
 
+/// The reason of a part that was told to stop.
+const STOPPING: &str = "stopping";
+
 /// The latches of all parts. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness(Arc<Shared>);
@@ -99,6 +102,11 @@ impl Latch {
         });
     }
 
+    /// The part is told to stop: no alarm, and nobody should ask the service for anything new.
+    pub fn hold_stopping(&self) {
+        self.hold(STOPPING);
+    }
+
     /// The part is not needed any more.
     pub fn retire(self) {
         self.shared.change(|latches| {
@@ -141,8 +149,10 @@ impl Shared {
         drop(latches);
         match first {
             None if !before => tracing::info!("ready"),
-            // A part that begins is no alarm.
-            Some((part, reason)) if before && reason == STARTING => tracing::info!(part, reason, "not ready"),
+            // A part that begins, or ends because it is told to, is no alarm.
+            Some((part, reason)) if before && [STARTING, STOPPING].contains(&reason.as_str()) => {
+                tracing::info!(part, reason, "not ready");
+            }
             Some((part, reason)) if before => tracing::warn!(part, reason, "not ready"),
             _ => {}
         }

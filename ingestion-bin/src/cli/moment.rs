@@ -31,15 +31,19 @@ impl Moment {
         span.map(|span| Self(now.0.saturating_sub(span))).ok_or_else(|| MomentError(text.to_owned()))
     }
 
-    /// As RFC 3339 with milliseconds; times before 1970 as a number.
+    /// As RFC 3339 with milliseconds; times before 1970 and after 9999, which it cannot write, as a number.
     #[must_use]
     pub fn rfc3339(self) -> String {
         u64::try_from(self.0)
             .ok()
+            .filter(|ms| *ms < YEAR_10000)
             .and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)))
             .map_or_else(|| self.0.to_string(), |time| humantime::format_rfc3339_millis(time).to_string())
     }
 }
+
+/// In milliseconds.
+const YEAR_10000: u64 = 253_402_300_800_000;
 
 fn millis(span: Duration) -> Option<i64> {
     i64::try_from(span.as_millis()).ok()
@@ -57,5 +61,9 @@ mod tests {
         let time = Moment::parse("2026-11-22T10:00:00Z", now).expect("RFC 3339");
         assert_eq!(time.rfc3339(), "2026-11-22T10:00:00.000Z");
         assert!(Moment::parse("yesterday", now).is_err());
+        assert_eq!(Moment(253_402_300_799_999).rfc3339(), "9999-12-31T23:59:59.999Z");
+        for number in [253_402_300_800_000, 1_790_000_000_123_456, i64::MAX, -1] {
+            assert_eq!(Moment(number).rfc3339(), number.to_string());
+        }
     }
 }

@@ -121,6 +121,7 @@ impl Handler for Ear {
             ListenerEvent::ConnectFailed { error, retry_in } => {
                 let (listener, retry_in) = (self.name.as_str(), *retry_in);
                 let text = causes(error);
+                self.core.borrow_mut().cannot_connect(&text);
                 match error {
                     ConnectError::Unauthorised { .. } => {
                         let news = self.core.borrow_mut().refused_by(&self.endpoint);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use hyperliquid_client::decode::Decoder;
 use hyperliquid_client::info::{self, InfoRequest};
-use hyperliquid_client::io::{InfoClient, InfoError};
+use hyperliquid_client::io::{AskAgain, InfoClient, InfoError};
 use hyperliquid_client::limits::{InfoCost, VenueLimits};
 use hyperliquid_client::weight::{Lane, SpentWeight, WeightBudget};
 use hyperliquid_client::wire::Address;
@@ -28,8 +28,8 @@ use crate::state::Spent;
 /// Without any venue time for this long the venue is asked for it.
 const CLOCK_SILENT_MAX: Duration = Duration::from_secs(50);
 
-/// Between two questions to an endpoint that does not accept our credentials.
-const UNAUTHORISED_WAIT: Duration = Duration::from_secs(60);
+/// Between two questions where a person must act: credentials that are not accepted, a certificate.
+const RARELY: Duration = Duration::from_secs(60);
 
 /// An answer within this time is dated to its question, and a restart counts this much longer what it finds spent: the venue
 /// counts when it answers.
@@ -238,7 +238,7 @@ impl History {
         if let InfoError::Unauthorised { retry_after, .. } = error {
             let endpoint = self.client.endpoint().name();
             let news = self.core.borrow_mut().refused_by(endpoint);
-            let (error, retry_in) = (causes(error), retry_after.unwrap_or(UNAUTHORISED_WAIT));
+            let (error, retry_in) = (causes(error), retry_after.unwrap_or(RARELY));
             telemetry.emit(&InfoUnauthorised { endpoint, error, retry_in, news });
         } else {
             telemetry.emit(&InfoAsked { outcome: outcome(error), kind, detail: &causes(error) });
@@ -247,21 +247,21 @@ impl History {
 
     fn failed(&mut self, asked: Asked, error: &InfoError, now: Instant) {
         let mut core = self.core.borrow_mut();
-        match error {
-            InfoError::Status { status: 429, retry_after, .. } => {
-                self.budget.borrow_mut().on_too_many_requests(*retry_after, now);
-                core.page_failed(asked, now);
-            }
-            InfoError::Unauthorised { retry_after, .. } => {
-                let wait = retry_after.unwrap_or(UNAUTHORISED_WAIT);
-                core.page_deferred(asked, now + wait.min(Duration::from_secs(3_600)), now);
-            }
-            InfoError::Status { .. }
-            | InfoError::Dial(_)
-            | InfoError::Timeout { .. }
-            | InfoError::TooLarge { .. }
-            | InfoError::Broken { .. } => core.page_failed(asked, now),
+        if let InfoError::Status { status: 429, retry_after, .. } = error {
+            self.budget.borrow_mut().on_too_many_requests(*retry_after, now);
+            core.page_failed(asked, now);
+            return;
         }
+        let not_before = match (error, error.ask_again()) {
+            (InfoError::Unauthorised { retry_after, .. }, _) => retry_after.unwrap_or(RARELY),
+            (_, AskAgain::Rarely) => RARELY,
+            (_, AskAgain::After(wait)) => wait,
+            (_, AskAgain::Later | AskAgain::Never) => {
+                core.page_failed(asked, now);
+                return;
+            }
+        };
+        core.page_deferred(asked, now + not_before.min(Duration::from_secs(3_600)), now);
     }
 
     /// Waits until everything handed to the journal so far is written.

@@ -252,7 +252,8 @@ impl Service {
             .map(|account| account.influencer_id.as_str())
             .collect();
         if worker.listeners_connected == 0 {
-            listeners.hold("no listener is connected");
+            let why = worker.cannot_connect.map_or_else(String::new, |why| format!(": {why}"));
+            listeners.hold(&format!("no listener is connected{why}"));
         } else if blind.is_empty() {
             listeners.release();
         } else {
@@ -279,6 +280,7 @@ impl Service {
         let until = clock::monotonic() + grace;
         let left = || until.saturating_duration_since(clock::monotonic());
         let mut late = Vec::new();
+        self.latches.iter().for_each(Latch::hold_stopping);
         self.orders.give_last(Command::Stop(grace / 2));
         let last = match self.worker.join() {
             Ok(Ok(last)) => Some(last),

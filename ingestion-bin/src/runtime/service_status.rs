@@ -67,7 +67,11 @@ impl ServiceStatus {
             "version": env!("CARGO_PKG_VERSION"),
             "startedAt": started,
             "workers": 1,
-            "listeners": { "connected": worker.listeners_connected, "configured": worker.listeners },
+            "listeners": {
+                "connected": worker.listeners_connected,
+                "configured": worker.listeners,
+                "cannotConnect": worker.cannot_connect,
+            },
             "venueTime": worker.venue_time,
             "questionsWaiting": worker.questions_waiting,
             "accounts": worker.accounts,

@@ -97,6 +97,8 @@ fn simulate(cli: &Cli, args: &Run) -> Result<(Option<Simulated>, Overrides), Fai
 
 async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
     let Plan { config, token, list } = plan;
+    // From now on who asks for the end gets a graceful one, however little has begun.
+    let asked = Asked::new()?;
     let telemetry = Telemetry::new(&events::catalogue()).map_err(|error| Failure::world("metrics", error))?;
     let format = match config.telemetry.log {
         LogFormat::Pretty => Format::Pretty,
@@ -136,7 +138,7 @@ async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
         })
     });
     let mut running = Running { config, list, service, since, shown: false };
-    let failed = running.watch(output).await?;
+    let failed = running.watch(asked, output).await?;
     info!("stopping");
     let Running { config, service, .. } = running;
     let grace = config.shutdown.grace;
@@ -158,6 +160,19 @@ fn not_started(error: StartError) -> Failure {
     }
 }
 
+/// The signals that ask for the end.
+struct Asked {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Asked {
+    fn new() -> Result<Self, Failure> {
+        let asked = |kind| signal(kind).map_err(|error| Failure::world("signals", error));
+        Ok(Self { terminate: asked(SignalKind::terminate())?, interrupt: asked(SignalKind::interrupt())? })
+    }
+}
+
 /// The service and who looks after it.
 struct Running {
     config: Config,
@@ -171,10 +186,7 @@ struct Running {
 
 impl Running {
     /// Until a signal comes (false) or the worker ends by itself (true).
-    async fn watch(&mut self, output: &mut Output) -> Result<bool, Failure> {
-        let asked = |kind| signal(kind).map_err(|error| Failure::world("signals", error));
-        let (mut terminate, mut interrupt): (Signal, Signal) =
-            (asked(SignalKind::terminate())?, asked(SignalKind::interrupt())?);
+    async fn watch(&mut self, mut asked: Asked, output: &mut Output) -> Result<bool, Failure> {
         if !output.is_terminal() || output.json() {
             self.show_signals(Lines::Json)?;
         }
@@ -183,8 +195,8 @@ impl Running {
         let failed = loop {
             tokio::select! {
                 biased;
-                _ = terminate.recv() => break false,
-                _ = interrupt.recv() => break false,
+                _ = asked.terminate.recv() => break false,
+                _ = asked.interrupt.recv() => break false,
                 _ = look.tick() => {
                     if self.service.has_failed() {
                         tracing::error!("the worker ended by itself");

@@ -212,7 +212,7 @@ impl Core {
                 Ok(state) => {
                     let time = i64::try_from(state.state.time).ok();
                     newest = newest.max(time);
-                    if keep && !state.state.asset_positions.is_empty() && !self.outbox.is_blocked() {
+                    if keep && !self.outbox.is_blocked() && self.shows_positions(account, state) {
                         let kept = Kept {
                             event_type: "POSITION_SNAPSHOT",
                             disposition: "stored",
@@ -229,6 +229,17 @@ impl Core {
         }
         if let Some(time) = newest {
             self.handle_venue_time(time, at.at);
+        }
+    }
+
+    /// Whether it has positions, or had some when it was last kept: of the many dexes that it never used nothing is kept.
+    fn shows_positions(&mut self, account: [u8; 20], state: &DexState<'_>) -> bool {
+        let Some(slot) = self.slots.get_mut(&account) else { return false };
+        if state.state.asset_positions.is_empty() {
+            slot.dexes_held.remove(&*state.dex)
+        } else {
+            slot.dexes_held.insert(state.dex.to_string());
+            true
         }
     }
 
@@ -271,7 +282,8 @@ impl Core {
         self.refuse(from, account, "validate", code, &detail, refusal.raw, at);
     }
 
-    /// Keeps what was refused, with its bytes; beyond the cap a minute it is only counted.
+    /// Keeps what was refused, with its bytes; beyond the cap a minute it is only counted. A row comes again with the other listener's
+    /// copy, with every snapshot and with every page of history: it is one refusal.
     #[expect(clippy::too_many_arguments, reason = "each is a field of the record")]
     pub(super) fn refuse(
         &mut self,
@@ -283,9 +295,17 @@ impl Core {
         raw: &[u8],
         at: Received,
     ) {
+        let is_row = stage != "decode";
+        let slot = account.filter(|_| is_row).and_then(|account| self.slots.get(&account));
+        if slot.is_some_and(|slot| slot.refused_rows.knows(raw)) {
+            return;
+        }
         self.telemetry.emit(&Refused { reason, detail, raw });
         if self.outbox.is_blocked() || !self.may_keep_refusal(at.at) {
             return;
+        }
+        if let Some(slot) = account.filter(|_| is_row).and_then(|account| self.slots.get_mut(&account)) {
+            slot.refused_rows.remember(raw);
         }
         self.outbox.put(&Body::Refusal(RefusalBody {
             stage,

@@ -102,6 +102,8 @@ pub(super) struct Core {
     next_connection: Cell<u64>,
     /// Endpoints that do not accept our credentials, as they last said.
     refused_by: BTreeSet<String>,
+    /// What the last attempt to connect said, while none has succeeded since.
+    cannot_connect: Option<String>,
     /// Told when a deadline moved forward.
     pub(super) timer: Rc<Notify>,
     /// Each told when there is something to ask, by group.
@@ -143,6 +145,7 @@ impl Core {
             scratch: Vec::new(),
             next_connection: Cell::new(0),
             refused_by: BTreeSet::new(),
+            cannot_connect: None,
             timer: Rc::new(Notify::new()),
             asking,
         }
@@ -246,9 +249,15 @@ impl Core {
         !self.refused_by.contains(endpoint) && self.refused_by.insert(endpoint.to_owned())
     }
 
+    /// An attempt to connect failed.
+    pub(super) fn cannot_connect(&mut self, why: &str) {
+        self.cannot_connect = Some(why.to_owned());
+    }
+
     /// An endpoint accepts them.
     pub(super) fn accepted_by(&mut self, endpoint: &str) {
         self.refused_by.remove(endpoint);
+        self.cannot_connect = None;
     }
 
     /// The process' telemetry.

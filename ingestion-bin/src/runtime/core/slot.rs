@@ -1,6 +1,7 @@
 //! One followed account in a worker: its machine and what the runtime keeps beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
 use hyperliquid_client::session::Refusal;
@@ -81,6 +82,8 @@ pub(in crate::runtime) struct Slot {
     pub(in crate::runtime) newest: Option<i64>,
     /// When an account state was last kept.
     pub(super) state_kept: Option<Instant>,
+    /// The dexes where it had positions when one was last kept.
+    pub(super) dexes_held: BTreeSet<String>,
     /// When each stream's history was last asked for.
     pub(super) turns: BTreeMap<Stream, Instant>,
     /// Removed from the list: subscribed until then, no signals.
@@ -89,8 +92,36 @@ pub(in crate::runtime) struct Slot {
     pub(super) cell: Option<usize>,
     /// The lines that carry it, by the number under which its machine knows each.
     pub(super) seats: BTreeMap<usize, usize>,
+    /// Its rows that were refused, so that each is told once however often the venue sends it.
+    pub(super) refused_rows: RefusedRows,
     /// What the venue says of its subscriptions that it refuses, by line.
     pub(in crate::runtime) refused: BTreeMap<(usize, String), (Refusal, String)>,
+}
+
+/// Digests of rows that were refused, the newest [`RefusedRows::MAX`].
+#[derive(Debug, Default)]
+pub(super) struct RefusedRows(VecDeque<u64>);
+
+impl RefusedRows {
+    /// A page holds up to 2,000 rows; if all of them are bad, the next page of them is still known.
+    const MAX: usize = 4_096;
+
+    fn digest(raw: &[u8]) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        raw.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    pub(super) fn knows(&self, raw: &[u8]) -> bool {
+        !self.0.is_empty() && self.0.contains(&Self::digest(raw))
+    }
+
+    pub(super) fn remember(&mut self, raw: &[u8]) {
+        if self.0.len() >= Self::MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(Self::digest(raw));
+    }
 }
 
 impl Slot {
@@ -104,9 +135,11 @@ impl Slot {
             gaps,
             newest: None,
             state_kept: None,
+            dexes_held: BTreeSet::new(),
             turns: BTreeMap::new(),
             leaving: None,
             cell: None,
+            refused_rows: RefusedRows::default(),
             seats: BTreeMap::new(),
             refused: BTreeMap::new(),
         }

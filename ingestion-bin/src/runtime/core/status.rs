@@ -17,6 +17,8 @@ pub struct WorkerStatus {
     pub listeners_connected: usize,
     /// Listeners there are.
     pub listeners: usize,
+    /// What the last attempt to connect said, while none has succeeded since.
+    pub cannot_connect: Option<String>,
     /// Newest venue time seen, ms.
     pub venue_time: Option<i64>,
     /// Batches wait because the journal has no room: frames are refused.
@@ -163,6 +165,7 @@ impl Core {
             limits: self.limits_in_use(),
             listeners_connected: self.connected(),
             listeners: self.lines.len(),
+            cannot_connect: self.cannot_connect.clone(),
             venue_time: self.venue_time,
             blocked: self.outbox.is_blocked(),
             questions_waiting: self.asks.len(),

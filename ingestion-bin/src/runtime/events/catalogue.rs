@@ -185,6 +185,7 @@ pub fn totals(telemetry: &Telemetry) -> Vec<(&'static str, String, u64)> {
         ("events", &EVENTS),
         ("rows", &ROWS),
         ("refusals", &REFUSALS),
+        ("connect failures", &CONNECT_FAILURES),
         ("ends", &ENDED),
         ("info", &INFO),
         ("venue errors", &VENUE_ERRORS),

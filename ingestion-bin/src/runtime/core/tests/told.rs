@@ -11,12 +11,12 @@ use messaging::storage::{FaultyStorage, IoFault};
 use observability::Telemetry;
 use serde_json::{Value, json};
 use signal_domain::wire::v1::GapV1;
-use signal_domain::{Account, Action, GapKind, InfluencerId, Market, ids};
+use signal_domain::{Account, Action, EventType, GapKind, InfluencerId, Market, ids};
 
 use super::super::{Core, Followed, From};
 use super::{ALICE, core, open};
 use crate::account::Cause;
-use crate::render::{GapLines, SignalLines};
+use crate::render::{DeadLetterLines, GapLines, RawFilter, RawLines, SignalLines};
 use crate::runtime::clock;
 use crate::runtime::events::catalogue;
 use crate::state::State;
@@ -56,8 +56,11 @@ impl Rig {
     }
 
     fn frame(&mut self, listener: usize, snapshot: bool, fills: &[Value]) {
-        let frame = json!({ "channel": "userFills",
-            "data": { "isSnapshot": snapshot, "user": ALICE, "fills": fills } });
+        let data = json!({ "isSnapshot": snapshot, "user": ALICE, "fills": fills });
+        self.message(listener, &json!({ "channel": "userFills", "data": data }));
+    }
+
+    fn message(&mut self, listener: usize, frame: &Value) {
         let raw = frame.to_string().into_bytes();
         let mut decoder = Decoder::new();
         let decoded = decoder.decode(&raw).unwrap();
@@ -285,4 +288,50 @@ fn a_gap_after_an_empty_baseline_begins_where_following_did_and_closes_once() {
     let slot = rig.core.slots.values().next().unwrap();
     let folded = state.accounts.values().next().unwrap();
     assert!(folded.ledger.gaps().iter().all(|gap| folded.gaps.told(&gap.id) == slot.gaps.told(&gap.id)));
+}
+
+/// The other listener's copy, snapshots and every page of history bring it again.
+#[test]
+fn a_row_is_refused_once_however_often_the_venue_sends_it() {
+    let mut rig = followed();
+    let mut bad = fill(1, "2400.5");
+    bad["sz"] = json!("NaN");
+    let mut worse = fill(1, "2400.5");
+    worse["px"] = json!("-1");
+    let rows = [fill(0, "2400.5"), bad, worse, fill(2, "2400.5")];
+    for listener in [0, 1] {
+        rig.frame(listener, false, &rows[1..]);
+    }
+    for _ in 0..3 {
+        rig.history(100, &rows);
+    }
+    rig.core.line_down(0, rig.now);
+    rig.up(0);
+    rig.frame(0, true, &rows);
+    let letters = rig.lines(DeadLetterLines);
+    let mut reasons: Vec<&str> = letters.iter().map(|letter| letter["reason"].as_str().unwrap()).collect();
+    reasons.sort_unstable();
+    assert_eq!(reasons, ["not_a_number", "number_out_of_range"], "{letters:?}");
+    assert_eq!(rig.lines(SignalLines::default()).len(), 1);
+}
+
+#[test]
+fn a_state_is_kept_when_its_last_position_is_gone() {
+    let mut rig = followed();
+    rig.core.config.state_interval = Some(Duration::ZERO);
+    let margin = json!({ "accountValue": "100.0", "totalNtlPos": "0.0", "totalRawUsd": "40.0", "totalMarginUsed": "6.0" });
+    let position = json!({ "type": "oneWay", "position": { "coin": "ETH", "szi": "-0.025",
+        "leverage": { "type": "cross", "value": 10 }, "entryPx": "2400.0", "positionValue": "60.0", "unrealizedPnl": "0.0",
+        "returnOnEquity": "0.0", "liquidationPx": null, "marginUsed": "6.0", "maxLeverage": 25,
+        "cumFunding": { "allTime": "0.0", "sinceOpen": "0.0", "sinceChange": "0.0" } } });
+    for (second, positions) in [vec![], vec![position], vec![], vec![]].into_iter().enumerate() {
+        let state = json!({ "marginSummary": margin, "crossMarginSummary": margin, "crossMaintenanceMarginUsed": "1.2",
+            "withdrawable": "80.0", "assetPositions": positions, "time": T + 1_000 * i64::try_from(second).unwrap() });
+        let data = json!({ "user": ALICE, "clearinghouseStates": [["xyz", state]] });
+        rig.message(0, &json!({ "channel": "allDexsClearinghouseState", "data": data }));
+    }
+    let filter = RawFilter { event_type: Some(EventType::PositionSnapshot), ..RawFilter::default() };
+    let kept = rig.lines(RawLines::new(uuid::Uuid::nil(), filter));
+    let times: Vec<i64> = kept.iter().map(|line| line["timestamp"].as_i64().unwrap()).collect();
+    assert_eq!(times, [T + 1_000, T + 2_000], "when it had one, and when it had none any more: {kept:?}");
 }
