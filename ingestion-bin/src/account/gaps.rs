@@ -1,6 +1,5 @@
 //! Gaps are opened, extended and ended here (G, X). Every change is a record; what is kept is the ledger's.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use dedup::FillKey;
@@ -125,7 +124,7 @@ impl<P> Machine<P> {
     pub(super) fn close_gaps(&mut self) {
         let Some(certified) = self.ledger.certified() else { return };
         let spans = self.unreadable();
-        let balanced = self.balanced_markets(certified);
+        let balanced = self.ledger.balanced(certified, |gap| self.is_looked_at(gap));
         for gap in self.ledger.gaps().to_vec() {
             let overlaps = spans.iter().any(|&(from, to)| gap.id.from <= to && from <= gap.to);
             let state = match (gap.id.kind, gap.state) {
@@ -137,10 +136,14 @@ impl<P> Machine<P> {
                     GapState::Repaired
                 }
                 (GapKind::Chain, GapState::Opened) if certified < gap.to && self.is_looked_at(&gap) => {
-                    if gap.adds_up() { GapState::Repaired } else { GapState::Unfillable }
+                    let even = gap.adds_up() || balanced.contains(&gap.id);
+                    if even { GapState::Repaired } else { GapState::Unfillable }
                 }
                 _ if certified < gap.to => continue,
-                (GapKind::Chain, _) if gap.adds_up() || balanced.contains(&gap.id.market) => {
+                (GapKind::Chain, _) if gap.adds_up() || balanced.contains(&gap.id) => GapState::Repaired,
+                (GapKind::Chain, GapState::Opened)
+                    if !overlaps && self.ledger.is_before_known(gap.id.from) =>
+                {
                     GapState::Repaired
                 }
                 (GapKind::Outage, GapState::Opened) if !overlaps => GapState::Repaired,
@@ -150,20 +153,6 @@ impl<P> Machine<P> {
             self.tries.remove(&gap.id);
             self.record(Record::Gap(Gap { state, ..gap }));
         }
-    }
-
-    /// G1: what was found late may have been counted to a neighbour: where a market's ended gaps lack together what
-    /// went out late beside them, none lacks anything.
-    fn balanced_markets(&self, certified: i64) -> Vec<Option<Market>> {
-        let mut sums: BTreeMap<&Market, Position> = BTreeMap::new();
-        for gap in self.ledger.gaps().iter().filter(|gap| gap.to <= certified) {
-            if let (Some(market), Some(lacking)) = (&gap.id.market, gap.lacking()) {
-                let sum = sums.entry(market).or_default();
-                *sum = sum.plus(lacking);
-            }
-        }
-        let balanced = sums.into_iter().filter(|(market, sum)| *sum == self.ledger.unplaced(market));
-        balanced.map(|(market, _)| Some(market.clone())).collect()
     }
 
     /// X: the account is no longer followed. `until` is the venue time at which listening ends, as the runtime knows it
@@ -192,7 +181,7 @@ impl<P> Machine<P> {
 
     /// X: a stream is switched off: what of it is not certified never will be, up to the first venue time known since.
     pub(super) fn declare_switched_off(&mut self) {
-        if let Some(from) = self.switched_off {
+        if let Some(from) = self.ledger.switched_off() {
             let to = self.journal_end.max(self.venue_time).max(Some(from));
             self.declare_history(from, to.unwrap_or(from));
         }

@@ -1,15 +1,19 @@
 //! The durable half of an account. It changes only through [`Ledger::apply`], live and when the journal is folded
 //! again, so both are always equal.
 
+mod balance;
+mod book;
+
 use std::collections::BTreeMap;
 
 use dedup::{Chain, Digest, Entry, FillKey, Head, Window};
 use serde::{Deserialize, Serialize};
 
-use super::gap::{Gap, GapId, GapKind, GapState};
+use super::gap::{Gap, GapId};
 use super::record::{Event, Record};
 use super::row::{Fate, Market, PerStream, Position, Stream};
 use super::settings::Settings;
+use book::Book;
 
 /// What is durable of one stream.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -45,20 +49,6 @@ pub struct Known {
     pub market: u32,
 }
 
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
-struct Book {
-    number: u32,
-    chain: Chain<Position>,
-    last: Option<FillKey>,
-    /// Where the signals stand: the head, without what made none (B9).
-    said: Option<(i64, Position)>,
-    /// Sizes that went out late and belong to no gap, less what repaired gaps lacked: breaks add up to late sizes
-    /// over a market, whatever gap each of them was counted to.
-    unplaced: Position,
-    /// Venue time at which the chain began: what is older never broke it.
-    began: Option<i64>,
-}
-
 /// The durable half of one account; goes into checkpoints as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
@@ -77,6 +67,8 @@ pub struct Ledger {
     /// Markets in the order in which they came.
     markets: Vec<Market>,
     gaps: Vec<Gap>,
+    /// A chain gap whose event has not followed yet, and what it lacked before: a kill may come between them (G3).
+    announced: Option<(GapId, Position)>,
 }
 
 impl Ledger {
@@ -95,6 +87,7 @@ impl Ledger {
             books: BTreeMap::new(),
             markets: Vec::new(),
             gaps: Vec::new(),
+            announced: None,
         }
     }
 
@@ -202,11 +195,6 @@ impl Ledger {
         self.books.get(market).map_or(UNKNOWN, |book| &book.chain)
     }
 
-    /// Sizes that went out late in a market and belong to no gap.
-    pub(super) fn unplaced(&self, market: &Market) -> Position {
-        self.books.get(market).map_or_else(Position::default, |book| book.unplaced)
-    }
-
     /// The only way in which a ledger changes.
     pub fn apply<P>(&mut self, record: &Record<P>) {
         match record {
@@ -221,6 +209,7 @@ impl Ledger {
                     (true, true) | (false, false) => {}
                 }
                 (self.margin_ms, self.twap) = (*margin_ms, *twap);
+                self.take_back_announced();
                 self.books.values_mut().for_each(|book| book.chain.restart());
                 if *fresh {
                     self.removed = false;
@@ -228,17 +217,13 @@ impl Ledger {
                     self.floor = i64::MIN;
                     self.switched_off = None;
                     self.keys = Window::new(self.keys.cap());
-                    // Where the signals stood, consumers still hold (B9).
-                    for book in self.books.values_mut() {
-                        *book = Book { number: book.number, said: book.said, ..Book::default() };
-                    }
+                    self.books.values_mut().for_each(Book::begin_anew);
                 }
             }
             Record::Baseline { stream, at, anchor } => {
                 let state = &mut self.streams[*stream];
                 (state.baseline, state.certified, state.anchor) = (Some(*at), Some(*at), *anchor);
                 (state.since, state.first) = (Some(*at), None);
-                self.raise_floor();
             }
             Record::Event(event) => self.apply_event(event),
             Record::Gap(gap) => self.apply_gap(gap),
@@ -246,7 +231,8 @@ impl Ledger {
             Record::Certified { stream, to, anchor } => {
                 let state = &mut self.streams[*stream];
                 (state.certified, state.anchor) = (Some(*to), *anchor);
-                self.raise_floor();
+                let floor = self.certified().map(|time| time.saturating_sub(self.margin_ms));
+                self.floor = self.floor.max(floor.unwrap_or(i64::MIN));
                 let kept = self.kept_keys();
                 self.keys.prune(self.floor, |key, _| kept.contains(&key));
             }
@@ -261,12 +247,8 @@ impl Ledger {
         anchors.chain(self.gaps.iter().flat_map(|gap| gap.keys.iter().copied())).collect()
     }
 
-    fn raise_floor(&mut self) {
-        let floor = self.certified().map(|time| time.saturating_sub(self.margin_ms));
-        self.floor = self.floor.max(floor.unwrap_or(i64::MIN));
-    }
-
     fn apply_event<P>(&mut self, event: &Event<P>) {
+        self.announced = None;
         let size = event.link.map_or_else(Position::default, |link| link.after.minus(link.before));
         let known = Known {
             digest: event.digest,
@@ -298,28 +280,13 @@ impl Ledger {
             }
         }
         if event.late {
-            self.explain(&event.market, event.time, change);
+            self.explain(&event.market, event.time, change, event.fate != Fate::Baseline);
         }
+        let stood = self.head(&event.market).map(|head| head.time);
+        let never_ours = stood.is_some_and(|time| self.is_before_known(time));
         if let Some(book) = self.books.get_mut(&event.market) {
             if !event.late {
-                let stood = book.chain.head().and_then(|head| head.position);
-                if let (Some(stood), Some(link), None) = (stood, event.link, &event.gap)
-                    && link.before != stood
-                {
-                    if event.fate == Fate::Baseline {
-                        // It opens no gap: what explains it later must not explain another.
-                        book.unplaced = book.unplaced.minus(link.before.minus(stood));
-                    } else {
-                        // O5: what came before it is not ours.
-                        (book.began, book.unplaced) = (None, Position::default());
-                    }
-                }
-                book.began = book.began.or(Some(event.time));
-                book.chain.advance(event.time, event.link);
-                book.last = Some(event.key);
-                if let (Fate::Signal, Some(link)) = (event.fate, event.link) {
-                    book.said = Some((event.time, link.after));
-                }
+                book.advance(event, never_ours);
             }
             if let Some(seq) = event.seq {
                 book.chain.count(seq);
@@ -333,72 +300,7 @@ impl Ledger {
         }
         let number = u32::try_from(self.markets.len()).unwrap_or(u32::MAX);
         self.markets.push(market.clone());
-        self.books.insert(market.clone(), Book { number, ..Book::default() });
+        self.books.insert(market.clone(), Book::new(number));
         number
-    }
-
-    /// G3: what the chain did not walk in its turn (found late, corrected, or taken back) explains a break: the one it
-    /// lies in, else one it closes, else none in particular. Derived from the records alone.
-    fn explain(&mut self, market: &Market, time: i64, size: Position) {
-        let open = |gap: &Gap| {
-            gap.id.kind == GapKind::Chain && gap.id.market.as_ref() == Some(market) && !gap.adds_up()
-        };
-        // A row missed earlier may have let the chain link by chance before it broke: it counts where it closes it.
-        let closes = |gap: &Gap| time <= gap.id.from && gap.lacking() == Some(size);
-        let at =
-            self.gaps.iter().position(|gap| open(gap) && gap.covers(time) && gap.lacking() == Some(size));
-        let at = at.or_else(|| self.gaps.iter().position(|gap| open(gap) && gap.covers(time)));
-        let at = at.or_else(|| self.gaps.iter().position(|gap| open(gap) && closes(gap)));
-        if let Some(gap) = at.and_then(|at| self.gaps.get_mut(at)) {
-            gap.filled = gap.filled.plus(size);
-        } else if let Some(book) = self.books.get_mut(market)
-            && book.began < Some(time)
-        {
-            book.unplaced = book.unplaced.plus(size);
-        }
-    }
-
-    /// C2: an event that was none explains a break by what it did not do, and the other way round when it is one
-    /// after all.
-    fn apply_conflict(&mut self, gap: &Gap) {
-        let settled = |gap: &Gap| -> Vec<FillKey> {
-            if gap.state == GapState::Unfillable { gap.keys.clone() } else { Vec::new() }
-        };
-        let before = self.gap(&gap.id).map(settled).unwrap_or_default();
-        let after = settled(gap);
-        let gone = after.iter().filter(|key| !before.contains(key)).map(|&key| (key, true));
-        let back = before.iter().filter(|key| !after.contains(key)).map(|&key| (key, false));
-        for (key, gone) in gone.chain(back).collect::<Vec<_>>() {
-            let Some(known) = self.keys.get(key).filter(|known| known.fate != Fate::Baseline).copied() else {
-                continue;
-            };
-            let Some(market) = self.market_of(&known).cloned() else { continue };
-            let size = if gone { Position::default().minus(known.size) } else { known.size };
-            self.explain(&market, gap.id.from, size);
-        }
-    }
-
-    fn apply_gap(&mut self, gap: &Gap) {
-        if gap.id.kind == GapKind::Conflict {
-            self.apply_conflict(gap);
-        }
-        if gap.state == GapState::Repaired {
-            let book = gap.id.market.as_ref().and_then(|market| self.books.get_mut(market));
-            if let (Some(book), Some(lacking)) = (book, gap.lacking()) {
-                book.unplaced = book.unplaced.minus(lacking);
-            }
-            self.gaps.retain(|kept| kept.id != gap.id);
-        } else if let Some(kept) = self.gaps.iter_mut().find(|kept| kept.id == gap.id) {
-            if gap.id.kind == GapKind::History && kept.to < gap.to {
-                self.switched_off.take_if(|from| *from == gap.id.from);
-            }
-            *kept = gap.clone();
-        } else {
-            self.gaps.push(gap.clone());
-            let book = gap.id.market.as_ref().and_then(|market| self.books.get_mut(market));
-            if let Some(book) = book.filter(|_| gap.id.kind == GapKind::Chain && gap.adds_up()) {
-                book.unplaced = Position::default();
-            }
-        }
     }
 }

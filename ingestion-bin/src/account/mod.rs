@@ -139,8 +139,6 @@ pub struct Machine<P> {
     venue_time: Option<i64>,
     /// Frames are being refused; the last one then.
     dirty: Option<Instant>,
-    /// Up to where a stream was certified that is switched off since this start (X).
-    switched_off: Option<i64>,
     /// Newest event when this process began.
     journal_end: Option<i64>,
     /// Since when it was followed, though its state is lost (B6).
@@ -178,7 +176,6 @@ impl<P> Machine<P> {
             tries: HashMap::new(),
             venue_time: None,
             dirty: None,
-            switched_off: None,
             journal_end,
             orphaned,
             wake: None,
@@ -193,7 +190,6 @@ impl<P> Machine<P> {
         for gap in machine.ledger.gaps().to_vec() {
             machine.record(Record::Gap(gap));
         }
-        machine.switched_off = machine.ledger.switched_off();
         machine.declare_switched_off();
         machine.restore_marks();
         machine.begin_streams(now);
@@ -252,7 +248,6 @@ impl<P> Machine<P> {
         }
         if self.venue_time.is_some() {
             self.declare_switched_off();
-            self.switched_off = None;
         }
         self.expire_gates(now);
         self.begin_late_streams(now);

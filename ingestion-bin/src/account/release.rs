@@ -108,7 +108,7 @@ impl<P> Machine<P> {
                         Verdict::Break => {
                             let Some(row) = rows.take(unlinked.index) else { return };
                             let gap = match unlinked.expected {
-                                Some(_) => self.declare_break(market, &row, unlinked),
+                                Some(expected) => self.declare_break(market, &row, expected, unlinked.found),
                                 None => self.declare_unsaid(market, &row),
                             };
                             self.emit(row, false, gap, 0, None);
@@ -171,20 +171,24 @@ impl<P> Machine<P> {
         Verdict::Wait(hold)
     }
 
-    /// H1: the gap that a row which does not link opens; none where nothing was known (O5).
+    /// H1: the gap that a row which does not link opens; none where what came before may never have been ours (O5).
     fn declare_break(
         &mut self,
         market: &Market,
         row: &Held<P>,
-        unlinked: Unlinked<Position>,
+        expected: Position,
+        found: Position,
     ) -> Option<GapId> {
-        let expected = unlinked.expected.filter(|_| !planted!(self, SilentBreak))?;
-        Stream::ALL.iter().for_each(|&stream| self.feeds[stream].want = true);
-        let from = self.ledger.head(market)?.time;
-        if self.ledger.said(market).is_none() && !self.is_known_since(from) {
+        if planted!(self, SilentBreak) {
             return None;
         }
-        Some(self.open_chain(market, from, expected, row.time, unlinked.found))
+        Stream::ALL.iter().for_each(|&stream| self.feeds[stream].want = true);
+        let head = self.ledger.head(market)?.time;
+        if self.ledger.said(market).is_none() && !self.is_known_since(head) {
+            return None;
+        }
+        let from = self.ledger.linked_until(market, row.time)?;
+        Some(self.open_chain(market, from, expected, row.time, found))
     }
 
     /// O5: whether every row since then is known, on all streams; what came before a stream's first known row did not

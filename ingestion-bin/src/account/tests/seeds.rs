@@ -175,7 +175,7 @@ const REHEARSED: &[&str] = &[
 #[test]
 fn every_planted_bug_is_caught() {
     for bug in Bug::ALL {
-        let caught = (0..6_000).find_map(|seed| {
+        let caught = (0..15_000).find_map(|seed| {
             let (violations, _) = run(seed, Some(bug), false);
             let violation = violations.first()?.clone();
             // Only what the bug did counts.

@@ -1,0 +1,160 @@
+//! What breaks of a chain must add up to, and what they do (G, H1, O5): which gap a row found late explains, and which
+//! gaps lack nothing any more. Derived from the records alone.
+
+use std::collections::BTreeMap;
+
+use dedup::FillKey;
+
+use super::super::gap::{Gap, GapId, GapKind, GapState};
+use super::super::row::{Fate, Market, Position};
+use super::Ledger;
+
+impl Ledger {
+    /// O5: whether a chain that stood there may be broken by what never was ours: baseline rows of a stream that is known
+    /// only since later.
+    pub(in crate::account) fn is_before_known(&self, time: i64) -> bool {
+        let states = || self.streams().map(|stream| &self.streams[stream]);
+        states().all(|state| state.baseline.is_none_or(|baseline| time <= baseline))
+            && states().any(|state| state.since.is_none_or(|since| time < since))
+    }
+
+    /// H1: since when something may be missing that breaks the chain at its head before a row of time `to`.
+    pub(in crate::account) fn linked_until(&self, market: &Market, to: i64) -> Option<i64> {
+        let ends = |time| {
+            let chains = self.gaps.iter().filter(|gap| gap.id.kind == GapKind::Chain && gap.to == time);
+            { chains }.any(|gap| gap.id.market.as_ref() == Some(market))
+        };
+        self.books.get(market)?.linked_until(to, ends)
+    }
+
+    /// G1: what was found late may have been counted to a neighbour. None of a market's ended gaps lacks anything where
+    /// they lack together what went out late beside them; none of those that overlap (they meet in a millisecond whose
+    /// order is not known, H1), where these lack nothing together.
+    pub(in crate::account) fn balanced(
+        &self,
+        certified: i64,
+        is_looked_at: impl Fn(&Gap) -> bool,
+    ) -> Vec<GapId> {
+        let mut markets: BTreeMap<&Market, Vec<(&Gap, Position)>> = BTreeMap::new();
+        for gap in self.gaps.iter().filter(|gap| gap.to <= certified || is_looked_at(gap)) {
+            if let (Some(market), Some(lacking)) = (&gap.id.market, gap.lacking()) {
+                markets.entry(market).or_default().push((gap, lacking));
+            }
+        }
+        let sum =
+            |gaps: &[(&Gap, Position)]| gaps.iter().fold(Position::default(), |sum, gap| sum.plus(gap.1));
+        let mut balanced = Vec::new();
+        for (market, mut gaps) in markets {
+            gaps.sort_by_key(|(gap, _)| gap.id.from);
+            let mut meeting: Vec<Vec<(&Gap, Position)>> = Vec::new();
+            let mut reach = i64::MIN;
+            for &(gap, lacking) in &gaps {
+                match meeting.last_mut().filter(|_| gap.id.from < reach) {
+                    Some(group) => group.push((gap, lacking)),
+                    None => meeting.push(vec![(gap, lacking)]),
+                }
+                reach = reach.max(gap.to);
+            }
+            gaps.retain(|(gap, _)| gap.to <= certified && self.began(market) <= Some(gap.id.from));
+            let whole = Some(gaps).filter(|gaps| sum(gaps) == self.unplaced(market));
+            let even = meeting.into_iter().filter(|group| sum(group) == Position::default()).chain(whole);
+            balanced.extend(even.flatten().map(|(gap, _)| gap.id.clone()));
+        }
+        balanced
+    }
+
+    pub(super) fn apply_gap(&mut self, gap: &Gap) {
+        // Told again after an epoch, it is the same.
+        if gap.id.kind == GapKind::Chain && gap.state == GapState::Opened && self.gap(&gap.id) != Some(gap) {
+            let lacked = self.gap(&gap.id).and_then(Gap::lacking).unwrap_or_default();
+            self.announced = Some((gap.id.clone(), lacked));
+        }
+        if gap.id.kind == GapKind::Conflict {
+            self.apply_conflict(gap);
+        }
+        if gap.state == GapState::Repaired {
+            let book = gap.id.market.as_ref().and_then(|market| self.books.get_mut(market));
+            if let Some(book) = book.filter(|book| book.began <= Some(gap.id.from)) {
+                book.unplaced = book.unplaced.minus(gap.lacking().unwrap_or_default());
+            }
+            self.gaps.retain(|kept| kept.id != gap.id);
+        } else if let Some(kept) = self.gaps.iter_mut().find(|kept| kept.id == gap.id) {
+            if gap.id.kind == GapKind::History && kept.to < gap.to {
+                self.switched_off.take_if(|from| *from == gap.id.from);
+            }
+            *kept = gap.clone();
+        } else {
+            self.gaps.push(gap.clone());
+            let book = gap.id.market.as_ref().and_then(|market| self.books.get_mut(market));
+            if let Some(book) = book.filter(|_| gap.id.kind == GapKind::Chain && gap.adds_up()) {
+                book.unplaced = Position::default();
+            }
+        }
+    }
+
+    /// G3: a break whose event was lost with the journal's tail was none.
+    pub(super) fn take_back_announced(&mut self) {
+        let Some((id, lacked)) = self.announced.take() else { return };
+        let Some(gap) = self.gaps.iter_mut().find(|gap| gap.id == id) else { return };
+        let (Some(lacking), Some(found), Some(expected)) = (gap.lacking(), gap.found, id.expected) else {
+            return;
+        };
+        let more = lacking.minus(lacked);
+        gap.filled = gap.filled.plus(more);
+        // The rest of it was explained by what had gone out late before.
+        if let Some(book) = id.market.and_then(|market| self.books.get_mut(&market)) {
+            book.unplaced = book.unplaced.plus(found.minus(expected).minus(more));
+        }
+    }
+
+    /// G3: what the chain did not walk in its turn (found late, corrected, or taken back) explains a break: the one it
+    /// lies in, else one it closes, else none in particular. Derived from the records alone.
+    pub(super) fn explain(&mut self, market: &Market, time: i64, size: Position, ours: bool) {
+        let open = |gap: &Gap| {
+            gap.id.kind == GapKind::Chain && gap.id.market.as_ref() == Some(market) && !gap.adds_up()
+        };
+        let began = self.books.get(market).and_then(|book| book.began);
+        let ours = ours && began < Some(time);
+        // A row missed earlier may have let the chain link by chance before it broke: it counts where it closes it.
+        let closes = |gap: &Gap| ours && time <= gap.id.from && gap.lacking() == Some(size);
+        let at =
+            self.gaps.iter().position(|gap| open(gap) && gap.covers(time) && gap.lacking() == Some(size));
+        let at = at.or_else(|| self.gaps.iter().position(|gap| open(gap) && gap.covers(time)));
+        let at = at.or_else(|| self.gaps.iter().position(|gap| open(gap) && closes(gap)));
+        if let Some(gap) = at.and_then(|at| self.gaps.get_mut(at)) {
+            gap.filled = gap.filled.plus(size);
+        } else if ours && let Some(book) = self.books.get_mut(market) {
+            book.unplaced = book.unplaced.plus(size);
+        }
+    }
+
+    /// C2: an event that was none explains a break by what it did not do, and the other way round when it is one
+    /// after all.
+    fn apply_conflict(&mut self, gap: &Gap) {
+        let settled = |gap: &Gap| -> Vec<FillKey> {
+            if gap.state == GapState::Unfillable { gap.keys.clone() } else { Vec::new() }
+        };
+        let before = self.gap(&gap.id).map(settled).unwrap_or_default();
+        let after = settled(gap);
+        let gone = after.iter().filter(|key| !before.contains(key)).map(|&key| (key, true));
+        let back = before.iter().filter(|key| !after.contains(key)).map(|&key| (key, false));
+        for (key, gone) in gone.chain(back).collect::<Vec<_>>() {
+            let Some(known) = self.keys.get(key).filter(|known| known.fate != Fate::Baseline).copied() else {
+                continue;
+            };
+            let Some(market) = self.market_of(&known).cloned() else { continue };
+            let size = if gone { Position::default().minus(known.size) } else { known.size };
+            self.explain(&market, gap.id.from, size, true);
+        }
+    }
+
+    /// Since when a market's chain and what went out late beside it must add up.
+    fn began(&self, market: &Market) -> Option<i64> {
+        self.books.get(market)?.began
+    }
+
+    /// Sizes that went out late in a market and belong to no gap.
+    pub(in crate::account) fn unplaced(&self, market: &Market) -> Position {
+        self.books.get(market).map_or_else(Position::default, |book| book.unplaced)
+    }
+}

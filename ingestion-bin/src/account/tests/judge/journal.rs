@@ -1,0 +1,262 @@
+//! The journal read in order: chain, order, lateness, numbers.
+
+use std::collections::HashMap;
+
+use super::super::super::{Event, Fate, GapKind, GapState, Origin, Position, Record, Stream};
+use super::super::world::{Fault, PHANTOM, World};
+use super::{Judge, Life};
+
+impl Judge {
+    /// The journal in order: order, chain, lateness, numbers.
+    pub(super) fn read(&mut self, world: &World) {
+        let mut seqs: HashMap<String, u64> = HashMap::new();
+        let mut heads: HashMap<String, (u32, i64, Option<Position>)> = HashMap::new();
+        let mut epoch = 0;
+        let mut removals = 0;
+        let mut removed = false;
+        for (at, record) in world.journal.iter().enumerate() {
+            if removed && !matches!(record, Record::Epoch { .. }) {
+                self.violated("after-removal", format!("{record:?}"));
+            }
+            match record {
+                Record::Epoch { epoch: next, fresh, twap, .. } => {
+                    if *next <= epoch {
+                        self.violated("epoch", format!("{next} after {epoch}"));
+                    }
+                    epoch = *next;
+                    seqs.clear();
+                    removed = false;
+                    if *fresh || self.lives.is_empty() {
+                        self.lives.push(Life::default());
+                        heads.clear();
+                    }
+                    if !twap {
+                        let gaps = world.journal[at + 1..].iter().map_while(|record| match record {
+                            Record::Gap(gap) => Some(gap),
+                            _ => None,
+                        });
+                        let new = gaps.filter(|gap| {
+                            gap.id.kind == GapKind::History
+                                && self.gaps.get(&gap.id).is_none_or(|(_, known)| known.to < gap.to)
+                        });
+                        self.at_switch.extend(new.map(|gap| gap.id.clone()));
+                    }
+                    if let Some(life) = self.lives.last_mut().filter(|_| !twap) {
+                        life.switched = true;
+                        if let Some((_, end @ None)) = life.slices.last_mut() {
+                            *end = world
+                                .kills
+                                .iter()
+                                .rfind(|&&kill| kill < world.appended[at])
+                                .map(|at| world.began + at);
+                        }
+                    }
+                }
+                Record::Baseline { stream, at, .. } => {
+                    if let Some(life) = self.lives.last_mut() {
+                        life.baselines[*stream as usize] = Some(*at);
+                        life.since[*stream as usize] = Some(*at);
+                        if *stream == Stream::Twap {
+                            life.slices.push((*at, None));
+                        }
+                    }
+                }
+                Record::Event(event) => {
+                    if self.lives.last().is_none_or(|life| life.baselines[event.stream as usize].is_none()) {
+                        self.violated("before-baseline", format!("{event:?}"));
+                    }
+                    if let Some(seq) = event.seq {
+                        let last = seqs.entry(event.market.as_str().into()).or_default();
+                        *last += 1;
+                        if *last != seq {
+                            let expected = *last;
+                            self.violated("seq", format!("{seq} instead of {expected}"));
+                        }
+                    }
+                    self.event(world, at, event, &mut heads);
+                }
+                Record::Gap(gap) => {
+                    if !self.gaps.contains_key(&gap.id) {
+                        self.count(format!("gap {:?}", gap.id.kind));
+                    }
+                    self.count(format!("gap {:?} {:?}", gap.id.kind, gap.state));
+                    self.gaps.insert(gap.id.clone(), (at, gap.clone()));
+                }
+                Record::Absorbed { gap } => {
+                    self.count("gap absorbed".into());
+                    self.gaps.remove(gap);
+                }
+                Record::Certified { stream, to, .. } => self.certified.push((*stream, *to, at)),
+                Record::Refused { key, reason, .. } => {
+                    self.count(format!("refused {reason:?}"));
+                    self.refused.insert(*key);
+                }
+                Record::Removed => {
+                    removed = true;
+                    if let Some(life) = self.lives.last_mut() {
+                        life.end = world.removed_at.get(removals).copied();
+                    }
+                    removals += 1;
+                }
+            }
+        }
+    }
+
+    pub(super) fn event(
+        &mut self,
+        world: &World,
+        at: usize,
+        event: &Event<u32>,
+        heads: &mut HashMap<String, (u32, i64, Option<Position>)>,
+    ) {
+        self.content.insert(event.key, event.digest);
+        let after = event.link.map(|link| link.after);
+        let market = event.market.as_str();
+        if event.revision > 0 {
+            self.count("event correction".into());
+            if !event.late
+                && let Some(head) = heads.get_mut(market)
+            {
+                head.2 = after;
+                self.said.insert(market.into(), after);
+            }
+            return;
+        }
+        if let Some(other) = event.supersedes {
+            self.count("event superseding".into());
+            self.superseded.insert(other);
+        }
+        let wrong =
+            event.payload != PHANTOM && world.venue.all[event.payload as usize].row.digest != event.digest;
+        if event.payload == PHANTOM {
+            self.phantoms.push(event.key);
+            if let Some(&copied) = world.phantoms.get(&event.key) {
+                self.copied.insert(copied, world.appended[at]);
+            }
+            if !event.late
+                && let Some(head) = heads.get_mut(market)
+            {
+                head.2 = after;
+                self.said.insert(market.into(), after);
+            }
+            return;
+        }
+        let index = event.payload;
+        // H3: the true row behind a phantom that went out waits for history (as long as history takes to decide).
+        let plain = event.supersedes.is_none() && event.origin == Origin::Live && !wrong;
+        let waits = plain && self.copied.get(&index).is_some_and(|since| world.appended[at] - since < 2_000);
+        // A listener that shows both ids itself vouches for both: they may be two fills.
+        if waits && world.vouched.contains(&index) {
+            self.count("phantom and its fill by one listener".into());
+        } else if waits {
+            self.violated("phantom-doubled", format!("#{index}"));
+        }
+        self.count(format!(
+            "event {:?} {:?}{}",
+            event.fate,
+            event.origin,
+            if event.late { " late" } else { "" }
+        ));
+        if event.fate == Fate::Baseline {
+            self.baselines.insert(index);
+            if let Some(since) =
+                self.lives.last_mut().and_then(|life| life.since[event.stream as usize].as_mut())
+            {
+                *since = event.time.min(*since);
+            }
+            if !event.late {
+                heads.insert(market.into(), (index, event.time, after));
+            }
+            return;
+        }
+        if let Some((first, _)) = self.signals.insert(index, (at, event.late)) {
+            self.violated("twice", format!("#{index} records {first} and {at}"));
+        }
+        if self.baselines.contains(&index) {
+            self.violated("baseline-and-signal", format!("#{index}"));
+        }
+        if let Some(id) = &event.gap
+            && !self.gaps.contains_key(id)
+        {
+            self.violated("gap-after-its-event", format!("#{index} {id:?}"));
+        }
+        if !event.late {
+            let before = event.link.map(|link| link.before);
+            if self.said.insert(market.into(), after).is_some_and(|said| said != before)
+                && event.gap.is_none()
+                && !wrong
+            {
+                self.violated("signals-chain", format!("#{index} begins at {before:?}"));
+            }
+            let own = self.lives.last().and_then(|life| life.baselines[event.stream as usize]);
+            if let Some(life) = self.lives.last_mut().filter(|_| Some(event.time) > own) {
+                life.first = Some(life.first.map_or(event.time, |first| first.min(event.time)));
+            }
+        }
+        let Some(&(newest, time, position)) = heads.get(market) else {
+            heads.insert(market.into(), (index, event.time, after));
+            return;
+        };
+        let before = event.link.map(|link| link.before);
+        if event.late {
+            // R: nothing a listener showed goes out before what happened while nobody listened, unless a gap told so.
+            let told = self.gaps.values().any(|(_, gap)| gap.covers(event.time));
+            let overtaken = self.shown.get(market).is_some_and(|&(_, shown)| shown > event.time);
+            if world.venue.all[index as usize].unheard && !told && overtaken {
+                // What only a bad answer could have told apart is not promised (limits, §6).
+                let bad =
+                    [Fault::Holey, Fault::Short, Fault::Stale, Fault::Disorder, Fault::Lag, Fault::Start];
+                if bad.iter().any(|&fault| world.has(fault)) {
+                    self.count("late from a blind time, unsaid".into());
+                } else {
+                    self.violated("late-unsaid", format!("#{index} after #{newest}"));
+                }
+            }
+            let ended = self.gaps.values().find(|(_, gap)| {
+                gap.state == GapState::Repaired
+                    && gap.id.market.as_ref() == Some(&event.market)
+                    && gap.id.from < event.time
+                    && event.time < gap.to
+            });
+            // What went out under a phantom's id was not missing.
+            if let Some((_, gap)) = ended.filter(|_| !self.copied.contains_key(&index)) {
+                let detail = format!("#{index} {gap:?}");
+                self.violated("late-in-repaired", detail);
+            }
+            if index > newest {
+                if event.time == time {
+                    // Inside one millisecond frames that share no row cannot always be told apart (limits, §6).
+                    self.count("ambiguous ms".into());
+                } else if !world.has(Fault::Phantom) {
+                    self.violated("late-but-newest", format!("#{index} after #{newest}"));
+                }
+            }
+            return;
+        }
+        if event.time < time {
+            self.violated("order", format!("#{index} after #{newest}"));
+        } else if index < newest {
+            if before == position {
+                self.count("ambiguous ms".into());
+            } else if event.gap.is_some() {
+                self.count("unknown order in ms, declared".into());
+            } else {
+                self.violated("order-in-ms", format!("#{index} after #{newest}"));
+            }
+        }
+        if before != position && event.gap.is_none() && !wrong {
+            // O5: nobody can tell whether a row is missing there, or was of a stream that is known only since later.
+            let since = self.lives.last().map(|life| life.since).unwrap_or_default();
+            let unknown = since.into_iter().flatten().any(|since| since > time);
+            if self.baselines.contains(&newest) && unknown {
+                self.count("break before what is followed, unsaid".into());
+            } else {
+                self.violated("chain", format!("#{index} begins at {before:?}, head {position:?}"));
+            }
+        }
+        heads.insert(market.into(), (index, event.time, after));
+        if event.origin != Origin::Backfill {
+            self.shown.insert(market.into(), (index, event.time));
+        }
+    }
+}
