@@ -27,6 +27,8 @@ pub use secret::{SecretError, SecretSource};
 pub use service::{Admin, LogFormat, Shutdown, Telemetry};
 pub use source::{Places, Sources};
 pub use storage::{Fsync, Journal, SinkKind, SinkSettings, StartFrom, Storage};
+#[cfg(test)]
+pub(crate) use venue::MESSAGE_MOST;
 pub use venue::{
     AccountState, Allocation, AuthPlace, Backoff, Endpoint, EndpointAuth, Listeners, Streams, Venue,
 };

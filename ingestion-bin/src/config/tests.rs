@@ -51,6 +51,18 @@ fn all_problems_come_at_once_with_key_value_and_place() {
     assert_eq!(problems.0.len(), 5, "{text}");
 }
 
+/// A message that no record of the journal holds could be accepted and not kept.
+#[test]
+fn a_message_must_fit_into_a_record() {
+    let key = "venue.endpoint.0.max_message_bytes";
+    assert!(load("", &[], &[(key, "66060288")]).is_ok());
+    let told = load("", &[], &[(key, "66060289")]).expect_err("too large").to_string();
+    assert!(
+        told.contains("max_message_bytes = 66060289: wants a whole number from 1024 to 66060288"),
+        "{told}"
+    );
+}
+
 #[test]
 fn broken_syntax_names_the_file() {
     let text = load("workers = = 2", &[], &[]).expect_err("broken").to_string();

@@ -5,9 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use influencer_registry::Start;
+use messaging::journal::MAX_BODY_BYTES;
 
 use super::reader::Section;
 use super::secret::SecretSource;
+
+/// The largest message that may be accepted, bytes: one record of the journal holds all of it and what is said beside it.
+pub(crate) const MESSAGE_MOST: u64 = MAX_BODY_BYTES as u64 - (1 << 20);
 
 /// The endpoints; listeners spread over them.
 #[derive(Clone, Debug)]
@@ -190,8 +194,12 @@ fn endpoint(table: &Section<'_>) -> Endpoint {
         egress_group: table.text("egress_group", ""),
         auth: auth(table),
         ca_file: Some(table.text("ca_file", "")).filter(|path| !path.is_empty()).map(PathBuf::from),
-        max_message_bytes: usize::try_from(table.number("max_message_bytes", 33_554_432, 1024..=1 << 30))
-            .unwrap_or(33_554_432),
+        max_message_bytes: usize::try_from(table.number(
+            "max_message_bytes",
+            33_554_432,
+            1024..=MESSAGE_MOST,
+        ))
+        .unwrap_or(33_554_432),
         users: limit("users", 10),
         connections: limit("connections", 10),
         new_connections_per_minute: limit("new_connections_per_minute", 30),

@@ -1,5 +1,5 @@
 //! Questions to the worker from other threads, each answered once. Nobody waits for ever: without an answer in time, or from a
-//! worker that is gone or whose journal has no room, there is none.
+//! worker that is gone or whose journal does not keep up, there is none.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{SyncSender, sync_channel};

@@ -140,7 +140,7 @@ impl Service {
         let mut outbox = Outbox::new(journal.appender());
         let streams = (config.streams.twap, config.streams.spot, config.streams.outcomes);
         outbox.put(&Body::Run(RunBody { version: env!("CARGO_PKG_VERSION"), started_at_ms, streams }));
-        outbox.flush();
+        outbox.unblock();
         drop(outbox);
         let status = ServiceStatus {
             worker: Arc::default(),
@@ -267,10 +267,15 @@ impl Service {
         } else {
             sinks.hold(&stuck.join("; "));
         }
-        match self.status.progress.alarms().failing {
-            Some(failing) => journal.hold(&format!("the disk fails: {}", failing.last_error)),
-            None if worker.blocked => journal.hold("the journal has no room"),
-            None => journal.release(),
+        let alarms = self.status.progress.alarms();
+        let small =
+            |enough| format!("journal.max_bytes is too small for the state: {enough} would be enough");
+        match (alarms.failing, worker.blocked, alarms.too_small.map(small)) {
+            (Some(failing), ..) => journal.hold(&format!("the disk fails: {}", failing.last_error)),
+            (None, true, None) => journal.hold("the journal has no room"),
+            (None, true, Some(small)) => journal.hold(&format!("the journal has no room; {small}")),
+            (None, false, Some(small)) => journal.hold(&small),
+            (None, false, None) => journal.release(),
         }
     }
 
@@ -293,7 +298,7 @@ impl Service {
                 None
             }
         };
-        if self.status.worker().blocked {
+        if self.status.worker().waiting {
             late.push("the journal has no room for what was accepted".to_owned());
         }
         let progress = self.journal.progress();
@@ -307,7 +312,7 @@ impl Service {
         }
         late.extend(self.sinks.stop(left()).into_iter().map(|name| format!("sink {name} is not drained")));
         let clean = match self.journal.close(left().max(Duration::from_millis(500))) {
-            Ok(()) => last.is_some() && !self.status.worker().blocked,
+            Ok(()) => last.is_some() && !self.status.worker().waiting,
             Err(error) => {
                 late.push(error.to_string());
                 false

@@ -83,6 +83,7 @@ impl ServiceStatus {
                 "synced": self.progress.synced(),
                 "diskBytes": counters.disk_bytes,
                 "nearlyFull": alarms.nearly_full,
+                "wantsMaxBytes": alarms.too_small,
                 "failing": alarms.failing.map(|failing| failing.last_error),
                 "blocked": worker.blocked,
             },

@@ -41,7 +41,7 @@ pub(super) enum Command {
     Follow(Followed),
     Change(Followed),
     Unfollow([u8; 20]),
-    /// Where all numbers stand; no answer while the journal has no room.
+    /// Where all numbers stand; no answer while the journal's queue is full.
     Numbers(SyncSender<Standing>),
     /// Records what the sink of the signals lost with a span of positions; answers when it is handed over.
     Declare(Vec<Lost>, (u64, u64), SyncSender<Ticket>),

@@ -19,9 +19,11 @@ pub struct JournalConfig {
     pub fsync: Fsync,
     /// See [`Fsync::Batch`].
     pub fsync_interval: Duration,
-    /// A segment with more bytes of batches than this, and than four times its checkpoint, is followed by a new one.
+    /// A segment whose batches would be more than this, and than four times its checkpoint, is followed by a new one; sooner
+    /// where `max_bytes` asks for it.
     pub segment_bytes: u64,
-    /// The share of the disk: all files of the journal. At least four segments.
+    /// The share of the disk: all files of the journal. At least four segments. A reserve of one segment and one checkpoint lies
+    /// above it, and what the two newest segments need where they do not fit.
     pub max_bytes: u64,
     /// Segments all of whose records are older are deleted even when there is room; `None` keeps them.
     pub retention: Option<Duration>,

@@ -27,8 +27,11 @@ pub struct Failing {
 pub struct Alarms {
     /// The disk fails; batches are kept and retried.
     pub failing: Option<Failing>,
-    /// 80 % of `max_bytes` is used: a cursor holds the oldest segment.
+    /// A cursor is so far behind that what it holds takes 80 % of `max_bytes`; until it takes less than 70 %.
     pub nearly_full: bool,
+    /// `max_bytes` is too small for a state of this size, and so much would be enough: several times as much is written of state
+    /// as of records, `max_bytes` may be exceeded, and little is taken before sinks are at the end.
+    pub too_small: Option<u64>,
 }
 
 /// How a wait ended.

@@ -45,6 +45,7 @@ struct State {
     unsynced_batches: u64,
     disk_bytes: u64,
     reserve: u64,
+    at_floor: bool,
     kicked: bool,
     closing: bool,
     abandoned: bool,
@@ -78,6 +79,21 @@ pub(crate) struct Held {
     pub(crate) unsynced_batches: u64,
     pub(crate) disk_bytes: u64,
     pub(crate) reserve: u64,
+    /// Nothing more can be deleted and no cursor is behind.
+    pub(crate) at_floor: bool,
+}
+
+impl State {
+    /// In the queue, or taken by the writer and not durable.
+    fn waiting(&self) -> usize {
+        self.group.bytes.len() + self.unsynced_bytes
+    }
+
+    /// Whether so many bytes more are over a bound, and a cursor is to blame or something waits before them.
+    fn is_over(&self, bytes: usize, bound: u64) -> bool {
+        let used = self.disk_bytes.saturating_add((self.waiting() + bytes) as u64);
+        used > bound && (self.waiting() > 0 || !self.at_floor)
+    }
 }
 
 impl Queue {
@@ -100,20 +116,19 @@ impl Queue {
         if state.closing || state.ended {
             return Err(Refused::Closed);
         }
-        let waiting = state.group.bytes.len() + state.unsynced_bytes;
+        let waiting = state.waiting();
         let batches = state.group.batches + state.unsynced_batches;
         // An empty queue takes any one batch: the largest record is as large as the default queue.
         if waiting > 0 && (waiting + bytes.len() > self.queue_bytes || batches >= self.queue_batches) {
             state.refused_queue += 1;
             return Err(Refused::QueueFull);
         }
-        let reserve = match class {
-            Class::Event => 0,
-            Class::Control => state.reserve / 4 * 3,
-            Class::Unblock => state.reserve,
+        let bound = match class {
+            Class::Event => self.max_bytes,
+            Class::Control => self.max_bytes.saturating_add(state.reserve),
+            Class::Unblock => u64::MAX,
         };
-        let used = state.disk_bytes.saturating_add((waiting + bytes.len()) as u64);
-        if used > self.max_bytes.saturating_add(reserve) {
+        if state.is_over(bytes.len(), bound) {
             state.refused_disk += 1;
             state.kicked = true;
             self.work.notify_all();
@@ -158,8 +173,13 @@ impl Queue {
     pub(crate) fn held(&self, held: Held) -> (u64, u64) {
         let mut state = self.lock();
         (state.unsynced_bytes, state.unsynced_batches) = (held.unsynced_bytes, held.unsynced_batches);
-        (state.disk_bytes, state.reserve) = (held.disk_bytes, held.reserve);
+        (state.disk_bytes, state.reserve, state.at_floor) = (held.disk_bytes, held.reserve, held.at_floor);
         (state.refused_queue, state.refused_disk)
+    }
+
+    /// Whether no [`Class::Event`] is taken, however small.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.lock().is_over(1, self.max_bytes)
     }
 
     /// What waits in the queue itself.
@@ -211,6 +231,12 @@ impl Appender {
     /// [`Refused`]; the builder still holds the batch.
     pub fn try_append(&self, batch: &mut BatchBuilder, class: Class) -> Result<Ticket, Refused> {
         self.queue.push(batch, class)
+    }
+
+    /// Whether [`Class::Event`] is refused for the disk's share, however small it is.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        self.queue.is_disk_full()
     }
 
     /// How far the journal is.

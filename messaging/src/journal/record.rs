@@ -40,9 +40,10 @@ pub struct NewRecord<'a> {
 pub enum Class {
     /// What the journal is for; refused once the disk's share is used up.
     Event,
-    /// Gaps, epochs, configuration: also from the first three quarters of the reserve.
+    /// Dead letters, gaps, epochs: also from the reserve of one segment.
     Control,
-    /// What lets a stuck cursor move (a dead letter): from the whole reserve.
+    /// What a stuck cursor waits for, and what was accepted before it: taken whatever the disk's share. Its producer bounds it: it
+    /// accepts nothing new while [`Appender::is_disk_full`](super::Appender::is_disk_full).
     Unblock,
 }
 

@@ -18,7 +18,7 @@ use super::cursor::Cursors;
 use super::format::{JournalId, Salt, SegmentHeader, each_record, number, stamp};
 use super::index::{self, IndexBuilder};
 use super::progress::{Alarms, Failing, Standing};
-use super::queue::{Group, Held};
+use super::queue::Group;
 use super::record::Fold;
 use super::segment;
 use crate::storage::{Storage, StoredFile};
@@ -137,7 +137,7 @@ impl<F: Fold> Writer<F> {
     /// Gives the group its positions and writes it behind the last one. It is kept until it is durable, so this cannot
     /// lose it; whether the disk took it is for [`Writer::failing`] to say.
     pub(crate) fn write(&mut self, mut group: Group, now_ns: u64) {
-        if self.active.as_ref().is_some_and(|active| self.over_size(active)) {
+        if self.active.as_ref().is_some_and(|active| self.over_size(active, group.bytes.len() as u64)) {
             self.roll(now_ns);
         }
         self.end = number(&mut group.bytes, self.end, self.next, self.salt());
@@ -235,11 +235,6 @@ impl<F: Fold> Writer<F> {
         }
     }
 
-    fn over_size(&self, active: &Active) -> bool {
-        let most = self.config.segment_bytes.max(self.checkpoint_bytes.saturating_mul(4));
-        active.end - active.batches_at >= most
-    }
-
     /// Ends the segment and begins the next one. A failure leaves the writer failing.
     pub(crate) fn roll(&mut self, now_ns: u64) {
         self.sync(now_ns, || 0);
@@ -329,16 +324,6 @@ impl<F: Fold> Writer<F> {
                 tracing::warn!(%error, segment = active.header.first, "no index was written");
                 self.counters.housekeeping_failures += 1;
             }
-        }
-    }
-
-    /// What the queue must know to refuse in time.
-    pub(crate) fn held(&self) -> Held {
-        Held {
-            unsynced_bytes: self.pending.iter().map(|pending| pending.group.bytes.len()).sum(),
-            unsynced_batches: self.pending.iter().map(|pending| pending.group.batches).sum(),
-            disk_bytes: self.disk_bytes(),
-            reserve: self.config.segment_bytes.saturating_add(self.checkpoint_bytes),
         }
     }
 

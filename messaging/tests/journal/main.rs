@@ -4,6 +4,7 @@
 
 mod cursors;
 mod format;
+mod fullness;
 mod reading;
 mod trouble;
 

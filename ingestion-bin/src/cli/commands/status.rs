@@ -62,11 +62,12 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
         text("/listeners/configured")
     ))?;
     output.line(&format!(
-        "journal    {} bytes, appended {}, synced {}, blocked {}",
+        "journal    {} bytes, appended {}, synced {}, blocked {}, nearly full {}",
         text("/journal/diskBytes"),
         text("/journal/appended"),
         text("/journal/synced"),
         text("/journal/blocked"),
+        text("/journal/nearlyFull"),
     ))?;
     for sink in array(status, "/sinks") {
         let part = |key: &str| sink.get(key).map(plain).unwrap_or_default();

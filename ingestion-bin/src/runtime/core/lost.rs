@@ -1,4 +1,5 @@
-//! What a sink asks of the worker when it meets a hole in the journal.
+//! What a sink asks of the worker when it meets a hole in the journal. Its answer is never behind a full journal: it may be this
+//! sink that holds it.
 
 use messaging::journal::Ticket;
 
@@ -10,16 +11,15 @@ use crate::runtime::lost::{Lost, Numbers};
 use crate::state::GapBook;
 
 impl Core {
-    /// Where all accounts' numbers stand and the batch that brings the journal there; nothing while batches wait.
+    /// Where all accounts' numbers stand and the batch that brings the journal there; nothing while the journal's queue is full.
     pub(in crate::runtime) fn standing(&mut self) -> Option<Standing> {
-        self.flush();
+        let last = self.handed_over()?;
         let followed = self.slots.iter().map(|(account, slot)| {
             (*account, Numbers::of(slot.followed.influencer.as_str(), slot.machine.ledger()))
         });
         let known = self.known.iter();
         let known = known.map(|(account, known)| (*account, Numbers::of(&known.influencer, &known.ledger)));
-        let all = followed.chain(known).collect();
-        (!self.outbox.is_blocked()).then(|| (self.outbox.last(), all))
+        Some((last, followed.chain(known).collect()))
     }
 
     /// Records the gaps of lost signals, those that are not kept already, and behind them that the positions `from` to `to` are declared.
@@ -28,6 +28,7 @@ impl Core {
         lost: &[Lost],
         (from, to): (u64, u64),
     ) -> Option<Ticket> {
+        self.handed_over()?;
         for Lost { account, influencer, gap } in lost {
             if self.with_slot(*account, |slot| slot.machine.handle_lost(gap)).is_some() {
                 continue;
@@ -50,6 +51,7 @@ impl Core {
 
     /// Says every gap again as it is, of followed accounts and of others.
     pub(in crate::runtime) fn restate_gaps(&mut self) -> Option<Ticket> {
+        self.handed_over()?;
         let followed = self.slots.iter().map(|(account, slot)| (*account, slot.machine.ledger().gaps()));
         let known = self.known.iter().map(|(account, known)| (*account, known.ledger.gaps()));
         let all: Vec<([u8; 20], Gap)> = followed
@@ -77,8 +79,11 @@ impl Core {
         self.outbox.put(&Body::Account(AccountBody { stamp, change }));
     }
 
+    /// The newest batch once nothing waits any more, above the journal's share if need be. Nothing is added to a full queue: who
+    /// asks asks again.
     fn handed_over(&mut self) -> Option<Ticket> {
+        self.outbox.unblock();
         self.flush();
-        (!self.outbox.is_blocked()).then(|| self.outbox.last())
+        (!self.outbox.holds()).then(|| self.outbox.last())
     }
 }

@@ -180,7 +180,7 @@ impl Core {
     /// Hands over everything there is; true when nothing waits.
     pub(super) fn hand_over(&mut self) -> bool {
         self.flush();
-        !self.outbox.is_blocked()
+        !self.outbox.holds()
     }
 
     /// The journal moved: what waits may fit now.
@@ -230,10 +230,8 @@ impl Core {
     fn flush(&mut self) {
         if self.outbox.flush() {
             self.published.handed_over(self.outbox.last());
-            self.meters.blocked.set(0.0);
-        } else {
-            self.meters.blocked.set(1.0);
         }
+        self.meters.blocked.set(f64::from(u8::from(self.outbox.is_blocked())));
     }
 
     /// Runs something on an account's slot and carries out what its machine puts out.

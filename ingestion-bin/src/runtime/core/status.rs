@@ -21,8 +21,10 @@ pub struct WorkerStatus {
     pub cannot_connect: Option<String>,
     /// Newest venue time seen, ms.
     pub venue_time: Option<i64>,
-    /// Batches wait because the journal has no room: frames are refused.
+    /// The journal has no room: frames are refused.
     pub blocked: bool,
+    /// Accepted batches wait for room.
+    pub waiting: bool,
     /// Questions to the info API that wait.
     pub questions_waiting: usize,
     /// Its accounts.
@@ -168,6 +170,7 @@ impl Core {
             cannot_connect: self.cannot_connect.clone(),
             venue_time: self.venue_time,
             blocked: self.outbox.is_blocked(),
+            waiting: self.outbox.holds(),
             questions_waiting: self.asks.len(),
             accounts,
         }

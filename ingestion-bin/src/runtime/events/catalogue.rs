@@ -134,6 +134,17 @@ pub(super) static JOURNAL_FAILING: Definition<Gauge, 0> = Definition::gauge(
     "1 while the journal's disk fails; what was accepted is kept in memory and written again.",
     [],
 );
+pub(super) static JOURNAL_NEARLY_FULL: Definition<Gauge, 0> = Definition::gauge(
+    "ingestion_journal_nearly_full",
+    "1 while a sink is so far behind that what it holds takes 80 % of journal.max_bytes.",
+    [],
+);
+pub(super) static JOURNAL_WANTS: Definition<Gauge, 0> = Definition::gauge(
+    "ingestion_journal_wanted_max_bytes",
+    "What journal.max_bytes would have to be while it is too small for the state; else 0.",
+    [],
+)
+.unit(Unit::Bytes);
 pub(super) static SINK_LAG: Definition<Gauge, 1> = Definition::gauge(
     "ingestion_sink_lag_positions",
     "Journal positions a sink has not delivered.",
@@ -171,6 +182,8 @@ pub fn catalogue() -> Vec<Family> {
         INFO_WEIGHT.family(),
         JOURNAL_DAMAGE.family(),
         JOURNAL_FAILING.family(),
+        JOURNAL_NEARLY_FULL.family(),
+        JOURNAL_WANTS.family(),
         SINK_LAG.family(),
         SINK_LINES.family(),
         JOURNAL_BYTES.family(),

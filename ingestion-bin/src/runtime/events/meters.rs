@@ -6,7 +6,10 @@ use observability::Telemetry;
 use observability::event::failures;
 use observability::metrics::{Counter, Gauge};
 
-use super::catalogue::{BLOCKED, EVENTS, JOURNAL_BYTES, JOURNAL_FAILING, LATE, ROWS, SINK_LAG, SINK_LINES};
+use super::catalogue::{
+    BLOCKED, EVENTS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_NEARLY_FULL, JOURNAL_WANTS, LATE, ROWS,
+    SINK_LAG, SINK_LINES,
+};
 use crate::account::Fate;
 
 /// Handles of what happens per row: one atomic operation each.
@@ -67,10 +70,14 @@ pub(in crate::runtime) fn show_sink(telemetry: &Telemetry, stream: &str, status:
 }
 
 pub(in crate::runtime) fn show_journal(telemetry: &Telemetry, progress: &Progress) {
-    let (counters, failing) = (progress.counters(), progress.alarms().failing.is_some());
+    let (counters, alarms) = (progress.counters(), progress.alarms());
+    let flag = |on: bool| f64::from(u8::from(on));
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-    telemetry.metrics().get(&JOURNAL_BYTES, []).set(counters.disk_bytes as f64);
-    telemetry.metrics().get(&JOURNAL_FAILING, []).set(f64::from(u8::from(failing)));
+    let (bytes, wanted) = (counters.disk_bytes as f64, alarms.too_small.unwrap_or(0) as f64);
+    telemetry.metrics().get(&JOURNAL_BYTES, []).set(bytes);
+    telemetry.metrics().get(&JOURNAL_WANTS, []).set(wanted);
+    telemetry.metrics().get(&JOURNAL_FAILING, []).set(flag(alarms.failing.is_some()));
+    telemetry.metrics().get(&JOURNAL_NEARLY_FULL, []).set(flag(alarms.nearly_full));
     failures(telemetry, "journal_write").raise_to(counters.failures);
 }
 
