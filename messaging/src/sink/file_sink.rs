@@ -9,7 +9,8 @@
 //! Writing: a file is fsynced to its end before the next one is created, and a new one's name is fsynced before its
 //! first line counts. A failed write is cut off and the same bytes are written again at the same place. Around every
 //! write the file is looked up by its name: a directory deleted under an open file is noticed, and the lines go into a
-//! new file once the directory is back (it is not made again: it may have been a mount).
+//! new file once a directory is there (it is not made again: it may have been a mount), or on in the same file where it was
+//! only moved away and is back.
 //! Bounds: `rotate_bytes` a file (a longer line has a file for itself), `max_bytes` together, oldest file deleted first
 //! and never the one being written; the keys of [`REMEMBERED`] lines or of the newest file, whichever is more.
 //! An empty file `older.deleted` says that the stream began before its oldest file: with files that were deleted since, or with
@@ -84,6 +85,8 @@ struct Current {
     spoiled: bool,
     /// Its name is fsynced.
     named: bool,
+    /// Its name led nowhere when it was last looked up.
+    missing: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -120,6 +123,7 @@ impl<R: Render> FileSink<R> {
                     durable: newest.bytes,
                     spoiled: false,
                     named: true,
+                    missing: false,
                 })
             }
         };
@@ -170,6 +174,7 @@ impl<R: Render> FileSink<R> {
             current.durable > 0 && current.durable.saturating_add(line_bytes) > self.config.rotate_bytes
         };
         let mut current = match self.current.take().filter(|current| !full(current)) {
+            Some(current) if current.missing => self.found_again(current, next.position)?,
             Some(current) => current,
             None => self.create(next.position)?,
         };
@@ -178,7 +183,9 @@ impl<R: Render> FileSink<R> {
         match self.write_to(&mut current, bytes) {
             Ok(()) => {}
             Err(error) => {
-                let stays = current.named && !matches!(error, SinkError::Changed { .. });
+                // What was written into a file that is gone comes to light with it, should it come back.
+                current.missing = matches!(error, SinkError::Changed { found: None, .. });
+                let stays = current.missing || current.named && !matches!(error, SinkError::Changed { .. });
                 self.current = stays.then_some(current);
                 return Err(error);
             }
@@ -202,12 +209,21 @@ impl<R: Render> FileSink<R> {
         (fit, self.marks.get(fit - 1).map_or(self.done, |mark| mark.end))
     }
 
+    /// The file whose name led nowhere, if it does again, or else a new one in its place.
+    fn found_again(&mut self, gone: Current, position: u64) -> Result<Current, SinkError> {
+        if self.storage.open_read(&file_name(&self.config.dir, gone.first)).is_ok() {
+            return Ok(Current { missing: false, ..gone });
+        }
+        // Without a directory there is no new one either: then it may still come back.
+        self.create(position.max(gone.first.saturating_add(1))).inspect_err(|_| self.current = Some(gone))
+    }
+
     fn create(&self, position: u64) -> Result<Current, SinkError> {
         // A journal that was lost while the clock stood wrong may begin again below: names still sort.
         let first = self.files.back().map_or(position, |newest| position.max(newest.first.saturating_add(1)));
         let name = file_name(&self.config.dir, first);
         let file = self.storage.create(&name).map_err(|source| SinkError::io("create", &name, source))?;
-        Ok(Current { file, first, durable: 0, spoiled: false, named: false })
+        Ok(Current { file, first, durable: 0, spoiled: false, named: false, missing: false })
     }
 
     fn write_to(&self, current: &mut Current, bytes: &[u8]) -> Result<(), SinkError> {

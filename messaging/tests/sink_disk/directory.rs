@@ -1,11 +1,14 @@
 //! A directory that is deleted, locked, no directory at all, or shared with others.
 
-use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use std::{fs, io};
 
 use messaging::sink::{FileSink, FileSinkConfig, Next};
+use messaging::storage::{Storage, StorageLock, StoredFile};
 
 use crate::sink_support::{Numbers, append_synced};
 use crate::{Place, drain, lines, run, start, wanted};
@@ -47,6 +50,75 @@ fn a_directory_deleted_while_running_is_noticed_and_writing_goes_on_when_it_is_b
         wanted(100)[wanted(50).len()..],
         "what was deleted stays deleted, the rest is there once"
     );
+}
+
+/// A disk on which the directory is moved aside at the worst moment: the lines are written, and then looked up by the file's name.
+#[derive(Clone, Debug)]
+struct MovedAside {
+    disk: Arc<dyn Storage>,
+    root: PathBuf,
+    /// Look-ups by name until it happens; 0 for never.
+    look_ups: Arc<AtomicUsize>,
+}
+
+impl Storage for MovedAside {
+    fn create(&self, name: &str) -> io::Result<Box<dyn StoredFile>> {
+        self.disk.create(name)
+    }
+    fn open(&self, name: &str) -> io::Result<Box<dyn StoredFile>> {
+        self.disk.open(name)
+    }
+    fn open_read(&self, name: &str) -> io::Result<Box<dyn StoredFile>> {
+        let left = self.look_ups.load(Ordering::SeqCst);
+        self.look_ups.store(left.saturating_sub(1), Ordering::SeqCst);
+        if left == 1 {
+            fs::rename(self.root.join("signals"), self.root.join("aside")).unwrap();
+        }
+        self.disk.open_read(name)
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
+    }
+    fn list(&self, dir: &str) -> io::Result<Vec<String>> {
+        self.disk.list(dir)
+    }
+    fn create_dir(&self, dir: &str) -> io::Result<()> {
+        self.disk.create_dir(dir)
+    }
+    fn sync_dir(&self, dir: &str) -> io::Result<()> {
+        self.disk.sync_dir(dir)
+    }
+    fn lock(&self, name: &str) -> io::Result<Box<dyn StorageLock>> {
+        self.disk.lock(name)
+    }
+}
+
+#[test]
+fn a_directory_moved_away_and_back_holds_every_line_once() {
+    for look_ups in [1, 2] {
+        let place = Place::new();
+        let journal = place.journal(1_000);
+        let storage = MovedAside {
+            disk: place.disk(),
+            root: place.root.path().to_owned(),
+            look_ups: Arc::new(AtomicUsize::new(0)),
+        };
+        let counter = Arc::clone(&storage.look_ups);
+        let mut pump = place.pump_on(Arc::new(storage), &journal, 1 << 20);
+        let mut now = start();
+        append_synced(&journal, &lines(1, 50));
+        let _ = run(&mut pump, &mut now);
+        counter.store(look_ups, Ordering::SeqCst);
+        append_synced(&journal, &lines(50, 100));
+        let _ = run(&mut pump, &mut now);
+        assert!(pump.watch().status().failing.is_some() && !place.dir().exists());
+        fs::rename(place.root.path().join("aside"), place.dir()).unwrap();
+        drain(&mut pump, &mut now);
+        assert_eq!(place.numbers(), wanted(100), "moved before look-up {look_ups}");
+    }
 }
 
 #[test]

@@ -40,13 +40,32 @@ impl Place {
     }
 
     fn sink(&self, rotate_bytes: u64, max_bytes: u64) -> FileSink<Numbers> {
+        Self::sink_on(self.disk(), rotate_bytes, max_bytes)
+    }
+
+    fn sink_on(disk: Arc<dyn Storage>, rotate_bytes: u64, max_bytes: u64) -> FileSink<Numbers> {
         let config = FileSinkConfig { rotate_bytes, max_bytes, ..FileSinkConfig::new("signals") };
-        FileSink::open(self.disk(), config, Numbers).unwrap()
+        FileSink::open(disk, config, Numbers).unwrap()
     }
 
     fn pump(&self, journal: &Journal, rotate_bytes: u64) -> Pump<FileSink<Numbers>> {
+        self.pump_on(self.disk(), journal, rotate_bytes)
+    }
+
+    fn pump_on(
+        &self,
+        disk: Arc<dyn Storage>,
+        journal: &Journal,
+        rotate_bytes: u64,
+    ) -> Pump<FileSink<Numbers>> {
         let cursor = journal.register_cursor("signals-file", From::Oldest).unwrap();
-        Pump::new(self.sink(rotate_bytes, u64::MAX), journal, cursor, Box::new(()), PumpConfig::default())
+        Pump::new(
+            Self::sink_on(disk, rotate_bytes, u64::MAX),
+            journal,
+            cursor,
+            Box::new(()),
+            PumpConfig::default(),
+        )
     }
 
     fn numbers(&self) -> Vec<u64> {
