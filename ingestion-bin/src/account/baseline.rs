@@ -9,7 +9,8 @@ use super::intake::Source;
 use super::mark::{Mark, State, bit};
 use super::{Fate, Held, Item, Machine, Origin, Record, Row, Stream};
 
-/// Reads that look before the baseline for events from there: a few more than it takes to settle a key (C2).
+/// Reads that look before the baseline, or before `certified`, for events from there: a few more than it takes to settle
+/// a key (C2).
 pub(super) const LOOKS: u8 = 10;
 
 impl<P> Machine<P> {
@@ -126,7 +127,8 @@ impl<P> Machine<P> {
         now: Instant,
     ) {
         let first = self.first_event(stream).filter(|_| !planted!(self, LateStreamForgets));
-        let is_event = |row: &Row| first.is_some_and(|first| first <= row.time);
+        let is_event =
+            |row: &Row| first.is_some_and(|first| first <= row.time) || self.is_ahead(row.time, now);
         let rows = page.as_ref().map_or(&[][..], |page| &page.rows);
         let last = rows.iter().filter(|row| !is_event(row)).max_by_key(|row| row.time);
         let anchor = last.map(|row| (row.key, row.time));
@@ -196,15 +198,16 @@ impl<P> Machine<P> {
         (!events.rows.is_empty()).then_some(events)
     }
 
-    /// Where a read must begin to see live rows from before the baseline: they are events, and no ordinary read would
-    /// ever be compared with them (C2).
-    pub(super) fn unseen_before_baseline(&mut self, stream: Stream, now: Instant) -> Option<i64> {
+    /// Where a read must begin to see live rows from before `from`, where ordinary ones do: they are events, and none of
+    /// those would ever be compared with them (C2).
+    pub(super) fn unseen_before(&mut self, stream: Stream, from: i64, now: Instant) -> Option<i64> {
         let (looks, since) = self.feeds[stream].older_events;
         let due = looks > 0 && since.is_none_or(|since| now >= since + self.settings.recheck);
         let baseline = self.ledger.stream(stream).baseline.filter(|_| due)?;
+        let from = from.max(baseline);
         let unseen = self.marks.iter().filter(|(_, time, mark)| {
             mark.stream == stream
-                && *time <= baseline
+                && *time <= from
                 && mark.in_history == 0
                 && matches!(mark.state, State::Held | State::Twin | State::Out)
         });

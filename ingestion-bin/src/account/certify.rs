@@ -135,13 +135,17 @@ impl<P> Machine<P> {
         let witnesses = if planted!(self, OneWitness) { 1 } else { WITNESSES };
         let (mut limit, mut asks_other, mut again, mut settled) = (i64::MAX, false, false, Vec::new());
         let mut cut = Vec::new();
+        // A time the venue will not reach soon: how long ago the row came tells as much.
+        let horizon = self.horizon();
+        let unreached = |time: i64| horizon.is_some_and(|horizon| time > horizon);
+        let (began, waited) = (self.millis(read.began), u64::try_from(self.settings.margin_ms).unwrap_or(0));
         for (key, time, mark) in self.marks.iter_mut() {
             let compared = matches!(mark.state, State::Held | State::Out | State::Twin)
                 && mark.stream == stream
                 && mark.in_history == 0
                 && (time > first || (time == first && read.start < first))
                 && time >= read.from
-                && time <= target;
+                && (time <= target || (unreached(time) && mark.received.saturating_add(waited) <= began));
             if !compared || read.keys.contains(&key) {
                 continue;
             }
@@ -241,7 +245,7 @@ impl<P> Machine<P> {
     /// hole.
     fn before_open_gaps(&mut self, stream: Stream, read: &Read, target: i64, now: Instant) -> i64 {
         let now_ms = self.millis(now);
-        let mut limit = i64::MAX;
+        let (mut limit, horizon) = (i64::MAX, self.horizon());
         let open: Vec<(GapId, i64, u8)> = self
             .ledger
             .gaps()
@@ -256,7 +260,9 @@ impl<P> Machine<P> {
             let tries = self.tries.entry(id).or_insert_with(|| PerStream::from_fn(|_| (0, 0)));
             let (count, last) = &mut tries[stream];
             let apart = now_ms.saturating_sub(*last) >= 25_000 || *count == 0;
-            if target >= to && apart {
+            // A wrong time made it end where the venue will not be soon.
+            let unreached = horizon.is_some_and(|horizon| to > horizon);
+            if (target >= to || (unreached && target >= from)) && apart {
                 (*count, *last) = (count.saturating_add(1), now_ms);
             }
             // S3: this endpoint has forgotten what was there, and that is declared: no read will fill it.

@@ -40,13 +40,12 @@ impl<P> Machine<P> {
         make: &mut dyn FnMut(usize) -> P,
         now: Instant,
     ) {
-        let newest = rows.iter().map(|row| row.time).max();
-        self.venue_time = self.venue_time.max(newest);
-        let venue_time = self.venue_time;
+        let newest = self.believable(rows, now).max();
+        let known = self.venue_time.max(self.newest_shown(stream));
         let state = self.listener(listener);
-        state.passed[stream] = state.passed[stream].max(newest);
+        state.passed[stream] = newest.or(state.passed[stream]);
         if snapshot {
-            state.live_from[stream] = newest.max(venue_time).or(Some(i64::MIN));
+            state.live_from[stream] = newest.max(known).or(Some(i64::MIN));
         }
         if self.ledger.stream(stream).baseline.is_none()
             || (snapshot && planted!(self, EverySnapshotIsBaseline))
@@ -58,6 +57,7 @@ impl<P> Machine<P> {
             }
             return;
         }
+        self.end_overrun(stream, rows, now);
         if snapshot {
             let overlaps = self.overlaps(stream, rows);
             self.end_blindness(stream, overlaps, rows, now);

@@ -125,6 +125,7 @@ impl<P> Machine<P> {
         let Some(certified) = self.ledger.certified() else { return };
         let spans = self.unreadable();
         let balanced = self.ledger.balanced(certified, |gap| self.is_looked_at(gap));
+        let horizon = self.horizon();
         for gap in self.ledger.gaps().to_vec() {
             let overlaps = spans.iter().any(|&(from, to)| gap.id.from <= to && from <= gap.to);
             let state = match (gap.id.kind, gap.state) {
@@ -136,7 +137,9 @@ impl<P> Machine<P> {
                     GapState::Repaired
                 }
                 (GapKind::Chain, GapState::Opened) if certified < gap.to && self.is_looked_at(&gap) => {
-                    let even = gap.adds_up() || balanced.contains(&gap.id);
+                    // One that ends ahead of the venue's clock covers what is to come.
+                    let ended = horizon.is_none_or(|horizon| gap.to <= horizon);
+                    let even = ended && (gap.adds_up() || balanced.contains(&gap.id));
                     if even { GapState::Repaired } else { GapState::Unfillable }
                 }
                 _ if certified < gap.to => continue,
@@ -161,7 +164,8 @@ impl<P> Machine<P> {
         if self.ledger.is_removed() {
             return;
         }
-        let held = self.held.values().flat_map(dedup::Sequencer::rows).map(|row| row.time);
+        let held = self.held.values().flat_map(dedup::Sequencer::rows);
+        let held = held.filter(|row| !self.lacks_witness(row)).map(|row| row.time);
         let newest = held.chain(self.twins.iter().map(|row| row.time)).max();
         for gap in self.ledger.gaps().to_vec() {
             if gap.state == GapState::Opened {
@@ -176,6 +180,7 @@ impl<P> Machine<P> {
         self.record(Record::Removed);
         self.held.clear();
         self.twins.clear();
+        self.ahead.clear();
         let _ = now;
     }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use dedup::{Digest, Entry, FillKey, Kind, Slot};
 
-use super::baseline::held;
+use super::baseline::{LOOKS, held};
 use super::mark::{Mark, State, bit};
 use super::record::Refusal;
 use super::{Fate, Item, Machine, Market, Origin, Position, Record, Row, Stream};
@@ -63,6 +63,11 @@ impl<P> Machine<P> {
     ) -> Option<i64> {
         let mut refused = None;
         let floor = self.ledger.floor();
+        // C5: nobody can tell then what is known by rule.
+        let (is_live, beyond_belief) = (matches!(source, Source::Live(_)), self.is_ahead(floor, now));
+        // B2: what is live did not happen so long before following began, whatever the other stream knows yet.
+        let began = self.ledger.stream(stream).baseline.filter(|_| is_live);
+        let floor = floor.max(began.map_or(i64::MIN, |at| at.saturating_sub(self.settings.margin_ms)));
         let mut groups: Vec<Group<P>> = Vec::new();
         for (index, row) in rows.iter().enumerate() {
             let mut make = || make(index);
@@ -70,8 +75,9 @@ impl<P> Machine<P> {
                 self.known_row(source, stream, row, &mut make, proven, now)
             } else if self.is_before_start(stream, row.time) {
                 None
-            } else if row.time < floor {
+            } else if row.time < floor && !(is_live && beyond_belief) {
                 self.counts.below_floor += 1;
+                self.counts.passed_over += u64::from(is_live);
                 None
             } else if self.marks.len() >= self.marks.cap() {
                 // Only history can get here: frames are refused earlier.
@@ -99,7 +105,7 @@ impl<P> Machine<P> {
     }
 
     /// B3: rows before a chosen start are nothing to us; a snapshot does not show all of them, so they set no heads.
-    fn is_before_start(&self, stream: Stream, time: i64) -> bool {
+    pub(super) fn is_before_start(&self, stream: Stream, time: i64) -> bool {
         let baseline = self.ledger.stream(stream).baseline;
         self.settings.start.is_some_and(|start| time < start && baseline == Some(start.saturating_sub(1)))
     }
@@ -115,6 +121,7 @@ impl<P> Machine<P> {
     ) -> Option<Place<P>> {
         // B2: only rows of frames that are neither snapshot nor history are never baseline by their time.
         let state = self.ledger.stream(stream);
+        let certified = state.certified;
         let baseline = state.baseline.unwrap_or(i64::MIN);
         let made_it = state.anchor.is_some_and(|(key, _)| key == row.key);
         let is_baseline = !matches!(source, Source::Live(_))
@@ -149,6 +156,10 @@ impl<P> Machine<P> {
         let feed = &mut self.feeds[stream];
         feed.new_rows += 1;
         feed.second_look = None;
+        if Some(row.time) <= certified {
+            // C2: no ordinary read begins so early.
+            (feed.older_events, feed.want) = ((LOOKS, None), true);
+        }
         self.expect_everywhere(row.key, row.time, stream, now);
         let held = held(row.clone(), stream, source.origin(), payload, now);
         if twin {
@@ -156,6 +167,10 @@ impl<P> Machine<P> {
             self.feeds[stream].want = true;
             self.twins.push(held);
             return None;
+        }
+        if source.listener().is_some() && self.is_ahead(row.time, now) {
+            self.feeds[stream].want = true;
+            self.await_witness(row, now);
         }
         Some(Slot::New(held))
     }

@@ -57,7 +57,7 @@ pub struct Ledger {
     margin_ms: i64,
     twap: bool,
     streams: PerStream<StreamLedger>,
-    /// Rows older than this are known by rule (K2); it never falls.
+    /// Rows older than this are known by rule (K2); it falls with `certified` only (C5).
     floor: i64,
     /// Since when slices may be missing that were followed before they were switched off, until it is declared to the
     /// first venue time known afterwards (X).
@@ -230,6 +230,10 @@ impl Ledger {
             Record::Absorbed { gap } => self.gaps.retain(|kept| kept.id != *gap),
             Record::Certified { stream, to, anchor } => {
                 let state = &mut self.streams[*stream];
+                if state.certified > Some(*to) {
+                    // C5: nothing newer is known, by rule or otherwise.
+                    self.floor = self.floor.min(to.saturating_add(1));
+                }
                 (state.certified, state.anchor) = (Some(*to), *anchor);
                 let floor = self.certified().map(|time| time.saturating_sub(self.margin_ms));
                 self.floor = self.floor.max(floor.unwrap_or(i64::MIN));

@@ -15,7 +15,7 @@ pub(super) struct Listener {
     pub(super) leaving: bool,
     /// Venue time from which on it should have shown every row; nothing before its snapshot.
     pub(super) live_from: PerStream<Option<i64>>,
-    /// Newest venue time it showed.
+    /// Venue time of the newest row of the last frame it showed.
     pub(super) passed: PerStream<Option<i64>>,
 }
 
@@ -65,6 +65,11 @@ impl<P> Machine<P> {
             Some(listener) => listener,
             None => unreachable!("the list was just made long enough"),
         }
+    }
+
+    /// Newest venue time that the last frames of this stream showed.
+    pub(super) fn newest_shown(&self, stream: Stream) -> Option<i64> {
+        self.listeners.iter().filter_map(|listener| listener.passed[stream]).max()
     }
 
     /// H1: every open listener has shown a strictly later millisecond on every stream.

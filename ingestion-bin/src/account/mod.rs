@@ -26,9 +26,11 @@ macro_rules! planted {
     }};
 }
 
+mod ahead;
 mod baseline;
 mod beginning;
 mod certify;
+mod clock;
 mod feed;
 mod frames;
 mod gap;
@@ -38,6 +40,7 @@ mod ledger;
 mod listeners;
 mod mark;
 mod outage;
+mod overrun;
 mod page;
 mod reading;
 mod record;
@@ -50,6 +53,7 @@ mod twins;
 #[cfg(test)]
 mod tests;
 
+pub use clock::{Source as ClockSource, VenueClock};
 pub use gap::{Gap, GapId, GapKind, GapState};
 pub use ledger::{Known, Ledger, StreamLedger};
 pub use record::{Event, Origin, Record, Refusal};
@@ -57,6 +61,7 @@ pub use row::{Fate, Market, PerStream, Position, Row, Stream};
 pub use settings::Settings;
 pub use summary::{Counts, Coverage, Summary};
 
+use ahead::Ahead;
 use feed::Feed;
 use intake::content;
 use listeners::{Listener, Miss};
@@ -132,11 +137,15 @@ pub struct Machine<P> {
     contents: Window<FillKey>,
     held: BTreeMap<Market, Sequencer<FillKey, Position, Item<P>>>,
     twins: Vec<Held<P>>,
+    /// Held rows far ahead of the venue's clock.
+    ahead: Vec<Ahead>,
     misses: VecDeque<Miss>,
     /// Complete reads that failed to fill a chain gap, per stream.
     tries: HashMap<GapId, PerStream<(u8, u64)>>,
-    /// Newest venue time any source showed.
+    /// The venue's clock is at least there, as the driver says; no row of ours moves it.
     venue_time: Option<i64>,
+    /// When that last moved.
+    venue_time_at: Option<Instant>,
     /// Frames are being refused; the last one then.
     dirty: Option<Instant>,
     /// Newest event when this process began.
@@ -172,9 +181,11 @@ impl<P> Machine<P> {
             contents: Window::new(keys),
             held: BTreeMap::new(),
             twins: Vec::new(),
+            ahead: Vec::new(),
             misses: VecDeque::new(),
             tries: HashMap::new(),
             venue_time: None,
+            venue_time_at: None,
             dirty: None,
             journal_end,
             orphaned,
@@ -234,10 +245,12 @@ impl<P> Machine<P> {
         self.settle(now);
     }
 
-    /// The venue showed something of this time, on any path, for any account: its clock is at least there. Needed
-    /// every minute or so, or quiet accounts are never certified.
+    /// The venue's clock is at least there: two sources say so ([`VenueClock`]), on any path, for any account. Needed
+    /// every minute or so, or nothing is certified.
     pub fn handle_venue_time(&mut self, time: i64, now: Instant) {
-        self.venue_time = self.venue_time.max(Some(time));
+        if self.venue_time < Some(time) {
+            (self.venue_time, self.venue_time_at) = (Some(time), Some(now));
+        }
         self.settle(now);
     }
 
@@ -252,6 +265,7 @@ impl<P> Machine<P> {
         self.expire_gates(now);
         self.begin_late_streams(now);
         self.resolve_twins(now);
+        self.refuse_unwitnessed(now);
         self.pump(now);
         self.drive_reads(now);
         self.drive_misses(now);

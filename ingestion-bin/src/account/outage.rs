@@ -44,7 +44,7 @@ impl<P> Machine<P> {
             return;
         }
         self.recycle_unshown();
-        let until = rows.first().map(|row| row.time).max(self.venue_time);
+        let until = self.believable(rows, now).next().max(self.venue_time);
         for stream in self.based_streams() {
             self.open_outage(stream, until);
             self.await_history(stream, Some(self.settings.repair_hold), now);
@@ -125,7 +125,7 @@ impl<P> Machine<P> {
     pub(super) fn end_blindness(&mut self, stream: Stream, overlaps: bool, rows: &[Row], now: Instant) {
         self.feeds[stream].blind = false;
         if let Some(from) = self.feeds[stream].passed_from.take() {
-            let newest = rows.iter().map(|row| row.time).max().max(self.venue_time);
+            let newest = self.believable(rows, now).max().max(self.venue_time);
             self.declare_outage(from, newest.unwrap_or(from).max(from));
         }
         if overlaps {
@@ -135,7 +135,8 @@ impl<P> Machine<P> {
             }
             return;
         }
-        self.open_outage(stream, rows.first().map(|row| row.time).max(self.newest_known(stream)));
+        let first = self.believable(rows, now).next();
+        self.open_outage(stream, first.max(self.newest_known(stream)));
         self.await_history(stream, Some(self.settings.repair_hold), now);
         if let Some(gate) = self.feeds[stream].gate.as_mut() {
             gate.declared = true;
@@ -191,16 +192,18 @@ impl<P> Machine<P> {
     fn first_waiting(&self, stream: Stream) -> Option<i64> {
         let rows = self.held.values().flat_map(dedup::Sequencer::rows);
         let live = rows.filter(|row| row.lane == stream.lane() && row.item.origin != Origin::Backfill);
+        let live = live.filter(|row| !self.lacks_witness(row));
         live.map(|row| row.time).min()
     }
 
     /// Venue time of the newest row of this stream that is accounted for.
     pub(super) fn newest_known(&self, stream: Stream) -> Option<i64> {
         let state = self.ledger.stream(stream);
-        state.newest.max(state.certified)
+        let horizon = self.horizon().unwrap_or(i64::MAX);
+        state.newest.filter(|&newest| newest <= horizon).max(state.certified)
     }
 
-    fn open_outage(&mut self, stream: Stream, until: Option<i64>) {
+    pub(super) fn open_outage(&mut self, stream: Stream, until: Option<i64>) {
         let Some(from) = self.newest_known(stream) else { return };
         self.counts.outages += 1;
         self.declare_outage(from, until.unwrap_or(from).max(from));

@@ -10,7 +10,6 @@ impl<P> Machine<P> {
     /// The answer to question `id`: rows oldest first, all from the asked time on. `make` as for a frame.
     pub fn handle_page(&mut self, id: u64, rows: &[Row], mut make: impl FnMut(usize) -> P, now: Instant) {
         let stream = self.answered(id);
-        self.venue_time = self.venue_time.max(rows.iter().map(|row| row.time).max());
         if let Some(stream) = stream.filter(|_| !self.ledger.is_removed()) {
             self.feeds[stream].backoff = BACKOFF_MIN;
             if let Some(read) = self.feeds[stream].read.take() {
@@ -28,6 +27,9 @@ impl<P> Machine<P> {
         make: &mut dyn FnMut(usize) -> P,
         now: Instant,
     ) {
+        if read.proof != Proof::Asked {
+            let _ = self.take_back(stream, rows);
+        }
         if read.proof == Proof::Asked {
             read.proof = match rows.first() {
                 None => Proof::Silent,

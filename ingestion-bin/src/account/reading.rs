@@ -88,7 +88,7 @@ impl<P> Machine<P> {
         let anchor =
             state.anchor.or_else(|| self.feeds[stream].beginning.map(|first| (first.key, first.time)));
         self.counts.reads += 1;
-        let before = self.unseen_before_baseline(stream, now);
+        let before = self.unseen_before(stream, from, now);
         let venue_time = self.venue_time;
         let feed = &mut self.feeds[stream];
         let back = feed.look_back.take().into_iter().chain(before).min().filter(|&time| time < from);

@@ -9,7 +9,7 @@ use super::{Event, Fate, GapId, GapKind, Held, Item, Machine, Market, Origin, Po
 
 impl<P> Machine<P> {
     pub(super) fn pump(&mut self, now: Instant) {
-        self.wake = self.twin_deadline();
+        self.wake = self.twin_deadline().into_iter().chain(self.unwitnessed_deadline()).min();
         if self.held.is_empty() {
             return;
         }
@@ -45,7 +45,7 @@ impl<P> Machine<P> {
         } else {
             return None;
         };
-        let rows = || self.held.values().flat_map(Sequencer::rows);
+        let rows = || self.held.values().flat_map(Sequencer::rows).filter(|row| !self.lacks_witness(row));
         // What history brought may wait for something older; it says nothing about when the snapshot comes.
         let shown = rows().filter(|row| row.item.origin != Origin::Backfill).map(|row| row.item.since).min();
         shown.or_else(|| rows().map(|row| row.item.since).min()).map(|first| first + wait)
@@ -70,7 +70,7 @@ impl<P> Machine<P> {
         now: Instant,
     ) {
         while let Some(first) = rows.peek(0) {
-            if first.time >= before {
+            if first.time >= before || self.lacks_witness(first) {
                 return;
             }
             let strict = first.item.row.strict;

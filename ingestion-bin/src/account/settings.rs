@@ -39,6 +39,11 @@ pub struct Settings {
     pub miss_after: Duration,
     /// How long a twin waits for history.
     pub twin_hold: Duration,
+    /// How far ahead of the venue's clock a row is believed that one listener alone shows, venue milliseconds. More than
+    /// that clock can lag behind while it moves.
+    pub ahead_ms: i64,
+    /// Without a move for so long the venue's clock says nothing about what is ahead of it.
+    pub clock_fresh: Duration,
     /// Follow from this venue time instead of from now.
     pub start: Option<i64>,
     /// Whether the TWAP stream is followed.
@@ -64,6 +69,8 @@ impl Default for Settings {
             ask_timeout: Duration::from_secs(60),
             miss_after: Duration::from_secs(5),
             twin_hold: Duration::from_secs(180),
+            ahead_ms: 300_000,
+            clock_fresh: Duration::from_secs(120),
             start: None,
             twap: true,
         }

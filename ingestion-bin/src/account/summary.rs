@@ -37,6 +37,12 @@ pub struct Counts {
     pub gates_expired: u64,
     /// Rows older than anything that is still told apart, dropped as known.
     pub below_floor: u64,
+    /// Those of them that came in live frames: no snapshot and no page, which show old rows rightly.
+    pub passed_over: u64,
+    /// Times a row showed that `certified` had passed it (C5).
+    pub overruns: u64,
+    /// Rows far ahead of the venue's clock (H4).
+    pub ahead: u64,
     /// Frames refused for want of room.
     pub refused_frames: u64,
     /// Rows of history that found no room.
@@ -84,6 +90,12 @@ pub struct Summary {
 }
 
 impl<P> Machine<P> {
+    /// How often things happened since this machine was made.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
     /// The account's status; costs a pass over its gaps.
     #[must_use]
     pub fn summary(&self) -> Summary {

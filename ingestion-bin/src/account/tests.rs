@@ -11,6 +11,7 @@
 )]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a judge names what it judges")]
 
+mod clock;
 mod judge;
 mod planted;
 mod random;

@@ -22,11 +22,13 @@ use tokio::time::timeout;
 use super::clock;
 use super::core::{Asked, Core};
 use super::events::{InfoAsked, InfoCharged, InfoUnauthorised};
-use crate::account::Stream;
+use crate::account::{ClockSource, Stream};
 use crate::state::Spent;
 
-/// Without any venue time for this long the venue is asked for it.
+/// When the venue's clock did not move for this long the venue is asked for it.
 const CLOCK_SILENT_MAX: Duration = Duration::from_secs(50);
+/// The same as long as no time is known at all: one answer alone is not believed.
+const CLOCK_UNKNOWN_MAX: Duration = Duration::from_secs(10);
 
 /// Between two questions where a person must act: credentials that are not accepted, a certificate.
 const RARELY: Duration = Duration::from_secs(60);
@@ -98,19 +100,19 @@ impl History {
     pub(super) async fn run(mut self) {
         let Some(asking) = self.core.borrow().asking.get(self.group).cloned() else { return };
         loop {
+            let known = self.core.borrow().knows_the_time();
+            let patience = if known { CLOCK_SILENT_MAX } else { CLOCK_UNKNOWN_MAX };
             // One of us is enough for the time.
-            if self.group == 0
-                && self
-                    .clock_asked
-                    .is_none_or(|at| clock::now().saturating_duration_since(at) >= CLOCK_SILENT_MAX)
-            {
+            let due =
+                self.clock_asked.is_none_or(|at| clock::now().saturating_duration_since(at) >= patience);
+            if self.group == 0 && due {
                 self.ask_the_time().await;
             }
             let next = self.core.borrow_mut().next_ask(self.group);
             match next {
                 Some(asked) => self.answer(asked).await,
                 None => {
-                    let _silent = timeout(CLOCK_SILENT_MAX, asking.notified()).await;
+                    let _silent = timeout(patience, asking.notified()).await;
                 }
             }
         }
@@ -140,7 +142,7 @@ impl History {
                 Ok(state) => {
                     telemetry.emit(&InfoAsked { outcome: "answered", kind, detail: "the time" });
                     if let Ok(time) = i64::try_from(state.time) {
-                        self.core.borrow_mut().handle_venue_time(time, now);
+                        self.core.borrow_mut().handle_shown_time(ClockSource::Answer, time, now);
                     }
                 }
                 Err(error) => {

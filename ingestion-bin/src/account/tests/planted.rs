@@ -17,6 +17,10 @@ pub(in super::super) enum Bug {
     HeldKeysProve,
     /// C1: no margin.
     NoMargin,
+    /// C1: one source alone moves the venue's clock.
+    OneSource,
+    /// C1, C5: the same, and what `certified` then passed is known by rule.
+    KnownByRule,
     /// C2: certified passes held rows.
     PassesHeldRows,
     /// C2: one answer without a key is enough.
@@ -40,7 +44,7 @@ pub(in super::super) enum Bug {
 }
 
 impl Bug {
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::EverySnapshotIsBaseline,
         Self::LateStreamForgets,
         Self::SilentBaseline,
@@ -48,6 +52,8 @@ impl Bug {
         Self::NoAnchor,
         Self::HeldKeysProve,
         Self::NoMargin,
+        Self::OneSource,
+        Self::KnownByRule,
         Self::PassesHeldRows,
         Self::OneWitness,
         Self::PassesOpenGaps,

@@ -8,14 +8,14 @@ use super::super::{Cause, Event, GapKind, Intake, Ledger, Machine, Output, Recor
 use super::super::{Fate, Market};
 use super::venue::{digest, link};
 
-struct Rig {
-    machine: Machine<u32>,
-    now: Instant,
+pub(super) struct Rig {
+    pub(super) machine: Machine<u32>,
+    pub(super) now: Instant,
 }
 
 impl Rig {
     /// One listener, no TWAP stream, position 5 at venue time 1,000.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut rig = Self::begin(false);
         rig.frame(true, &[row(1, 1_000, 0, 5)]);
         rig
@@ -31,7 +31,7 @@ impl Rig {
     }
 
     /// The process is killed and starts again over its journal.
-    fn restart(&mut self, twap: bool) {
+    pub(super) fn restart(&mut self, twap: bool) {
         let ledger = self.machine.ledger().clone();
         let epoch = ledger.epoch() + 1;
         let settings = Settings { twap, ..Settings::default() };
@@ -40,23 +40,31 @@ impl Rig {
         self.records();
     }
 
-    fn frame(&mut self, snapshot: bool, rows: &[Row]) -> Vec<Record<u32>> {
+    pub(super) fn frame(&mut self, snapshot: bool, rows: &[Row]) -> Vec<Record<u32>> {
         self.frame_of(Stream::Fills, snapshot, rows)
     }
 
     fn frame_of(&mut self, stream: Stream, snapshot: bool, rows: &[Row]) -> Vec<Record<u32>> {
+        self.clock(rows);
         let taken = self.machine.handle_frame(0, stream, snapshot, rows, |at| at as u32, self.now);
         assert_eq!(taken, Intake::Taken);
         self.records()
     }
 
-    fn wait(&mut self, millis: u64) -> Vec<Record<u32>> {
+    /// What is shown here is borne out elsewhere.
+    fn clock(&mut self, rows: &[Row]) {
+        if let Some(newest) = rows.iter().map(|row| row.time).max() {
+            self.machine.handle_venue_time(newest, self.now);
+        }
+    }
+
+    pub(super) fn wait(&mut self, millis: u64) -> Vec<Record<u32>> {
         self.now += Duration::from_millis(millis);
         self.machine.handle_timeout(self.now);
         self.records()
     }
 
-    fn records(&mut self) -> Vec<Record<u32>> {
+    pub(super) fn records(&mut self) -> Vec<Record<u32>> {
         std::iter::from_fn(|| self.machine.poll_output())
             .filter_map(|output| match output {
                 Output::Record(record) => Some(record),
@@ -66,7 +74,7 @@ impl Rig {
     }
 
     /// The question that is asked at the next timer's instant, within `millis`.
-    fn asked(&mut self, millis: u64) -> Option<u64> {
+    pub(super) fn asked(&mut self, millis: u64) -> Option<u64> {
         let end = self.now + Duration::from_millis(millis);
         loop {
             while let Some(output) = self.machine.poll_output() {
@@ -79,12 +87,13 @@ impl Rig {
         }
     }
 
-    fn page(&mut self, id: u64, rows: &[Row]) {
+    pub(super) fn page(&mut self, id: u64, rows: &[Row]) {
+        self.clock(rows);
         self.machine.handle_page(id, rows, |at| at as u32, self.now);
     }
 }
 
-fn row(key: u128, time: i64, before: i64, after: i64) -> Row {
+pub(super) fn row(key: u128, time: i64, before: i64, after: i64) -> Row {
     Row {
         key: FillKey(key << 64 | key),
         digest: digest(100, (after - before).abs(), before, (after - before).signum()),
@@ -96,7 +105,7 @@ fn row(key: u128, time: i64, before: i64, after: i64) -> Row {
     }
 }
 
-fn events(records: &[Record<u32>]) -> Vec<&Event<u32>> {
+pub(super) fn events(records: &[Record<u32>]) -> Vec<&Event<u32>> {
     records
         .iter()
         .filter_map(|record| if let Record::Event(event) = record { Some(event) } else { None })

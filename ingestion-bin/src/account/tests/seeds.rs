@@ -131,6 +131,8 @@ const REHEARSED: &[&str] = &[
     "doubled frame",
     "late snapshot",
     "phantom",
+    "wrong time",
+    "rows ahead",
     "flip",
     "mute",
     "outage",

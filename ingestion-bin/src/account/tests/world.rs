@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::super::{Cause, Counts, Ledger, Machine, Record, Row, Settings, Stream};
+use super::super::{Cause, ClockSource, Counts, Ledger, Machine, Record, Row, Settings, Stream, VenueClock};
 use super::planted::Bug;
 use super::random::Random;
 use super::venue::Venue;
@@ -65,17 +65,36 @@ faults!(
     TightCaps,
     OneListener,
     TwapSwitch,
+    WrongTime,
 );
 
 #[derive(Clone, Debug)]
 enum Step {
     Block,
-    Deliver { listener: usize, life: u32, stream: Stream, snapshot: bool, rows: Vec<(Row, u32)> },
+    Deliver {
+        listener: usize,
+        life: u32,
+        stream: Stream,
+        snapshot: bool,
+        rows: Vec<(Row, u32)>,
+    },
     Connect(usize),
     Subscribe(usize, u32),
     Down(usize),
-    Answer { id: u64, life: u32, stream: Stream, start: i64 },
-    VenueTime { time: i64, life: u32 },
+    Answer {
+        id: u64,
+        life: u32,
+        stream: Stream,
+        start: i64,
+    },
+    VenueTime {
+        time: i64,
+        life: u32,
+    },
+    /// A listener shows a row of somebody else.
+    Elsewhere {
+        listener: usize,
+    },
     Fault,
     Kill,
     Restart,
@@ -103,6 +122,8 @@ pub(super) struct World {
     /// When each record was appended, our milliseconds.
     pub(super) appended: Vec<i64>,
     pub(super) machine: Option<Machine<u32>>,
+    /// The process' own; a kill begins another.
+    clock: VenueClock,
     pub(super) settings: Settings,
     pub(super) counts: BTreeMap<String, u64>,
     pub(super) problems: Vec<(&'static str, String)>,
@@ -113,6 +134,8 @@ pub(super) struct World {
     pub(super) kills: Vec<i64>,
     /// Keys of rows that never happened, with the fill each is a copy of.
     pub(super) phantoms: HashMap<FillKey, u32>,
+    /// Those of them that are the fill under another time.
+    pub(super) mistimed: HashSet<FillKey>,
     /// Copied fills whose phantom was shown, in the same process, by a listener that had shown the fill itself, or
     /// that was first to show the fill afterwards: it vouches for both.
     pub(super) vouched: HashSet<u32>,
@@ -200,7 +223,6 @@ impl World {
     }
 
     fn step(&mut self, step: Step, trading_end: i64, pace: i64) {
-        let now = self.instant();
         match step {
             Step::Block => {
                 if self.now < trading_end {
@@ -231,17 +253,30 @@ impl World {
                 }
             }
             Step::VenueTime { time, life } => {
-                if let Some(machine) = self.machine.as_mut().filter(|_| life == self.life) {
-                    machine.handle_venue_time(time, now);
+                if life == self.life {
+                    self.show(ClockSource::Answer, time);
                 }
                 let life = self.life;
                 self.at(self.now + 30_000, Step::VenueTime { time: self.venue_now() + 29_800, life });
+            }
+            Step::Elsewhere { listener } => {
+                let time = self.flipped(self.venue_now());
+                // One listener alone: two wrong sources at a time are believed.
+                let wrong = listener == 0 && self.faulty() && self.aside.chance(10.0);
+                let time = if wrong { time } else { self.venue_now() };
+                if self.connections[listener].up {
+                    self.show(ClockSource::Listener(listener as u8), time);
+                }
+                let at = self.now + self.aside.within(1_000, 40_000);
+                let listener = self.aside.index(self.connections.len());
+                self.at(at, Step::Elsewhere { listener });
             }
             Step::Fault => self.fault(),
             Step::Kill => self.kill(),
             Step::Restart => {
                 if self.machine.is_none() {
                     self.start(Cause::Start);
+                    self.show(ClockSource::Answer, self.venue_now());
                     self.connect_all();
                 }
             }
@@ -278,6 +313,9 @@ impl World {
             history_gaps,
             gates_expired,
             below_floor,
+            passed_over,
+            overruns,
+            ahead,
             refused_frames,
             ..
         } = machine.summary().counts;
@@ -298,10 +336,31 @@ impl World {
             ("history declared", history_gaps),
             ("gates expired", gates_expired),
             ("below floor", below_floor),
+            ("passed over", passed_over),
+            ("overruns", overruns),
+            ("rows ahead", ahead),
             ("frames refused", refused_frames),
         ] {
             *self.counts.entry(name.into()).or_default() += count;
         }
+    }
+
+    /// What a source shows moves the clock as in the runtime.
+    fn show(&mut self, source: ClockSource, time: i64) {
+        let known = self.clock.show(source, time);
+        let alone = matches!(self.bug, Some(Bug::OneSource | Bug::KnownByRule));
+        let known = if alone { known.max(Some(time)) } else { known };
+        let now = self.instant();
+        if let (Some(machine), Some(known)) = (self.machine.as_mut().filter(|_| !self.removed), known) {
+            machine.handle_venue_time(known, now);
+        }
+    }
+
+    /// A time with one of its digits changed.
+    fn flipped(&mut self, time: i64) -> i64 {
+        let place = 10_i64.pow(self.aside.within(0, 13) as u32);
+        let digit = time / place % 10;
+        time + ((digit + self.aside.within(1, 10)) % 10 - digit) * place
     }
 
     fn count(&mut self, what: &str) {

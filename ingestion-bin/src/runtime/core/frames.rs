@@ -7,7 +7,7 @@ use hyperliquid_client::io::{Received, Refused as RefusedFrame};
 use hyperliquid_client::wire::{Address, DexState, Fill, TwapFill};
 
 use super::Core;
-use crate::account::{Intake, Stream};
+use crate::account::{ClockSource, Intake, Stream};
 use crate::record::{Arrival, Body, RawBody, RefusalBody, RowKind};
 use crate::runtime::events::{Drifted, FrameRefused, Refused, Unfollowed, UnknownChannel};
 use crate::translate;
@@ -149,9 +149,14 @@ impl Core {
             listener: from.label(),
             connection: from.connection,
         };
+        let mut passed_over = 0;
         let taken = self.with_slot(account, |slot| {
-            slot.machine.handle_frame(seat, stream, snapshot, &identified, make, at.at)
+            let before = slot.machine.counts().passed_over;
+            let taken = slot.machine.handle_frame(seat, stream, snapshot, &identified, make, at.at);
+            passed_over = slot.machine.counts().passed_over - before;
+            taken
         });
+        self.meters.passed_over.add(passed_over);
         if taken == Some(Intake::Refused) {
             self.telemetry.emit(&FrameRefused { rows: identified.len() });
         }
@@ -161,7 +166,7 @@ impl Core {
         }
         self.scratch = identified;
         if let Some(time) = newest.filter(|_| !snapshot) {
-            self.handle_venue_time(time, at.at);
+            self.handle_shown_time(ClockSource::Listener(from.label()), time, at.at);
         }
     }
 
@@ -228,7 +233,7 @@ impl Core {
             }
         }
         if let Some(time) = newest {
-            self.handle_venue_time(time, at.at);
+            self.handle_shown_time(ClockSource::Listener(from.label()), time, at.at);
         }
     }
 

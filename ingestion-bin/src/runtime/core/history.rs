@@ -9,7 +9,7 @@ use hyperliquid_client::wire::Fill;
 
 use super::Core;
 use super::frames::From;
-use crate::account::{Row, Stream};
+use crate::account::{ClockSource, Row, Stream};
 use crate::record::{Arrival, Body, RowKind};
 
 /// A question of an account machine.
@@ -113,7 +113,11 @@ impl Core {
             listener: u8::MAX,
             connection: 0,
         };
+        let newest = rows.iter().map(|row| row.time).max();
         self.with_slot(asked.account, |slot| slot.machine.handle_page(asked.id, &rows, make, at.at));
+        if let Some(time) = newest {
+            self.handle_shown_time(ClockSource::History, time, at.at);
+        }
         self.flush();
         Ok(counted)
     }

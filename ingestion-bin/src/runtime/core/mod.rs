@@ -32,7 +32,7 @@ use tokio::sync::Notify;
 
 use super::events::Meters;
 use super::published::Published;
-use crate::account::{Output, Settings};
+use crate::account::{ClockSource, Output, Settings, VenueClock};
 use crate::record::Arrival;
 pub(super) use frames::From;
 pub(super) use history::Asked;
@@ -93,8 +93,10 @@ pub(super) struct Core {
     outputs: Vec<Output<Arrival>>,
     /// What the journal knows of accounts that are not followed now.
     known: BTreeMap<[u8; 20], Known>,
+    clock: VenueClock,
+    /// What every account knows of it.
     venue_time: Option<i64>,
-    /// When it last moved, on our clock.
+    /// When that last moved, on our clock.
     venue_time_at: Option<Instant>,
     armed: Option<Instant>,
     refusals: (Option<Instant>, u32),
@@ -138,6 +140,7 @@ impl Core {
             published,
             outputs: Vec::new(),
             known,
+            clock: VenueClock::default(),
             venue_time: None,
             venue_time_at: None,
             armed: None,
@@ -190,8 +193,15 @@ impl Core {
         }
     }
 
+    /// A source shows this venue time: what two of them bear out counts for every account.
+    pub(super) fn handle_shown_time(&mut self, source: ClockSource, time: i64, now: Instant) {
+        if let Some(time) = self.clock.show(source, time) {
+            self.handle_venue_time(time, now);
+        }
+    }
+
     /// The venue's clock is at least there; every account learns it, a second at a time.
-    pub(super) fn handle_venue_time(&mut self, time: i64, now: Instant) {
+    fn handle_venue_time(&mut self, time: i64, now: Instant) {
         if self.venue_time.is_some_and(|known| time < known + 1_000) {
             return;
         }
@@ -203,7 +213,12 @@ impl Core {
         self.flush();
     }
 
-    /// Somebody to ask for the venue's clock, when it was not seen for `patience`.
+    /// Whether any venue time is known.
+    pub(super) const fn knows_the_time(&self) -> bool {
+        self.venue_time.is_some()
+    }
+
+    /// Somebody to ask for the venue's clock, when it did not move for `patience`.
     pub(super) fn whose_clock_is_silent(&self, now: Instant, patience: Duration) -> Option<[u8; 20]> {
         let silent = self.venue_time_at.is_none_or(|at| now.saturating_duration_since(at) >= patience);
         self.slots.keys().next().copied().filter(|_| silent)

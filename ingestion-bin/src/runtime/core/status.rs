@@ -19,7 +19,7 @@ pub struct WorkerStatus {
     pub listeners: usize,
     /// What the last attempt to connect said, while none has succeeded since.
     pub cannot_connect: Option<String>,
-    /// Newest venue time seen, ms.
+    /// The venue's clock is at least there, as two sources show it, ms.
     pub venue_time: Option<i64>,
     /// The journal has no room: frames are refused.
     pub blocked: bool,
@@ -100,6 +100,10 @@ pub struct AccountStatus {
     pub unfillable_gaps: usize,
     /// Second copies dropped.
     pub duplicates: u64,
+    /// Rows of live frames dropped because they are older than anything that is still told apart: known by rule.
+    pub passed_over: u64,
+    /// Times that a row showed that the account was certified too far, and the certificate was taken back.
+    pub overruns: u64,
     /// Why it is not served everywhere: what the venue said when it refused the account, on any listener (it is asked again by itself),
     /// or that there is no room for it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,6 +142,8 @@ impl Core {
                     open_gaps: summary.open_gaps,
                     unfillable_gaps: summary.unfillable_gaps,
                     duplicates: summary.counts.duplicates,
+                    passed_over: summary.counts.passed_over,
+                    overruns: summary.counts.overruns,
                     refused: slot
                         .refused
                         .values()

@@ -1,6 +1,7 @@
 //! A panic of the decoder, planted: the frame ends as a dead letter, its neighbours as signals, and it is counted.
 
 mod cells;
+mod clock;
 mod full;
 mod served;
 mod told;

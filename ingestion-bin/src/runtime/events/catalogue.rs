@@ -8,6 +8,11 @@ pub(super) static EVENTS: Definition<Counter, 1> =
         .known(&[["signal"], ["baseline"], ["filtered"], ["no_change"]]);
 pub(super) static LATE: Definition<Counter, 0> =
     Definition::counter("ingestion_late_events_total", "Signals after newer ones of their market.", []);
+pub(super) static PASSED_OVER: Definition<Counter, 0> = Definition::counter(
+    "ingestion_rows_passed_over_total",
+    "Rows of live frames dropped because they are older than what is certified: known by rule.",
+    [],
+);
 pub(super) static ROWS: Definition<Counter, 1> = Definition::counter(
     "ingestion_rows_total",
     "Rows of frames and pages before de-duplication.",
@@ -161,6 +166,7 @@ pub fn catalogue() -> Vec<Family> {
     vec![
         EVENTS.family(),
         LATE.family(),
+        PASSED_OVER.family(),
         ROWS.family(),
         BLOCKED.family(),
         REFUSALS.family(),
@@ -212,6 +218,7 @@ pub fn totals(telemetry: &Telemetry) -> Vec<(&'static str, String, u64)> {
     }
     for (name, family) in [
         ("late", &LATE),
+        ("passed over", &PASSED_OVER),
         ("unfollowed", &UNFOLLOWED),
         ("drift", &DRIFT),
         ("unknown channels", &UNKNOWN_CHANNELS),

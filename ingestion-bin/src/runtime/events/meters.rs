@@ -7,8 +7,8 @@ use observability::event::failures;
 use observability::metrics::{Counter, Gauge};
 
 use super::catalogue::{
-    BLOCKED, EVENTS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_NEARLY_FULL, JOURNAL_WANTS, LATE, ROWS,
-    SINK_LAG, SINK_LINES,
+    BLOCKED, EVENTS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_NEARLY_FULL, JOURNAL_WANTS, LATE, PASSED_OVER,
+    ROWS, SINK_LAG, SINK_LINES,
 };
 use crate::account::Fate;
 
@@ -19,6 +19,7 @@ pub(in crate::runtime) struct Meters {
     filtered: Counter,
     no_change: Counter,
     late: Counter,
+    pub(in crate::runtime) passed_over: Counter,
     live_rows: Counter,
     snapshot_rows: Counter,
     pub(in crate::runtime) history_rows: Counter,
@@ -34,6 +35,7 @@ impl Meters {
             filtered: metrics.get(&EVENTS, ["filtered"]),
             no_change: metrics.get(&EVENTS, ["no_change"]),
             late: metrics.get(&LATE, []),
+            passed_over: metrics.get(&PASSED_OVER, []),
             live_rows: metrics.get(&ROWS, ["live"]),
             snapshot_rows: metrics.get(&ROWS, ["snapshot"]),
             history_rows: metrics.get(&ROWS, ["history"]),

@@ -130,7 +130,9 @@ impl Judge {
             event.payload != PHANTOM && world.venue.all[event.payload as usize].row.digest != event.digest;
         if event.payload == PHANTOM {
             self.phantoms.push(event.key);
-            if let Some(&copied) = world.phantoms.get(&event.key) {
+            // H3: nothing makes a row of another time look like a copy.
+            let copied = world.phantoms.get(&event.key).filter(|_| !world.mistimed.contains(&event.key));
+            if let Some(&copied) = copied {
                 self.copied.insert(copied, world.appended[at]);
             }
             if !event.late
@@ -227,7 +229,7 @@ impl Judge {
                 if event.time == time {
                     // Inside one millisecond frames that share no row cannot always be told apart (limits, §6).
                     self.count("ambiguous ms".into());
-                } else if !world.has(Fault::Phantom) {
+                } else if !world.has(Fault::Phantom) && !world.has(Fault::WrongTime) {
                     self.violated("late-but-newest", format!("#{index} after #{newest}"));
                 }
             }

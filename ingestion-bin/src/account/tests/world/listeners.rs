@@ -1,6 +1,6 @@
 //! Connections: they come up, subscribe, deliver, and go.
 
-use super::super::super::{Row, Stream};
+use super::super::super::{ClockSource, Row, Stream};
 use super::{Connection, Fault, Step, World};
 
 impl World {
@@ -20,6 +20,9 @@ impl World {
         let Some(machine) = self.machine.as_mut() else { return };
         let page: Vec<Row> = rows.iter().map(|row| row.0.clone()).collect();
         let _ = machine.handle_frame(listener, stream, snapshot, &page, |at| rows[at].1, now);
+        if let Some(newest) = page.iter().map(|row| row.time).max().filter(|_| !snapshot) {
+            self.show(ClockSource::Listener(listener as u8), newest);
+        }
     }
 
     /// Who showed a phantom, and who the fill it copies.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::super::super::{Cause, Ledger, Settings, Stream};
+use super::super::super::{Cause, Ledger, Settings, Stream, VenueClock};
 use super::super::planted::Bug;
 use super::super::random::Random;
 use super::super::venue::{Lag, Venue};
@@ -21,6 +21,7 @@ impl World {
                     Fault::Phantom | Fault::Flip | Fault::Retention | Fault::Dense => 12.0,
                     // Drawn apart: what it changes between runs must not change every other schedule.
                     Fault::TwapSwitch => return aside.chance(30.0),
+                    Fault::WrongTime => return aside.chance(12.0),
                     Fault::TightCaps | Fault::NoRoom | Fault::Start | Fault::Remove => 20.0,
                     _ => 40.0,
                 })
@@ -60,12 +61,14 @@ impl World {
             journal: Vec::new(),
             appended: Vec::new(),
             machine: None,
+            clock: VenueClock::default(),
             counts: BTreeMap::new(),
             problems: Vec::new(),
             removed_at: Vec::new(),
             removed: false,
             kills: Vec::new(),
             phantoms: HashMap::new(),
+            mistimed: HashSet::new(),
             vouched: HashSet::new(),
             copies_shown: HashSet::new(),
             settled_to: 0,
@@ -116,6 +119,9 @@ impl World {
         self.at(10, Step::Block);
         self.at(1_000, Step::Fault);
         self.at(100, Step::VenueTime { time: VENUE, life: 1 });
+        if self.has(Fault::WrongTime) {
+            self.at(5_000, Step::Elsewhere { listener: 0 });
+        }
         if self.has(Fault::Kill) {
             for _ in 0..self.random.within(1, 5) {
                 let at = self.random.within(500, self.fault_end);

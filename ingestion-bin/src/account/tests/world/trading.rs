@@ -1,6 +1,6 @@
 //! What the venue does: it trades, sends frames to whoever listens, and answers questions about its history, badly.
 
-use super::super::super::{Row, Stream};
+use super::super::super::{ClockSource, Row, Stream};
 use super::super::venue::{Lag, digest, link};
 use super::{Fault, PHANTOM, Step, World};
 use dedup::FillKey;
@@ -122,6 +122,18 @@ impl World {
                 self.count("flip");
             }
         }
+        if faulty && listener == 0 && self.has(Fault::WrongTime) && self.aside.chance(2.0) {
+            let index = self.aside.index(rows.len());
+            let time = self.flipped(rows[index].0.time);
+            let (row, payload) = &mut rows[index];
+            if *payload != PHANTOM && time != row.time {
+                row.time = time;
+                row.key = FillKey(row.key.0 ^ (1 << self.aside.within(0, 40)));
+                self.phantoms.insert(row.key, std::mem::replace(payload, PHANTOM));
+                self.mistimed.insert(row.key);
+                self.count("wrong time");
+            }
+        }
         let life = self.connections[listener].life;
         let deliver = |rows| Step::Deliver { listener, life, stream, snapshot: false, rows };
         if faulty && self.has(Fault::Split) && rows.len() > 1 && self.random.chance(50.0) {
@@ -182,5 +194,8 @@ impl World {
         let page: Vec<Row> = rows.iter().map(|&index| self.venue.all[index as usize].row.clone()).collect();
         let machine = self.machine.as_mut().unwrap();
         machine.handle_page(id, &page, |at| rows[at], now);
+        if let Some(newest) = page.iter().map(|row| row.time).max() {
+            self.show(ClockSource::History, newest);
+        }
     }
 }

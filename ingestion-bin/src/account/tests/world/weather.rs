@@ -1,6 +1,6 @@
 //! Faults, kills, removals, and what a new process begins with.
 
-use super::super::super::{Cause, Ledger, Machine, Record, Settings};
+use super::super::super::{Cause, Ledger, Machine, Record, Settings, VenueClock};
 use super::{Fault, Step, World};
 
 impl World {
@@ -56,6 +56,7 @@ impl World {
         }
         self.collect_counts();
         self.machine = None;
+        self.clock = VenueClock::default();
         let kept = self.appended.partition_point(|&at| at <= self.now);
         self.count("kill");
         self.kills.push(self.now);
