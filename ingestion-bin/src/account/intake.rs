@@ -68,6 +68,12 @@ impl<P> Machine<P> {
         // B2: what is live did not happen so long before following began, whatever the other stream knows yet.
         let began = self.ledger.stream(stream).baseline.filter(|_| is_live);
         let floor = floor.max(began.map_or(i64::MIN, |at| at.saturating_sub(self.settings.margin_ms)));
+        // B3: what a stream that begins in the past cannot take, because the other one's proof is past it.
+        let begins = self.settings.start.filter(|start| {
+            let baseline = self.ledger.stream(stream).baseline;
+            baseline.is_some_and(|at| self.still_from_start(stream, at, *start))
+        });
+        let mut untaken: Option<i64> = None;
         let mut groups: Vec<Group<P>> = Vec::new();
         for (index, row) in rows.iter().enumerate() {
             let mut make = || make(index);
@@ -78,6 +84,7 @@ impl<P> Machine<P> {
             } else if row.time < floor && !(is_live && beyond_belief) {
                 self.counts.below_floor += 1;
                 self.counts.passed_over += u64::from(is_live);
+                untaken = untaken.max(begins.map(|_| row.time));
                 None
             } else if self.marks.len() >= self.marks.cap() {
                 // Only history can get here: frames are refused earlier.
@@ -93,6 +100,9 @@ impl<P> Machine<P> {
                 Some(group) => group.slots.push(slot),
                 None => groups.push(Group { market: row.market.clone(), time: row.time, slots: vec![slot] }),
             }
+        }
+        if let Some((start, to)) = begins.zip(untaken) {
+            self.declare_history(start.saturating_sub(1), to);
         }
         for group in groups {
             let fresh = group.slots.iter().any(|slot| matches!(slot, Slot::New(_)));

@@ -304,6 +304,24 @@ fn keys_that_are_known_by_rule_stay_known_when_a_stream_is_switched_on() {
 }
 
 #[test]
+fn what_a_stream_switched_on_cannot_take_of_its_start_is_declared() {
+    let mut rig = Rig::new();
+    rig.frame(false, &[row(2, 900_000, 5, 7)]);
+    let mut ledger = rig.machine.ledger().clone();
+    ledger.apply(&Record::<u32>::Certified { stream: Stream::Fills, to: 800_000, anchor: None });
+    let settings = Settings { twap: true, start: Some(1_500), ..Settings::default() };
+    rig.machine = Machine::new(settings, ledger, Cause::Start, 2, rig.now);
+    rig.machine.handle_listener_up(0, rig.now);
+    let question = rig.asked(0).expect("slices are read from the start");
+    // The certificate of the fills is past the first one: whether it was published nobody can tell any more.
+    rig.page(question, &[row(3, 400_000, 7, 8), row(4, 850_000, 8, 9)]);
+    let said = rig.records();
+    let gap = said.iter().find_map(|record| if let Record::Gap(gap) = record { Some(gap) } else { None });
+    let gap = gap.expect("a gap");
+    assert_eq!((gap.id.kind, gap.id.from, gap.to), (GapKind::History, 1_499, 400_000));
+}
+
+#[test]
 fn a_read_ends_where_it_has_caught_up_with_what_comes_live() {
     let mut rig = Rig::new();
     let old = [row(1, 1_000, 0, 5), row(2, 1_010, 5, 7), row(3, 1_020, 7, 6)];
