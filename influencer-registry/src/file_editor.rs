@@ -5,7 +5,6 @@
 //! fsync, rename), and refuses when somebody else has written the file in between. No clock: times are arguments.
 
 mod assignment;
-mod atomic_file;
 
 use std::{
     fs, io,
@@ -17,7 +16,7 @@ use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
 
 use self::assignment::Assignment;
 use crate::{
-    Address, BadId, InfluencerId, InfluencerSet, ListFileError, Refusal, RefusedList, Rule,
+    Address, BadId, InfluencerId, InfluencerSet, ListFileError, Refusal, RefusedList, Rule, atomic_file,
     influencer::keys,
     list_file::{CONFIRM_EMPTY, ListFile, TABLES},
     rule,

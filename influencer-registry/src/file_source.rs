@@ -1,8 +1,9 @@
 //! A list file that is watched: who is live follows the file, and never falls for an accident.
 //!
 //! Driven by the caller's tick: [`FileSource::poll`] looks at the file (modification time, length, inode) and reads
-//! it once it has looked the same for `settle`, so that a half-written file is not taken; every [`REFRESH`], or as
-//! asked, it is read whatever it looks like. The last good list stays when the file vanishes,
+//! it once it has looked the same for `settle`, so that a half-written file is not taken and a burst of changes is one
+//! change; one that is replaced (by a rename) again and again is read every [`RESTLESS`] all the same, so that one busy
+//! writer holds up nobody's change for long. Every [`REFRESH`], or as asked, it is read whatever it looks like. The last good list stays when the file vanishes,
 //! cannot be read or parsed, or is suddenly empty without `confirmEmpty = true` (the mass-delete guard).
 //!
 //! Blocking file I/O in the caller's thread, no thread and no clock here: `now` is the caller's monotonic clock.
@@ -27,6 +28,9 @@ pub const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// After this long the file's content is compared, even when nothing about the file looks new.
 pub const REFRESH: Duration = Duration::from_secs(30);
 
+/// A file that is replaced all the time is taken this often: each version of it is a whole one.
+pub const RESTLESS: Duration = Duration::from_secs(2);
+
 /// A file of `[[influencer]]` tables and the list that is live because of it.
 #[derive(Debug)]
 pub struct FileSource {
@@ -40,11 +44,21 @@ pub struct FileSource {
     loaded: bool,
     /// What the file looked like when it was last read or given up.
     known: Stamp,
-    /// What it looks like since when, while that is not what is known.
-    seen: Option<(Stamp, Instant)>,
+    /// What it looks like, while that is not what is known.
+    seen: Option<Seen>,
     content: Option<u64>,
     /// When it was last read, as far as a poll knows.
     read_at: Option<Instant>,
+}
+
+/// A file that looks new.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    stamp: Stamp,
+    /// Since when it looks like this.
+    since: Instant,
+    /// Since when it does not look like what is known.
+    restless: Instant,
 }
 
 /// Something about the list became different.
@@ -197,14 +211,15 @@ impl FileSource {
     }
 
     fn settled(&mut self, stamp: Stamp, now: Instant) -> bool {
-        let since = match self.seen {
-            Some((seen, since)) if seen == stamp => since,
-            _ => {
-                self.seen = Some((stamp, now));
-                now
-            }
+        let before = self.seen;
+        let seen = match before {
+            Some(seen) if seen.stamp == stamp => seen,
+            _ => Seen { stamp, since: now, restless: before.map_or(now, |seen| seen.restless) },
         };
-        now.saturating_duration_since(since) >= self.settle
+        self.seen = Some(seen);
+        let replaced = before.is_some_and(|before| stamp.replaces(before.stamp));
+        now.saturating_duration_since(seen.since) >= self.settle
+            || (replaced && now.saturating_duration_since(seen.restless) >= RESTLESS)
     }
 
     fn read(&mut self, stamp: Stamp) {

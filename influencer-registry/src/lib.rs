@@ -3,6 +3,7 @@
 //! - [`Influencer`]: one entry, always valid; [`InfluencerSet`]: a list of them, one per id and address.
 //! - [`FileSource`]: a TOML file of `[[influencer]]` tables, watched by the caller's tick. A bad entry is refused by
 //!   name and the rest stays live; a list that vanishes, breaks or is suddenly empty unsubscribes nobody.
+//! - [`LastGood`]: the last list that was taken, kept for a start at which its source is lost.
 //! - [`FileEditor`]: what a command line needs to change such a file.
 //! - [`diff`]: what became different, for whoever subscribes and unsubscribes.
 //!
@@ -38,11 +39,13 @@
 #![cfg_attr(test, expect(clippy::disallowed_methods, reason = "tests read the clock they pass in"))]
 
 mod address;
+mod atomic_file;
 mod changes;
 mod file_editor;
 mod file_source;
 mod id;
 mod influencer;
+mod last_good;
 mod list_file;
 mod market;
 mod refusal;
@@ -55,12 +58,13 @@ mod time;
 pub use address::{Address, AddressError};
 pub use changes::{Changed, Changes, diff};
 pub use file_editor::{EditError, FileEditor};
-pub use file_source::{FILE_BYTES_MAX, FileSource, ListProblem, REFRESH, Reload};
+pub use file_source::{FILE_BYTES_MAX, FileSource, ListProblem, REFRESH, RESTLESS, Reload};
 pub use id::{BadId, ID_CHARS_MAX, InfluencerId};
 pub use influencer::{
     Backoff, Influencer, Throttle,
     keys::{LABEL_CHARS_MAX, MARKETS_MAX},
 };
+pub use last_good::{LastGood, LastGoodError};
 pub use list_file::{ListFileError, toml_to_json};
 pub use market::{BadMarket, MARKET_BYTES_MAX, Market};
 pub use refusal::{EntryName, Problem, Reason, Refusal, RefusedList, VALUE_CHARS_MAX};

@@ -20,6 +20,14 @@ impl Stamp {
             Err(e) => Self::Unreadable(e.kind()),
         }
     }
+
+    /// Whether another file stands there now: put in place whole, not being written.
+    pub(super) fn replaces(self, before: Self) -> bool {
+        match (before, self) {
+            (Self::File { inode: before, .. }, Self::File { inode, .. }) => before != inode,
+            _ => false,
+        }
+    }
 }
 
 /// A file put in place by a rename has another inode, even within one tick of the file system's clock.

@@ -142,6 +142,34 @@ fn a_change_that_looks_like_none_is_found_by_comparing() {
     assert_eq!(source.poll(bench.now).unwrap().changes.added[0].id().as_str(), "b");
 }
 
+/// Whoever replaces the file all the time holds up nobody else's change for long; a file that is being written is waited for.
+#[test]
+fn a_list_that_never_rests_is_taken_every_while_if_it_is_whole() {
+    let mut bench = Bench::new();
+    let mut source = bench.loaded(&[("a", 1)]);
+    let look = SETTLE / 2;
+    let replaced = |bench: &Bench, n: u32| {
+        // The one before stays somewhere, so that no two versions share an inode.
+        fs::rename(&bench.path, bench.path.with_extension(n.to_string())).unwrap();
+        bench.write(&[("a", 1), ("flapping", n)]);
+    };
+    let began = bench.now;
+    let mut taken = Vec::new();
+    for n in 2..2 + 50 {
+        replaced(&bench, n);
+        taken.extend(source.poll(bench.now).map(|_| bench.now - began));
+        bench.now += look;
+    }
+    assert_eq!(taken, [RESTLESS, RESTLESS * 2 + look], "in {:?}", bench.now - began);
+    assert!(bench.settled(&mut source).is_some(), "the last one rests");
+
+    for n in 1..50 {
+        bench.write(&[("a", 1), ("half-written", n), ("longer", n + 1)][..2 + (n % 2) as usize]);
+        assert_eq!(source.poll(bench.now), None);
+        bench.now += look;
+    }
+}
+
 #[test]
 fn what_the_program_refuses_is_refused_by_name_and_the_rest_follows_the_file() {
     let mut bench = Bench::new();

@@ -2,21 +2,32 @@
 
 use std::time::Duration;
 
-use influencer_registry::{Address, FileSource, Influencer, InfluencerSet, Refusal};
+use influencer_registry::{Address, FileSource, Influencer, InfluencerSet, LastGood, Refusal};
+use observability::causes;
 use signal_domain::{Account, InfluencerId};
 
 use crate::config::{Config, InfluencerSource, Origin, Problem, Problems, not_carried_out};
-use crate::runtime::Followed;
 use crate::runtime::clock;
+use crate::runtime::{Followed, ListStatus};
 use crate::translate::Interest;
+
+/// Refused entries that a status shows by name.
+const REFUSALS_SHOWN: usize = 100;
 
 /// A list that is half-written is given this long to become whole.
 const SETTLE: Duration = Duration::from_millis(200);
+
+/// Its name in the data directory.
+const LAST_GOOD: &str = "influencers.last-good.json";
 
 /// The list, and the file to watch when it is one.
 pub(super) struct List {
     pub(super) set: InfluencerSet,
     pub(super) file: Option<FileSource>,
+    /// What the copy holds that a start without the file goes on from.
+    kept: Option<InfluencerSet>,
+    /// Why there is no such copy although there is a file; to be told once there is a log.
+    pub(super) unkept: Option<String>,
     extra: Vec<Address>,
 }
 
@@ -27,20 +38,81 @@ impl List {
     ///
     /// When the file as a whole is no list.
     pub(super) fn read(config: &Config) -> Result<Self, Problems> {
-        let (set, file) = match &config.influencers.source {
-            InfluencerSource::Static(set) => (set.clone(), None),
-            InfluencerSource::File(path) => {
-                let file = FileSource::new(path, SETTLE, None);
-                let mut file = file.refreshed_every(config.influencers.refresh).judged_by(not_carried_out);
-                let reload = file.load();
-                if let Some(trouble) = reload.problem {
-                    let origin = config.places.of("influencers.file");
-                    return Err(problems(&trouble, &origin));
-                }
-                (reload.set, Some(file))
+        Self::read_beside(config, None).map_err(|mut problems| {
+            let last_good = last_good(config).and_then(|kept| kept.load(not_carried_out).ok().flatten());
+            if let Some((set, _)) = last_good.filter(|(set, _)| !set.is_empty()) {
+                let instead = format!("; `run` goes on with the last good list, {} influencers", set.len());
+                problems.0.iter_mut().for_each(|problem| problem.problem.push_str(&instead));
             }
+            problems
+        })
+    }
+
+    /// The same for a service that must come up again: a file that is lost, broken or suddenly empty takes nobody from the last list that
+    /// was taken; [`FileSource::problem`] says so.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such list, either.
+    pub(super) fn read_or_last_good(config: &Config) -> Result<Self, Problems> {
+        let (mut last_good_list, mut unkept) = (None, None);
+        match last_good(config).map(|kept| kept.load(not_carried_out)) {
+            Some(Ok(Some((set, _)))) => last_good_list = Some(set),
+            // It is written anew with the next list that is taken.
+            Some(Err(error)) => unkept = Some(causes(&error)),
+            Some(Ok(None)) | None => {}
+        }
+        Ok(Self { unkept, ..Self::read_beside(config, last_good_list)? })
+    }
+
+    fn read_beside(config: &Config, last_good: Option<InfluencerSet>) -> Result<Self, Problems> {
+        let InfluencerSource::File(path) = &config.influencers.source else {
+            let set = match &config.influencers.source {
+                InfluencerSource::Static(set) => set.clone(),
+                InfluencerSource::File(_) => InfluencerSet::default(),
+            };
+            return Ok(Self { set, file: None, kept: None, unkept: None, extra: Vec::new() });
         };
-        Ok(Self { set, file, extra: Vec::new() })
+        let mut file = FileSource::new(path, SETTLE, last_good.clone())
+            .refreshed_every(config.influencers.refresh)
+            .judged_by(not_carried_out);
+        let reload = file.load();
+        match reload.problem {
+            Some(trouble) if reload.set.is_empty() => {
+                Err(problems(&trouble, &config.places.of("influencers.file")))
+            }
+            _ => {
+                let set = reload.set;
+                Ok(Self { set, file: Some(file), kept: last_good, unkept: None, extra: Vec::new() })
+            }
+        }
+    }
+
+    /// Keeps the list of the file as the last good one, where it is taken and another than the one kept.
+    pub(super) fn keep(&mut self, config: &Config) {
+        let Some(live) = self.file.as_ref().filter(|file| file.problem().is_none()).map(FileSource::live)
+        else {
+            return;
+        };
+        let Some(copy) = last_good(config).filter(|_| self.kept.as_ref() != Some(live)) else { return };
+        match copy.save(live) {
+            Ok(()) => self.kept = Some(live.clone()),
+            Err(error) => {
+                tracing::warn!(file = %copy.path().display(), %error, "the last good list is not kept");
+            }
+        }
+    }
+
+    /// What is to be seen of it.
+    pub(super) fn status(&self) -> ListStatus {
+        let stale = self.file.as_ref().and_then(FileSource::problem).map(ToString::to_string);
+        ListStatus {
+            file: self.file.as_ref().map(|file| file.path().display().to_string()),
+            listed: self.set.len(),
+            stale,
+            refused: self.refused().len(),
+            refusals: self.refused().iter().take(REFUSALS_SHOWN).map(ToString::to_string).collect(),
+        }
     }
 
     /// Follows these accounts too.
@@ -69,6 +141,16 @@ impl List {
     /// Everyone enabled, the most important first.
     pub(super) fn followed(&self, config: &Config) -> Vec<Followed> {
         self.set.enabled_by_priority().iter().map(|influencer| followed(influencer, config)).collect()
+    }
+}
+
+/// Where the list of a file is kept for a start without it.
+fn last_good(config: &Config) -> Option<LastGood> {
+    match &config.influencers.source {
+        InfluencerSource::File(path) => {
+            Some(LastGood::new(config.data_dir.join(LAST_GOOD), path.display().to_string()))
+        }
+        InfluencerSource::Static(_) => None,
     }
 }
 

@@ -24,12 +24,13 @@ pub(super) struct Plan {
     pub(super) list: List,
 }
 
-/// Entries of a list file that are refused.
+/// A list file that is not right: entries that are refused, or the whole file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum BadEntries {
     /// Problems like all others.
     Refuse,
-    /// Left out, as long as somebody is right: a list that a running service takes must not keep it from starting again.
+    /// Left out, as long as somebody is right, and the last good list instead of a file that is none: what does not stop a running service
+    /// must not keep it from starting again.
     LeaveOut,
 }
 
@@ -47,7 +48,11 @@ pub(super) fn plan(
     };
     endpoints(&config).map_or_else(&mut add, drop);
     let token = admin_token(&config).map_err(&mut add);
-    let list = List::read(&config).map_err(&mut add);
+    let list = match bad_entries {
+        BadEntries::Refuse => List::read(&config),
+        BadEntries::LeaveOut => List::read_or_last_good(&config),
+    };
+    let list = list.map_err(&mut add);
     if let Ok(list) = &list
         && (bad_entries == BadEntries::Refuse || list.set.is_empty())
     {

@@ -29,5 +29,5 @@ pub use echo::{Echo, Lines, human};
 pub use endpoints::endpoints;
 pub use obstacle::obstacle;
 pub use service::{Service, StartError, Stopped, Storages};
-pub use service_status::ServiceStatus;
+pub use service_status::{ListStatus, ServiceStatus};
 pub(crate) use settings::{machine as machine_settings, session as session_settings};

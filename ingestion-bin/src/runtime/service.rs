@@ -21,7 +21,7 @@ use super::endpoints::dialled;
 use super::events::{FrontDamaged, JournalDamaged, totals};
 use super::orders::Orders;
 use super::published::Published;
-use super::service_status::ServiceStatus;
+use super::service_status::{ListStatus, ServiceStatus};
 use super::sinks::Sinks;
 use super::worker::{self, COMMANDS_MAX, Command, WorkerPlan};
 use super::{clock, settings};
@@ -148,8 +148,11 @@ impl Service {
             progress: journal.progress(),
             telemetry: telemetry.clone(),
             started_at_ms,
+            list: Arc::default(),
         };
-        let latches = ["listeners", "journal", "sinks"].map(|part| telemetry.readiness().latch(part)).into();
+        let latches = ["listeners", "journal", "sinks", "influencers"]
+            .map(|part| telemetry.readiness().latch(part))
+            .into();
         let epoch = state.epoch().saturating_add(1).max(started_at_ms);
         let (spent, damaged) = (state.spent.clone(), !state.damaged.is_empty());
         let journal_began_ms = state.began_ms.unwrap_or(started_at_ms);
@@ -234,6 +237,11 @@ impl Service {
         self.orders.give(Command::Unfollow(account));
     }
 
+    /// What is to be seen of the list of influencers from now on.
+    pub fn show_list(&self, list: ListStatus) {
+        self.status.set_list(list);
+    }
+
     /// Hands on what the worker had no room for; false while something waits: then no more accounts are to be followed, changed or
     /// unfollowed.
     #[must_use]
@@ -244,7 +252,11 @@ impl Service {
     /// Takes the latches of readiness back or lets them go, as things stand.
     pub fn judge_readiness(&self) {
         let worker = self.status.worker();
-        let [listeners, journal, sinks] = self.latches.as_slice() else { return };
+        let [listeners, journal, sinks, influencers] = self.latches.as_slice() else { return };
+        match self.status.list().stale {
+            Some(why) => influencers.hold(&format!("config stale: {why}")),
+            None => influencers.release(),
+        }
         let blind: Vec<&str> = worker
             .accounts
             .iter()

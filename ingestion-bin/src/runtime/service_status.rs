@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use messaging::journal::Progress;
 use messaging::sink::SinkWatch;
 use observability::Telemetry;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::core::WorkerStatus;
@@ -20,6 +21,23 @@ pub struct ServiceStatus {
     pub(super) progress: Arc<Progress>,
     pub(super) telemetry: Telemetry,
     pub(super) started_at_ms: u64,
+    pub(super) list: Arc<Mutex<ListStatus>>,
+}
+
+/// What is to be seen of the list of influencers.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListStatus {
+    /// The list's file, where it is one.
+    pub file: Option<String>,
+    /// Influencers on it, those of the command line too.
+    pub listed: usize,
+    /// Why the file as a whole is not taken: the last good list is followed instead.
+    pub stale: Option<String>,
+    /// Entries that are refused.
+    pub refused: usize,
+    /// The first 100 of them, each with everything wrong about it.
+    pub refusals: Vec<String>,
 }
 
 impl ServiceStatus {
@@ -29,8 +47,19 @@ impl ServiceStatus {
         self.worker.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The list of influencers.
+    #[must_use]
+    pub fn list(&self) -> ListStatus {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_list(&self, list: ListStatus) {
+        *self.list.lock().unwrap_or_else(PoisonError::into_inner) = list;
+    }
+
     /// Gauges of what moves by itself, for `/metrics`.
     pub(super) fn show_gauges(&self) {
+        events::show_list(&self.telemetry, &self.list());
         events::show_journal(&self.telemetry, &self.progress);
         for (name, watch) in self.sinks.iter() {
             events::show_sink(&self.telemetry, name, &watch.status());
@@ -74,6 +103,7 @@ impl ServiceStatus {
             },
             "venueTime": worker.venue_time,
             "questionsWaiting": worker.questions_waiting,
+            "influencers": self.list(),
             "accounts": worker.accounts,
             "gaps": worker.gaps,
             "completeness": worker.completeness,

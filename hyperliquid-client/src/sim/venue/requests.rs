@@ -74,6 +74,7 @@ impl Venue {
             conn.drop_at = Some(now + BAD_COIN_DROP);
         }
         conn.subs.insert(sub.clone(), SubState::default());
+        self.status.subscribed_total += 1;
         let ack = frames::ack("subscribe", &echo);
         if self.rng.chance(self.config.snapshot_before_ack) {
             self.first_push(id, sub, now);
@@ -91,6 +92,7 @@ impl Venue {
             self.error(id, &format!("Already unsubscribed: {echo}"), now);
             return;
         }
+        self.status.unsubscribed_total += 1;
         if let Some(user) = sub.user().filter(|_| !self.config.user_linger.is_zero()) {
             let until = now + self.config.user_linger;
             self.ips.entry(ip).or_default().lingering.push((user.to_owned(), until));

@@ -38,6 +38,10 @@ pub struct VenueStatus {
     pub subscriptions: usize,
     /// `userFills` subscriptions on all sockets.
     pub user_fills_subscriptions: usize,
+    /// Subscriptions ever made.
+    pub subscribed_total: u64,
+    /// Subscriptions ever ended by an unsubscribe.
+    pub unsubscribed_total: u64,
     /// Distinct accounts on all sockets.
     pub users: usize,
     /// Blocks played.

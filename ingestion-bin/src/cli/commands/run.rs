@@ -1,11 +1,12 @@
 //! `run`: the service until it is told to stop.
 
+use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyperliquid_client::sim::{FaultSpec, Market, SimConfig, SimHandle, SimVenue};
-use influencer_registry::{InfluencerSet, Refusal, Start, diff};
+use influencer_registry::{FileSource, InfluencerSet, ListProblem, Start, diff};
 use observability::admin::{AdminConfig, AdminServer};
 use observability::log::{self, Format, LogConfig};
 use observability::{Telemetry, causes};
@@ -96,7 +97,7 @@ fn simulate(cli: &Cli, args: &Run) -> Result<(Option<Simulated>, Overrides), Fai
 }
 
 async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
-    let Plan { config, token, list } = plan;
+    let Plan { config, token, mut list } = plan;
     // From now on who asks for the end gets a graceful one, however little has begun.
     let asked = Asked::new()?;
     let telemetry = Telemetry::new(&events::catalogue()).map_err(|error| Failure::world("metrics", error))?;
@@ -107,7 +108,11 @@ async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
     let log_config = LogConfig::new(format, &config.telemetry.level)
         .map_err(|error| Failure::Usage(format!("telemetry.level: {error}")))?;
     let _log = log::init(&log_config, &telemetry).map_err(|error| Failure::world("log", error))?;
-    tell_refused(&list, list.refused());
+    if let Some(why) = &list.unkept {
+        warn!(why, "no last good list to fall back on");
+    }
+    tell_stale(list.file.as_ref().and_then(FileSource::problem));
+    let told = tell_refused(&list, &HashSet::new());
     tell_uncovered(&list.set, &config);
     let admin = config.admin.listen.map(|listen| AdminConfig { listen, token });
     // The port is taken before anything is written or contacted.
@@ -128,6 +133,8 @@ async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
     let (follow, since) = (list.followed(&config), setup::now());
     let service = Service::start(&config, Storages::on_disk(&config.data_dir), follow, &telemetry)
         .map_err(not_started)?;
+    list.keep(&config);
+    service.show_list(list.status());
     let _first = status.set(service.status());
     let stop_admin = Arc::new(Notify::new());
     let admin_task = server.map(|server| {
@@ -137,7 +144,7 @@ async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
             server.serve(async move { stop.notified().await }, Duration::from_secs(1)).await;
         })
     });
-    let mut running = Running { config, list, service, since, shown: false };
+    let mut running = Running { config, list, told, service, since, shown: false };
     let failed = running.watch(asked, output).await?;
     info!("stopping");
     let Running { config, service, .. } = running;
@@ -177,6 +184,8 @@ impl Asked {
 struct Running {
     config: Config,
     list: List,
+    /// Refused entries that were told and are still refused.
+    told: HashSet<String>,
     service: Service,
     /// When it was started.
     since: Moment,
@@ -255,10 +264,8 @@ impl Running {
     fn reload(&mut self) {
         let (config, list, service) = (&self.config, &mut self.list, &self.service);
         let Some(reload) = list.file.as_mut().and_then(|file| file.poll(clock::now())) else { return };
-        if let Some(problem) = &reload.problem {
-            warn!(%problem, "the list of influencers is not taken, the last good one stays");
-        }
-        tell_refused(list, &reload.refused);
+        tell_stale(reload.problem.as_ref());
+        self.told = tell_refused(list, &self.told);
         let new: InfluencerSet = list.with_extra(&reload.set);
         let changes = diff(&list.set, &new);
         for gone in &changes.removed {
@@ -279,14 +286,41 @@ impl Running {
             tell_uncovered(&new, config);
         }
         list.set = new;
+        list.keep(config);
+        service.show_list(list.status());
     }
 }
 
-fn tell_refused(list: &List, refused: &[Refusal]) {
-    let file = list.file.as_ref().map(|file| file.path().display().to_string()).unwrap_or_default();
-    for refusal in refused {
-        warn!(file, %refusal, "an entry of the list is refused, the others are followed");
+fn tell_stale(problem: Option<&ListProblem>) {
+    if let Some(problem) = problem {
+        warn!(%problem, "the list of influencers is not taken, the last good one stays");
     }
+}
+
+/// Refused entries told one by one; more of them are counted, and named by `check`, `influencers list` and `status`.
+const REFUSALS_TOLD: usize = 50;
+
+/// Tells what is refused and was not told yet. Answers what is told by now.
+fn tell_refused(list: &List, told: &HashSet<String>) -> HashSet<String> {
+    let file = list.file.as_ref().map(|file| file.path().display().to_string()).unwrap_or_default();
+    let (mut known, mut more) = (HashSet::new(), 0_usize);
+    for refusal in list.refused() {
+        let text = refusal.to_string();
+        if !told.contains(&text) {
+            if known.len() >= REFUSALS_TOLD {
+                more += 1;
+                continue;
+            }
+            warn!(file, %refusal, "an entry of the list is refused, the others are followed");
+        }
+        if known.len() < REFUSALS_TOLD {
+            known.insert(text);
+        }
+    }
+    if more > 0 {
+        warn!(file, more, "more entries of the list are refused, the others are followed");
+    }
+    known
 }
 
 /// By name, before the venue refuses them one by one.

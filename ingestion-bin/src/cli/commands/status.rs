@@ -69,6 +69,21 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
         text("/journal/blocked"),
         text("/journal/nearlyFull"),
     ))?;
+    if let Some(list) = status.get("influencers") {
+        let part = |key: &str| list.get(key).map(plain).unwrap_or_default();
+        let file = list.get("file").and_then(Value::as_str).unwrap_or("the configuration");
+        let stale = list.get("stale").and_then(Value::as_str);
+        let stale = stale.map(|why| format!(", stale, the last good one is followed: {why}"));
+        output.line(&format!(
+            "list       {} influencers of {file}, {} entries refused{}",
+            part("listed"),
+            part("refused"),
+            stale.unwrap_or_default()
+        ))?;
+        for refusal in array(status, "/influencers/refusals") {
+            output.line(&format!("           refused: {}", plain(refusal)))?;
+        }
+    }
     for sink in array(status, "/sinks") {
         let part = |key: &str| sink.get(key).map(plain).unwrap_or_default();
         let failing = |field: &str| sink.pointer(&format!("/failing/{field}")).map(plain);

@@ -211,6 +211,7 @@ fn a_panic_of_the_decoder_costs_its_frame_only() {
         progress: journal.progress(),
         telemetry,
         started_at_ms: 0,
+        list: Arc::default(),
     };
     let counts = status.json()["counts"].as_array().unwrap().clone();
     let counted = json!({ "what": "refusals", "label": "decode_panic", "total": 1 });

@@ -114,6 +114,18 @@ pub(super) static LIMITS_LEARNED: Definition<Counter, 0> = Definition::counter(
 pub(super) static FOLLOWED: Definition<Counter, 1> =
     Definition::counter("ingestion_influencer_changes_total", "Influencers added and removed.", ["change"])
         .known(&[["added"], ["removed"]]);
+pub(super) static LISTED: Definition<Gauge, 0> =
+    Definition::gauge("ingestion_influencers_listed", "Influencers on the list that is in force.", []);
+pub(super) static LIST_REFUSED: Definition<Gauge, 0> = Definition::gauge(
+    "ingestion_influencer_entries_refused",
+    "Entries of the list that are refused; `status` names them.",
+    [],
+);
+pub(super) static LIST_STALE: Definition<Gauge, 0> = Definition::gauge(
+    "ingestion_influencer_list_stale",
+    "1 while the list is lost, broken or suddenly empty and the last good one is followed.",
+    [],
+);
 pub(super) static INFO: Definition<Counter, 1> = Definition::counter(
     "ingestion_info_requests_total",
     "Questions to the info API, by outcome.",
@@ -184,6 +196,9 @@ pub fn catalogue() -> Vec<Family> {
         VENUE_ERRORS.family(),
         LIMITS_LEARNED.family(),
         FOLLOWED.family(),
+        LISTED.family(),
+        LIST_REFUSED.family(),
+        LIST_STALE.family(),
         INFO.family(),
         INFO_WEIGHT.family(),
         JOURNAL_DAMAGE.family(),

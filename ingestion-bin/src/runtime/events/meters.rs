@@ -7,10 +7,11 @@ use observability::event::failures;
 use observability::metrics::{Counter, Gauge};
 
 use super::catalogue::{
-    BLOCKED, EVENTS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_NEARLY_FULL, JOURNAL_WANTS, LATE, PASSED_OVER,
-    ROWS, SINK_LAG, SINK_LINES,
+    BLOCKED, EVENTS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_NEARLY_FULL, JOURNAL_WANTS, LATE, LIST_REFUSED,
+    LIST_STALE, LISTED, PASSED_OVER, ROWS, SINK_LAG, SINK_LINES,
 };
 use crate::account::Fate;
+use crate::runtime::ListStatus;
 
 /// Handles of what happens per row: one atomic operation each.
 pub(in crate::runtime) struct Meters {
@@ -60,6 +61,15 @@ impl Meters {
         let counter = if snapshot { &self.snapshot_rows } else { &self.live_rows };
         counter.add(count as u64);
     }
+}
+
+/// How the list of influencers stands.
+pub(in crate::runtime) fn show_list(telemetry: &Telemetry, list: &ListStatus) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    let (listed, refused) = (list.listed as f64, list.refused as f64);
+    telemetry.metrics().get(&LISTED, []).set(listed);
+    telemetry.metrics().get(&LIST_REFUSED, []).set(refused);
+    telemetry.metrics().get(&LIST_STALE, []).set(f64::from(u8::from(list.stale.is_some())));
 }
 
 /// What the sinks and the journal count themselves, set from the side.

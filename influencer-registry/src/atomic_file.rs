@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Writes a temporary file beside `path`, makes it durable and renames it over `path`. Permissions are kept.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = beside(path)?;
     let done = write(&temporary, path, bytes).and_then(|()| fs::rename(&temporary, path));
     if done.is_err() {
