@@ -65,7 +65,7 @@ async fn a_listener_survives_being_cut_off_and_history_has_the_rest() {
     config.speed = Speed::Times(20.0);
     config.wait_subscriptions = 6;
     config.venue.index_lag = (Duration::ZERO, Duration::ZERO);
-    config.tls = Some(SimTls { ca_pem_path: Some(ca_file.clone()), names: Vec::new() });
+    config.tls = Some(SimTls { ca_pem_path: Some(ca_file.clone()), ..SimTls::default() });
     config.require_token = Some(TOKEN.to_owned());
     let venue = Rc::new(SimVenue::start(config).unwrap());
 

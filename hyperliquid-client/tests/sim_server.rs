@@ -249,7 +249,7 @@ fn tls_is_trusted_by_its_authority_and_for_its_names_only() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ca.pem");
     let mut config = SimConfig::manual();
-    config.tls = Some(SimTls { ca_pem_path: Some(path.clone()), names: Vec::new() });
+    config.tls = Some(SimTls { ca_pem_path: Some(path.clone()), ..SimTls::default() });
     let venue = start(config);
     assert!(venue.ws_url().starts_with("wss://") && venue.info_url().starts_with("https://"));
     let ca = std::fs::read_to_string(path).unwrap();
@@ -282,7 +282,7 @@ fn bad_configurations_do_not_start() {
     config.require_token = Some(String::new());
     assert!(matches!(SimVenue::start(config), Err(SimError::EmptyToken)));
     let mut config = SimConfig::manual();
-    config.tls = Some(SimTls { ca_pem_path: Some("/nowhere/at/all/ca.pem".into()), names: Vec::new() });
+    config.tls = Some(SimTls { ca_pem_path: Some("/nowhere/at/all/ca.pem".into()), ..SimTls::default() });
     assert!(matches!(SimVenue::start(config), Err(SimError::CaPem { .. })));
 }
 

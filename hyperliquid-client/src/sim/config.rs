@@ -36,6 +36,8 @@ pub struct SimTls {
     pub ca_pem_path: Option<PathBuf>,
     /// Names in the server's certificate; empty: `localhost`, `127.0.0.1` and the address listened on.
     pub names: Vec<String>,
+    /// The server's certificate was valid for the year 2020.
+    pub expired: bool,
 }
 
 /// The protocol's behaviour.

@@ -14,7 +14,8 @@ use super::fault::FaultSpec;
 use super::fill::Block;
 use super::limits::SimLimits;
 use super::market::Market;
-use super::server::{Blocks, Pace, Server, Shared, SimPhase, SimTlsError, server_config};
+use super::replay::Replay;
+use super::server::{self, Blocks, Pace, Server, Shared, SimPhase, SimTlsError, server_config};
 use super::venue::{Out, TruthRow, Venue, VenueStatus};
 
 /// Why a venue did not start.
@@ -103,7 +104,7 @@ fn prepare_tls(config: &SimConfig, addr: SocketAddr) -> Result<Tls, SimError> {
     let Some(tls) = &config.tls else { return Ok((None, None)) };
     let default = ["localhost".to_owned(), "127.0.0.1".to_owned(), addr.ip().to_string()];
     let names = if tls.names.is_empty() { &default[..] } else { &tls.names };
-    let (server, pem) = server_config(names)?;
+    let (server, pem) = server_config(names, tls.expired)?;
     if let Some(path) = &tls.ca_pem_path {
         std::fs::write(path, &pem).map_err(|source| SimError::CaPem { path: path.clone(), source })?;
     }
@@ -193,6 +194,11 @@ impl SimHandle {
     /// Goes on after [`pause`](Self::pause), without catching up.
     pub fn resume(&self) {
         self.shared.pause(false);
+    }
+
+    /// Markets and positions as they are before the first block of `replay`, for a caller that plays its blocks at a pace of its own.
+    pub fn open(&self, replay: &Replay) {
+        self.shared.with(|venue, _| server::open(replay, venue));
     }
 
     /// A block happens now: published, shown by info after the index lag, part of the truth.

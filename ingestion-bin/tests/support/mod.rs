@@ -12,10 +12,12 @@ pub mod document;
 pub mod drill;
 pub mod expected;
 pub mod judge;
+pub mod legs;
 pub mod market;
 pub mod place;
 pub mod play;
 pub mod process;
+pub mod proxy;
 pub mod scene;
 pub mod service;
 

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use hyperliquid_client::sim::SimHandle;
@@ -29,7 +29,11 @@ pub struct End {
 impl Service {
     /// Starts `ingestion run` and waits for its admin port. The data directory is `data` beside the configuration.
     pub fn start(config: &Path, arguments: &[&str]) -> Self {
-        let mut command = ingestion();
+        Self::start_as(ingestion(), config, arguments)
+    }
+
+    /// The same, started in another way: `command` is the binary in surroundings of the test's own.
+    pub fn start_as(mut command: Command, config: &Path, arguments: &[&str]) -> Self {
         command.arg("run").arg("--config").arg(config).args(arguments);
         let process = Process::start(command);
         let line = process.log_line("admin server address=");

@@ -23,7 +23,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use self::http::Service;
-pub(super) use self::player::{Blocks, Pace};
+pub(super) use self::player::{Blocks, Pace, open};
 pub(super) use self::shared::Shared;
 pub use self::shared::SimPhase;
 pub use self::tls::SimTlsError;

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::super::config::{SimConfig, SimSource, Speed};
 use super::super::fill::Block;
 use super::super::market::Market;
+use super::super::replay::Replay;
 use super::super::venue::Venue;
 use super::shared::{Shared, SimPhase};
 
@@ -40,12 +41,7 @@ impl Blocks {
                 Self::Market { market, left: config.blocks }
             }
             SimSource::Replay(replay) => {
-                for row in replay.blocks().iter().flat_map(|block| &block.fills).rev() {
-                    venue.quote(&row.fill.coin, &row.fill.px);
-                }
-                for (user, coin, size) in replay.opening_positions() {
-                    venue.open_position(user, &coin, &size);
-                }
+                open(&replay, venue);
                 Self::Recorded(replay.into_blocks().into_iter())
             }
             SimSource::Manual => Self::None,
@@ -61,6 +57,16 @@ impl Blocks {
             }
             Self::Recorded(blocks) => blocks.next(),
         }
+    }
+}
+
+/// Markets known, positions open, as they are before the first block of a replay.
+pub(in crate::sim) fn open(replay: &Replay, venue: &mut Venue) {
+    for row in replay.blocks().iter().flat_map(|block| &block.fills).rev() {
+        venue.quote(&row.fill.coin, &row.fill.px);
+    }
+    for (user, coin, size) in replay.opening_positions() {
+        venue.open_position(user, &coin, &size);
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -27,9 +27,12 @@ pub enum SimTlsError {
 }
 
 /// A server's configuration and the PEM of the authority that a client must trust.
-pub(in crate::sim) fn server_config(names: &[String]) -> Result<(Arc<ServerConfig>, String), SimTlsError> {
-    let (chain, key, ca_pem) =
-        certificates(names).map_err(|source| SimTlsError::Certificate { names: names.to_vec(), source })?;
+pub(in crate::sim) fn server_config(
+    names: &[String],
+    expired: bool,
+) -> Result<(Arc<ServerConfig>, String), SimTlsError> {
+    let (chain, key, ca_pem) = certificates(names, expired)
+        .map_err(|source| SimTlsError::Certificate { names: names.to_vec(), source })?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -41,7 +44,7 @@ pub(in crate::sim) fn server_config(names: &[String]) -> Result<(Arc<ServerConfi
 
 type Made = (Vec<rustls::pki_types::CertificateDer<'static>>, PrivateKeyDer<'static>, String);
 
-fn certificates(names: &[String]) -> Result<Made, rcgen::Error> {
+fn certificates(names: &[String], expired: bool) -> Result<Made, rcgen::Error> {
     let mut ca = CertificateParams::new(Vec::new())?;
     ca.distinguished_name.push(DnType::CommonName, "simulated venue");
     ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -52,6 +55,9 @@ fn certificates(names: &[String]) -> Result<Made, rcgen::Error> {
 
     let mut server = CertificateParams::new(names.to_vec())?;
     server.distinguished_name.push(DnType::CommonName, "simulated venue server");
+    if expired {
+        (server.not_before, server.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+    }
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let key = KeyPair::generate()?;
     let certificate = server.signed_by(&key, &issuer)?;

@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Exit, Failure> {
         let directory = tempfile::Builder::new().prefix("ingestion-sim-venue-").tempdir();
         let directory = directory.map_err(|error| Failure::world("temporary directory", error))?;
         let path = directory.path().join("ca.pem");
-        config.tls = Some(SimTls { ca_pem_path: Some(path.clone()), names: Vec::new() });
+        config.tls = Some(SimTls { ca_pem_path: Some(path.clone()), ..SimTls::default() });
         Some((directory, path))
     } else {
         None

@@ -1,0 +1,192 @@
+//! Our own host on a bad day: file descriptors run out, the CPU is taken away, the wall clock jumps. What is connected stays, nothing is
+//! lost, and nobody sees a gap.
+
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use hyperliquid_client::sim::SimConfig;
+
+use super::support::eventually;
+use super::support::legs::{Legs, Setting};
+use super::support::process::ingestion;
+use super::support::proxy::Cut;
+use super::support::service::Service;
+
+#[test]
+fn without_file_descriptors_what_is_connected_stays() {
+    const FILES: usize = 64;
+    let mut legs = Legs::new(2, &SimConfig::manual(), &Setting::default());
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -n {FILES} && exec \"$0\" \"$@\"")]).arg(ingestion().get_program());
+    command.stdin(Stdio::null());
+    let service = Service::start_as(command, &legs.config, &[]);
+    service.wait_ready();
+    legs.wait_both();
+    legs.play(10);
+    legs.caught_up(&service);
+
+    // Callers that say nothing take what is left, and what a listener gives back when it is cut.
+    let mut callers: Vec<TcpStream> = Vec::new();
+    eventually("a listener finds no descriptor", || {
+        callers.extend((0..8).filter_map(|_| TcpStream::connect(service.admin).ok()));
+        if open_files(&service) >= FILES && legs.subscribed(&legs.a) {
+            legs.a.proxy.cut(Cut::Reset);
+        }
+        let log = service.process.log();
+        let refused = |line: &str| line.contains("listener=") && line.contains("Too many open files");
+        log.lines().any(refused).then_some(())
+    });
+    legs.play(20);
+    legs.caught_up(&service);
+    drop(callers);
+    eventually("its failure is counted", || {
+        (service.metric("ingestion_connect_failures_total{reason=\"dial\"}") >= 1.0).then_some(())
+    });
+    legs.wait_both();
+    legs.play(10);
+    legs.caught_up(&service);
+    let end = service.stop();
+    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    legs.judge_seamless();
+}
+
+fn open_files(service: &Service) -> usize {
+    let files =
+        std::fs::read_dir(format!("/proc/{}/fd", service.process.id())).expect("the process is there");
+    files.count()
+}
+
+/// A tenth of a CPU, as a quota gives it: it runs 10 ms and stands still 90.
+#[test]
+fn with_a_tenth_of_a_cpu_no_listener_is_taken_for_dead() {
+    let listeners = "ping_interval_ms = 500\npong_timeout_ms = 3000".to_owned();
+    let setting = Setting { listeners, ..Setting::default() };
+    let mut legs = Legs::new(2, &SimConfig::manual(), &setting);
+    let service = legs.start();
+    legs.play(10);
+    legs.caught_up(&service);
+    let connections = [&legs.a, &legs.b].map(|leg| leg.proxy.accepted());
+    let quota = format!(
+        "while kill -CONT {0} 2>/dev/null; do sleep 0.01; kill -STOP {0}; sleep 0.09; done",
+        service.process.id()
+    );
+    let mut quota = Command::new("sh").args(["-c", &quota]).spawn().expect("a shell");
+    for _ in 0..20 {
+        legs.play(20);
+        legs.caught_up(&service);
+    }
+    // Longer than a ping and its patience together.
+    let asked = [&legs.a, &legs.b].map(|leg| leg.proxy.asked());
+    eventually("pings go on", || {
+        let now = [&legs.a, &legs.b].map(|leg| leg.proxy.asked());
+        now.iter().zip(asked).all(|(now, before)| *now >= before + 10).then_some(())
+    });
+    quota.kill().expect("the shell is there");
+    quota.wait().expect("it ends");
+    let go_on = Command::new("sh").args(["-c", &format!("kill -CONT {}", service.process.id())]).status();
+    assert!(go_on.is_ok_and(|status| status.success()));
+    assert_eq!([&legs.a, &legs.b].map(|leg| leg.proxy.accepted()), connections, "the connections stay");
+    let end = service.stop();
+    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    legs.judge_seamless();
+}
+
+/// The wall clock is set forward and back by an hour under the running service, and lies in the past at a restart.
+#[test]
+fn the_wall_clock_decides_nothing() {
+    const HOUR: i64 = 3_600;
+    let mut legs = Legs::new(2, &SimConfig::manual(), &Setting::default());
+    let Some(clock) = Clock::build(legs.directory.path()) else { return };
+    let service = Service::start_as(clock.command(), &legs.config, &[]);
+    service.wait_ready();
+    legs.wait_both();
+    for offset in [0, HOUR, -HOUR, 0, 2, 1] {
+        clock.set(offset);
+        legs.play(10);
+        let signals = legs.caught_up(&service);
+        let last = signals.last().expect("signals");
+        let shown = last["receivedAt"].as_i64().expect("a time") / 1_000 - now();
+        assert!((shown - offset).abs() < 600, "the clock is {offset} s off, and receivedAt {shown} s");
+    }
+    let connections = [&legs.a, &legs.b].map(|leg| leg.proxy.accepted());
+    assert_eq!(connections, [1, 1], "no timer saw it");
+    let end = service.stop();
+    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+
+    clock.set(-HOUR);
+    let service = Service::start_as(clock.command(), &legs.config, &[]);
+    service.wait_ready();
+    legs.wait_both();
+    legs.play(10);
+    legs.caught_up(&service);
+    let end = service.stop();
+    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    legs.judge_seamless();
+}
+
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    i64::try_from(since.as_secs()).expect("small")
+}
+
+/// The C library's wall clock, seconds off by what a file says.
+struct Clock {
+    library: PathBuf,
+    offset: PathBuf,
+}
+
+const CLOCK: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+static volatile long long *offset;
+__attribute__((constructor)) static void begin(void) {
+    int file = open(getenv("CLOCK_OFFSET"), O_RDONLY);
+    void *map = mmap(0, sizeof *offset, PROT_READ, MAP_SHARED, file, 0);
+    offset = map == MAP_FAILED ? 0 : map;
+}
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
+    int answer = real(clock, time);
+    if (clock == CLOCK_REALTIME && offset) time->tv_sec += *offset;
+    return answer;
+}
+"#;
+
+impl Clock {
+    /// `None`, said in a line, where there is no C compiler.
+    fn build(directory: &Path) -> Option<Self> {
+        let (source, library) = (directory.join("clock.c"), directory.join("clock.so"));
+        std::fs::write(&source, CLOCK).expect("written");
+        let built = Command::new("cc")
+            .args(["-shared", "-fPIC", "-o"])
+            .arg(&library)
+            .arg(&source)
+            .arg("-ldl")
+            .status();
+        if !built.is_ok_and(|status| status.success()) {
+            println!("SKIPPED: cc does not build a clock of our own");
+            return None;
+        }
+        let clock = Self { library, offset: directory.join("clock-offset") };
+        std::fs::write(&clock.offset, 0_i64.to_ne_bytes()).expect("written");
+        Some(clock)
+    }
+
+    fn set(&self, seconds: i64) {
+        use std::os::unix::fs::FileExt;
+        let file = std::fs::OpenOptions::new().write(true).open(&self.offset).expect("it is there");
+        file.write_all_at(&seconds.to_ne_bytes(), 0).expect("written");
+    }
+
+    fn command(&self) -> Command {
+        let mut command = ingestion();
+        command.env("LD_PRELOAD", &self.library).env("CLOCK_OFFSET", &self.offset);
+        command
+    }
+}
