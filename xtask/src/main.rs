@@ -3,8 +3,8 @@
 //! Each chore is a list of steps; a step is one command, shown before it runs; the first that fails ends the chore.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who typed it")]
 
+mod drills;
 mod fuzz;
-mod kills;
 mod step;
 mod test;
 
@@ -17,7 +17,14 @@ cargo xtask test           format, lints, docs, features, all tests: what CI run
 cargo xtask fuzz TARGET [--seconds N]
                            fuzzes journal, decoder, record or state; needs a C++ compiler
 cargo xtask kills [--count N] [--seed S]
-                           kills the service N times while fills flow, and judges what is left
+                           kills the service N times while fills flow and both listeners are in
+                           trouble, and judges what is left
+cargo xtask drill [--rounds N] [--seed S]
+                           makes both listeners ill in turn at 1,000 fills a second, recorded ones
+                           too where INGESTION_TEST_DATA names their folder; judged: not one gap
+cargo xtask latency [--turns N]
+                           measures socket to signal file on a healthy listener, the other one
+                           healthy and in a reconnect storm
 cargo xtask restart [--events N]
                            measures restarts on a journal of N events
 cargo xtask own-pace       plays recorded segment s3 at its own pace (81 s), judged on disk;
@@ -29,8 +36,10 @@ fn main() -> ExitCode {
     let outcome = match arguments.first().map(String::as_str) {
         Some("test") => test::run(),
         Some("fuzz") => fuzz::run(arguments.get(1..).unwrap_or_default()),
-        Some("kills") => kills::run(arguments.get(1..).unwrap_or_default()),
-        Some("restart") => kills::restart(arguments.get(1..).unwrap_or_default()),
+        Some("kills") => drills::run(arguments.get(1..).unwrap_or_default()),
+        Some("drill") => drills::listeners(arguments.get(1..).unwrap_or_default()),
+        Some("latency") => drills::latency(arguments.get(1..).unwrap_or_default()),
+        Some("restart") => drills::restart(arguments.get(1..).unwrap_or_default()),
         Some("own-pace") => own_pace(),
         None | Some("help" | "--help") => {
             println!("{HELP}");

@@ -36,6 +36,8 @@ pub(crate) struct Drill {
     /// Of a thousand orders these are slices of a TWAP.
     pub(crate) slices: u64,
     pub(crate) wait: Wait,
+    /// Whether both listeners have trouble on their way all the time.
+    pub(crate) ill: bool,
 }
 
 /// How far the service heals before it is judged.
@@ -90,7 +92,7 @@ impl Drill {
         let busy = if matches!(self.limits, Limits::Lifted) { 200 } else { 30 };
         let players: Vec<(String, u64)> =
             (0..self.accounts).map(|n| (address(n), busy / (n * n + 1) + 4)).collect();
-        let play = Play::start(self.seed, limits, &players, self.slices);
+        let play = Play::start(self.seed, limits, &players, self.slices, self.ill);
         let mut run = Run {
             drill: self,
             random: Random::new(self.seed),
@@ -128,15 +130,28 @@ impl Run {
         };
         let entries: Vec<String> =
             self.users.iter().map(|user| format!("{{ address = \"{user}\" }}")).collect();
+        // In trouble each listener has a venue, a way and an address of its own.
+        let egress = |number: usize| {
+            if self.drill.ill { format!("127.0.0.{}", number + 2) } else { "system".to_owned() }
+        };
+        let endpoints: String = (self.play.ws_urls().iter().enumerate())
+            .map(|(number, ws_url)| {
+                format!(
+                    "[[venue.endpoint]]\nname = \"sim-{number}\"\nnetwork = \"sim\"\nws_url = {ws_url:?}\ninfo_url = {:?}\n\
+                     egress = [{:?}]\nlimits = {limits}\n",
+                    self.play.info_url(),
+                    egress(number),
+                )
+            })
+            .collect();
         // Small files: lives end while they are rotated too.
         let text = format!(
-            "data_dir = {:?}\n[[venue.endpoint]]\nname = \"sim\"\nnetwork = \"sim\"\nws_url = {:?}\ninfo_url = {:?}\n\
-             limits = {limits}\n[influencers]\nstatic = [{}]\n[admin]\nlisten = \"127.0.0.1:0\"\n\
-             [telemetry]\nlog = \"json\"\n[journal]\nsegment_bytes = 262144\n[signals]\nrotate_bytes = 131072\n",
+            "data_dir = {:?}\n{endpoints}[influencers]\nstatic = [{}]\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+             [telemetry]\nlog = \"json\"\n[journal]\nsegment_bytes = 262144\n[signals]\nrotate_bytes = 131072\n\
+             [listeners]\n{}\n",
             self.data(),
-            self.play.ws_url(),
-            self.play.info_url(),
             entries.join(", "),
+            if self.drill.ill { "ping_interval_ms = 1000\npong_timeout_ms = 2000" } else { "" },
         );
         let path = self.directory.path().join("ingestion.toml");
         std::fs::write(&path, text).expect("the configuration is written");

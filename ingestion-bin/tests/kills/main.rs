@@ -24,6 +24,7 @@ mod restart;
 mod service;
 #[path = "../support/mod.rs"]
 mod support;
+mod trouble;
 
 use drill::{Drill, Limits, Wait};
 
@@ -37,7 +38,8 @@ fn seed() -> u64 {
     number("INGESTION_KILL_SEED").unwrap_or(21)
 }
 
-/// Nothing is lost, nothing is twice, whenever the process dies; the venue's limits are out of the way.
+/// Nothing is lost, nothing is twice, whenever the process dies, though both listeners are in trouble all the time; the venue's limits are
+/// out of the way.
 #[test]
 fn killed_at_any_moment() {
     let kills = number("INGESTION_KILLS");
@@ -48,6 +50,7 @@ fn killed_at_any_moment() {
         accounts: 6,
         slices: 150,
         wait: if kills.is_some() { Wait::Healed } else { Wait::Published },
+        ill: true,
     }
     .run();
 }
@@ -68,6 +71,7 @@ fn killed_inside_the_info_budget() {
         accounts,
         slices: 150,
         wait: if kills.is_some() { Wait::Healed } else { Wait::No },
+        ill: false,
     }
     .run();
 }

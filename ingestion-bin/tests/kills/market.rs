@@ -15,6 +15,8 @@ use hyperliquid_client::sim::{
     ZERO_HASH,
 };
 
+use super::trouble::Trouble;
+
 /// Venue time when the market opens, ms.
 const OPENS_AT: u64 = 1_790_000_000_000;
 /// Ours between two blocks, and the venue's.
@@ -207,34 +209,56 @@ enum Order {
     Pause(SyncSender<()>),
 }
 
-/// The market as it is played to a venue, until dropped.
+/// The market as it is played to a venue for each listener, until dropped. The first one also answers for history, and
+/// for both listeners where there is no trouble.
 pub(crate) struct Play {
     venue: Arc<SimHandle>,
+    second: Arc<SimHandle>,
+    trouble: Option<[Trouble; 2]>,
     orders: Option<SyncSender<Order>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Play {
-    /// A venue with these limits and a market in which the accounts `(address, pace)` have traded for a while.
-    pub(crate) fn start(seed: u64, limits: SimLimits, players: &[(String, u64)], slices: u64) -> Self {
-        let venue = Arc::new(venue(seed, limits));
+    /// Venues with these limits and a market in which the accounts `(address, pace)` have traded for a while. `ill`: with trouble on the
+    /// way of each listener.
+    pub(crate) fn start(
+        seed: u64,
+        limits: SimLimits,
+        players: &[(String, u64)],
+        slices: u64,
+        ill: bool,
+    ) -> Self {
+        let [venue, second] = [seed, seed + 1].map(|seed| Arc::new(venue(seed, limits)));
+        let trouble =
+            ill.then(|| [(&venue, seed), (&second, !seed)].map(|(venue, seed)| Trouble::at(venue, seed)));
         let mut market = Market::new(seed, slices);
         for (address, pace) in players {
             market.join(address, *pace);
         }
         for _ in 0..500 {
-            venue.play_history(&market.block(BLOCK_MS));
+            let block = market.block(BLOCK_MS);
+            [&venue, &second].iter().for_each(|venue| venue.play_history(&block));
         }
         let (orders, receiver) = sync_channel(16);
         let thread = {
-            let venue = Arc::clone(&venue);
-            std::thread::spawn(move || play(&venue, market, &receiver))
+            let venues = [Arc::clone(&venue), Arc::clone(&second)];
+            std::thread::spawn(move || play(&venues, market, &receiver))
         };
-        Self { venue, orders: Some(orders), thread: Some(thread) }
+        Self { venue, second, trouble, orders: Some(orders), thread: Some(thread) }
     }
 
-    pub(crate) fn ws_url(&self) -> String {
-        self.venue.ws_url()
+    /// Where listeners connect: both at one venue, or in trouble each at its own.
+    pub(crate) fn ws_urls(&self) -> Vec<String> {
+        match &self.trouble {
+            None => vec![self.venue.ws_url()],
+            Some(both) => both.iter().map(|trouble| format!("ws://{}/ws", trouble.address())).collect(),
+        }
+    }
+
+    /// Ends all trouble; what there was, and how often, on the way of each listener.
+    pub(crate) fn calm(&mut self) -> Option<[BTreeMap<String, u64>; 2]> {
+        self.trouble.as_mut().map(|both| both.each_mut().map(Trouble::end))
     }
 
     pub(crate) fn info_url(&self) -> String {
@@ -250,7 +274,7 @@ impl Play {
     }
 
     pub(crate) fn lift_limits(&self) {
-        self.venue.set_limits(SimLimits::generous());
+        [&self.venue, &self.second].iter().for_each(|venue| venue.set_limits(SimLimits::generous()));
     }
 
     /// The account has its first fill right now and goes on trading. Answers the fill's venue time.
@@ -297,21 +321,22 @@ pub(crate) fn venue(seed: u64, limits: SimLimits) -> SimHandle {
     SimVenue::start(config).expect("the venue starts")
 }
 
-fn play(venue: &SimHandle, mut market: Market, orders: &Receiver<Order>) {
+fn play(venues: &[Arc<SimHandle>; 2], mut market: Market, orders: &Receiver<Order>) {
+    let show = |block: &Block| venues.iter().for_each(|venue| venue.play(block));
     let mut paused = false;
     loop {
         match orders.recv_timeout(TICK) {
             Ok(Order::Join(address, pace, answer)) => {
                 market.join(&address, pace);
                 let block = market.first(&address);
-                venue.play(&block);
+                show(&block);
                 let _gone = answer.send(block.time);
             }
             Ok(Order::Pause(answer)) => {
                 paused = true;
                 let _gone = answer.send(());
             }
-            Err(RecvTimeoutError::Timeout) if !paused => venue.play(&market.block(BLOCK_MS)),
+            Err(RecvTimeoutError::Timeout) if !paused => show(&market.block(BLOCK_MS)),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }

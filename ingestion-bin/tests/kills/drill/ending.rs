@@ -17,6 +17,10 @@ impl Run {
     /// Lives on until everything is healed, stops, and is judged.
     pub(super) fn end(mut self) {
         let began = Instant::now();
+        if let Some(came) = self.play.calm() {
+            println!("trouble of listener a: {:?}\ntrouble of listener b: {:?}", came[0], came[1]);
+            assert!(came.iter().all(|came| !came.is_empty()), "there was no trouble");
+        }
         let patience = Duration::from_secs(if self.drill.wait == Wait::Healed { 600 } else { 100 });
         let mut service = self.start();
         service.wait_ready(Duration::from_secs(60));

@@ -1,0 +1,75 @@
+//! Long runs of the drills on the release binary; the tests run a short form of each.
+
+use crate::step::{Failure, Step};
+
+/// `kills [--count N] [--seed S]`: N random SIGKILLs with both listeners in trouble and the venue's limits lifted, then N/5 inside its info
+/// budget.
+pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
+    let (count, seed) = counted("kills", "--count", 100, arguments)?;
+    seeded(drill("kills", "killed_").env("INGESTION_KILLS", &count.to_string()), "INGESTION_KILL_SEED", seed)
+}
+
+/// `drill [--rounds N] [--seed S]`: both listeners ill in turn, N rounds of every illness of each, then N of recorded fills where there are
+/// any, then one listener that drops frames.
+pub(crate) fn listeners(arguments: &[String]) -> Result<(), Failure> {
+    let (rounds, seed) = counted("drill", "--rounds", 5, arguments)?;
+    seeded(
+        drill("network", "drill_").env("INGESTION_DRILL", &rounds.to_string()),
+        "INGESTION_DRILL_SEED",
+        seed,
+    )
+}
+
+/// `latency [--turns N]`: from the socket to the signal file, the other listener healthy and in a reconnect storm, in turns.
+pub(crate) fn latency(arguments: &[String]) -> Result<(), Failure> {
+    let (turns, seed) = counted("latency", "--turns", 5, arguments)?;
+    if seed.is_some() {
+        return Err(Failure::Usage("latency takes --turns N".to_owned()));
+    }
+    drill("network", "latency_").env("INGESTION_LATENCY", &turns.max(2).to_string()).run()
+}
+
+/// `NAME N` and `--seed S`.
+fn counted(chore: &str, name: &str, usual: u64, arguments: &[String]) -> Result<(u64, Option<u64>), Failure> {
+    let (mut count, mut seed) = (usual, None);
+    for pair in arguments.chunks(2) {
+        match pair {
+            [given, value] if given == name => count = number(name, value)?,
+            [given, value] if given == "--seed" => seed = Some(number(given, value)?),
+            _ => {
+                return Err(Failure::Usage(format!(
+                    "{chore} takes {name} N and --seed S, not {}",
+                    pair.join(" ")
+                )));
+            }
+        }
+    }
+    Ok((count, seed))
+}
+
+fn seeded(drill: Step, name: &str, seed: Option<u64>) -> Result<(), Failure> {
+    match seed {
+        Some(seed) => drill.env(name, &seed.to_string()).run(),
+        None => drill.run(),
+    }
+}
+
+/// `restart [--events N]`: builds a journal of N events, and measures restarts on it.
+pub(crate) fn restart(arguments: &[String]) -> Result<(), Failure> {
+    let events = match arguments {
+        [] => 1_000_000,
+        [name, value] if name == "--events" => number(name, value)?,
+        _ => return Err(Failure::Usage(format!("restart takes --events N, not {}", arguments.join(" ")))),
+    };
+    drill("kills", "a_restart_").env("INGESTION_RESTART_EVENTS", &events.to_string()).run()
+}
+
+fn drill(file: &str, tests: &str) -> Step {
+    Step::cargo(&format!(
+        "test --release -p ingestion-bin --test {file} -- --nocapture --test-threads 1 {tests}"
+    ))
+}
+
+fn number(name: &str, value: &str) -> Result<u64, Failure> {
+    value.parse().map_err(|_| Failure::Usage(format!("{name} {value}: wants a whole number")))
+}
