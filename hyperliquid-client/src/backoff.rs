@@ -116,15 +116,27 @@ impl ConnectionPace {
     /// # Errors
     /// The instant from which a place is free, when the minute is full.
     pub fn try_open(&mut self, now: Instant) -> Result<(), Instant> {
-        while self.opened.front().is_some_and(|at| now.saturating_duration_since(*at) >= MINUTE) {
-            self.opened.pop_front();
-        }
+        self.forget_old(now);
         match self.opened.front() {
             Some(oldest) if self.opened.len() >= self.per_minute => Err(*oldest + MINUTE),
             _ => {
                 self.opened.push_back(now);
                 Ok(())
             }
+        }
+    }
+}
+
+impl ConnectionPace {
+    /// Places that are free now.
+    pub fn free(&mut self, now: Instant) -> usize {
+        self.forget_old(now);
+        self.per_minute.saturating_sub(self.opened.len())
+    }
+
+    fn forget_old(&mut self, now: Instant) {
+        while self.opened.front().is_some_and(|at| now.saturating_duration_since(*at) >= MINUTE) {
+            self.opened.pop_front();
         }
     }
 }

@@ -104,13 +104,11 @@ where
             return ended;
         }
         pings.tell(socket, handler);
-        if control.is_stopped() {
-            return Ended::Stopped;
-        }
-        match control.take_wish() {
-            Some(Wish::Recycle) => return Ended::Recycled,
-            Some(Wish::Replace) => return Ended::Replaced,
-            None => {}
+        match (control.take_wish(), control.is_stopped()) {
+            (Some(Wish::Replace), _) => return Ended::Replaced,
+            (_, true) => return Ended::Stopped,
+            (Some(Wish::Recycle), false) => return Ended::Recycled,
+            (None, false) => {}
         }
         let now = clock::now();
         let write_deadline = socket.write_deadline(write_timeout);

@@ -22,6 +22,19 @@ struct Inner {
     wake: Notify,
     stop: Cell<bool>,
     wish: Cell<Option<Wish>>,
+    urgency: Cell<Urgency>,
+}
+
+/// How much depends on a listener's next connection; the larger, the more.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Urgency {
+    /// It is to take the place of a connection that still serves.
+    Later,
+    /// Others carry what it carries.
+    #[default]
+    Usual,
+    /// Somebody is not listened to before it is there.
+    First,
 }
 
 /// Why the present connection is to end, without the listener.
@@ -40,6 +53,7 @@ impl Control {
             wake: Notify::new(),
             stop: Cell::new(false),
             wish: Cell::new(None),
+            urgency: Cell::default(),
         }))
     }
 
@@ -68,6 +82,12 @@ impl Control {
         self.session().is_live(subscription)
     }
 
+    /// Whether it was acknowledged there and has brought something; see [`Session::has_heard`].
+    #[must_use]
+    pub fn has_heard(&self, subscription: &Subscription) -> bool {
+        self.session().has_heard(subscription)
+    }
+
     /// Whether it is connected and everything wanted is either live or refused.
     #[must_use]
     pub fn is_settled(&self) -> bool {
@@ -85,6 +105,26 @@ impl Control {
     pub fn replace(&self) {
         self.0.wish.set(Some(Wish::Replace));
         self.0.wake.notify_one();
+    }
+
+    /// Ends the connection and the listener, for good, because another one took its place: told as [`replace`](Self::replace) is.
+    pub fn retire(&self) {
+        self.0.wish.set(Some(Wish::Replace));
+        self.stop();
+    }
+
+    /// How much depends on its next connection, until this is said anew. Where many wait for a place among the minute's new connections,
+    /// those of more urgency go first.
+    pub fn set_urgency(&self, urgency: Urgency) {
+        if self.0.urgency.replace(urgency) != urgency {
+            self.0.wake.notify_one();
+        }
+    }
+
+    /// As it was set last.
+    #[must_use]
+    pub fn urgency(&self) -> Urgency {
+        self.0.urgency.get()
     }
 
     /// Ends the connection and the listener, for good.

@@ -118,6 +118,8 @@ pub enum ListenerEvent<'a> {
         /// How long at least.
         wait: Duration,
     },
+    /// It has a place among the minute's new connections, and tries to connect.
+    Connecting,
     /// An attempt to connect failed.
     ConnectFailed {
         /// Why; never holds the token.

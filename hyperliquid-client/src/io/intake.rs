@@ -49,8 +49,9 @@ impl<D: Decode> Intake<D> {
                 if is_data(&message.frame) {
                     self.data = Some((self.data.map_or(received.at, |(first, _)| first), received.at));
                 }
-                handler.on_frame(&message, raw, received);
+                // The handler finds the session as the message leaves it.
                 control.session().handle_frame(&message.frame, received.at);
+                handler.on_frame(&message, raw, received);
             }
             Some(Err(error)) => {
                 handler.on_refused(&Refused::Undecodable { error: &error, raw }, received);

@@ -3,7 +3,8 @@
 //! The wait is the backoff's (with jitter, starting anew only after half a minute of real data), at least what a `Retry-After` asks,
 //! and a minute when a person must act first: a refused token, a certificate. After a connection that was replaced because it was old
 //! there is none. A place among the new connections of the minute is taken
-//! before each attempt. So there is no hot loop, whatever the venue answers.
+//! before each attempt; where they are few, whoever is most urgent goes first ([`Control::set_urgency`]). So there is no hot loop, whatever
+//! the venue answers.
 //!
 //! It is one future; put it on a `LocalSet` or beside others in one task. [`Control`] steers it; only [`Control::stop`] ends it.
 
@@ -17,7 +18,7 @@ use super::connection::{Driven, drive};
 use super::connector::Connect;
 use super::control::Control;
 use super::dial::DialError;
-use super::egress::Egress;
+use super::egress::{Egress, Waiting};
 use super::handler::{Ended, Handler, ListenerEvent};
 use super::intake::Decode;
 use super::websocket::{ConnectError, WebSocket};
@@ -57,11 +58,14 @@ pub struct Listener<C, H, D = Decoder> {
     handler: H,
     config: ListenerConfig,
     backoff: Backoff,
+    /// While it is without a connection.
+    waiting: Option<Waiting>,
     decoder: PhantomData<fn() -> D>,
 }
 
 impl<C: Connect, H: Handler> Listener<C, H> {
-    /// A listener with the venue's decoder. Nothing happens before [`run`](Self::run).
+    /// A listener with the venue's decoder. Nothing happens before [`run`](Self::run), but that a place among the minute's new connections is
+    /// wanted from now on.
     pub fn new(connector: C, control: Control, egress: Egress, handler: H, config: ListenerConfig) -> Self {
         Self::with_decoder(connector, control, egress, handler, config)
     }
@@ -77,7 +81,8 @@ impl<C: Connect, H: Handler, D: Decode> Listener<C, H, D> {
         config: ListenerConfig,
     ) -> Self {
         let backoff = Backoff::new(config.backoff, SmallRng::seeded(config.seed));
-        Self { connector, control, egress, handler, config, backoff, decoder: PhantomData }
+        let waiting = Some(egress.wait(&control, clock::now()));
+        Self { connector, control, egress, handler, config, backoff, waiting, decoder: PhantomData }
     }
 
     /// Listens until [`Control::stop`]; gives the handler back.
@@ -86,7 +91,9 @@ impl<C: Connect, H: Handler, D: Decode> Listener<C, H, D> {
             if !self.take_place().await {
                 break;
             }
+            self.handler.on_event(&ListenerEvent::Connecting);
             let Some(retry_in) = self.attempt().await else { break };
+            self.waiting = Some(self.egress.wait(&self.control, clock::now() + retry_in));
             let control = self.control.clone();
             tokio::select! {
                 biased;
@@ -99,18 +106,23 @@ impl<C: Connect, H: Handler, D: Decode> Listener<C, H, D> {
 
     /// Waits for a place among this minute's new connections; `false` when stopped meanwhile.
     async fn take_place(&mut self) -> bool {
+        let Some(waiting) = self.waiting.take() else { return false };
         let mut told = false;
         loop {
             let now = clock::now();
-            let Err(free_at) = self.egress.try_open(now) else { return true };
+            let Err(free_at) = waiting.try_open(now) else { return true };
             if !std::mem::replace(&mut told, true) {
                 let wait = free_at.saturating_duration_since(now);
                 self.handler.on_event(&ListenerEvent::WaitingForPlace { wait });
             }
             tokio::select! {
                 biased;
-                () = self.control.stopped() => return false,
+                () = waiting.changed() => {}
+                () = self.control.changed() => waiting.tell_others(),
                 () = sleep_until(TokioInstant::from_std(free_at)) => {}
+            }
+            if self.control.is_stopped() {
+                return false;
             }
         }
     }
@@ -152,7 +164,7 @@ impl<C: Connect, H: Handler, D: Decode> Listener<C, H, D> {
         }
         let retry_in = match ended {
             Ended::Stopped => None,
-            Ended::Replaced => Some(Duration::ZERO),
+            Ended::Replaced => (!self.control.is_stopped()).then_some(Duration::ZERO),
             Ended::Recycled
             | Ended::ByVenue { .. }
             | Ended::Useless(_)

@@ -40,7 +40,7 @@ mod websocket;
 pub use self::clock::{Received, WallClock};
 pub use self::connection::{CLOSE_WITHIN, Driven, drive};
 pub use self::connector::{Connect, VenueConnector};
-pub use self::control::Control;
+pub use self::control::{Control, Urgency};
 pub use self::dial::{DialError, Dialer, Stage};
 pub use self::dns::Dns;
 pub use self::egress::Egress;

@@ -51,6 +51,7 @@ impl Handler for Recorder {
 
     fn on_event(&mut self, event: &ListenerEvent<'_>) {
         self.lines.push(match event {
+            ListenerEvent::Connecting => return,
             ListenerEvent::WaitingForPlace { wait } => format!("waiting {}", wait.as_secs()),
             ListenerEvent::ConnectFailed { error, retry_in } => {
                 format!("failed, retry in {}: {error}", retry_in.as_secs())

@@ -188,6 +188,14 @@ impl Session {
         self.entries.iter().any(|entry| entry.subscription == *subscription && entry.is_live())
     }
 
+    /// Whether the venue acknowledged this subscription on the present connection and something came of it: its snapshot, a first state,
+    /// a row.
+    #[must_use]
+    pub fn has_heard(&self, subscription: &Subscription) -> bool {
+        let heard = |entry: &Entry| entry.subscription == *subscription && entry.is_live() && entry.heard;
+        self.entries.iter().any(heard)
+    }
+
     /// Whether everything asked for is either live or refused.
     #[must_use]
     pub fn is_settled(&self) -> bool {
@@ -266,7 +274,7 @@ impl Session {
 
     fn on_data(&mut self, is_for: impl Fn(&Subscription) -> bool) {
         for entry in self.entries.iter_mut().filter(|entry| is_for(&entry.subscription)) {
-            entry.owed = None;
+            (entry.owed, entry.heard) = (None, true);
         }
     }
 

@@ -14,6 +14,8 @@ pub(super) struct Entry {
     pub(super) leaving: bool,
     /// Asked for again while leaving.
     pub(super) again: bool,
+    /// It brought something on this connection.
+    pub(super) heard: bool,
     /// Evidence came at the first instant; data is due by the second.
     pub(super) owed: Option<(Instant, Instant)>,
     /// How it was last told to be refused; nothing once it is served.
@@ -53,6 +55,7 @@ impl Entry {
             state: State::Unsent,
             leaving: false,
             again: false,
+            heard: false,
             owed: None,
             told: None,
             tries: 0,
@@ -62,7 +65,7 @@ impl Entry {
     /// As if never sent on this connection.
     pub(super) fn forget(&mut self) {
         (self.state, self.leaving, self.again, self.owed) = (State::Unsent, false, false, None);
-        self.tries = 0;
+        (self.heard, self.tries) = (false, 0);
     }
 
     pub(super) const fn is_live(&self) -> bool {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use tokio::io::DuplexStream;
 
 use super::*;
+use crate::io::Urgency;
 use crate::io::testing::{Recorder, Venue, fills};
 use crate::limits::VenueLimits;
 use crate::session::SessionConfig;
@@ -200,4 +201,97 @@ async fn an_old_connection_is_replaced_at_once_and_a_useless_one_after_the_backo
     assert_eq!(lines, ["connected", "closed", "ended replaced", "connected", "closed", "ended recycled"]);
     let gaps = gaps(&attempts.take());
     assert!(gaps[0] < Duration::from_millis(10) && gaps[1] >= Duration::from_millis(250), "{gaps:?}");
+}
+
+/// One of a pair that carry the same account: when one of them has its place, the other is not urgent any more.
+struct Twin {
+    number: usize,
+    urgencies: Rc<RefCell<Vec<Control>>>,
+    taken: Rc<RefCell<Vec<(usize, Duration)>>>,
+    start: std::time::Instant,
+}
+
+impl Handler for Twin {
+    fn on_frame(&mut self, _: &crate::decode::Decoded<'_>, _: &[u8], _: crate::io::Received) {}
+    fn on_refused(&mut self, _: &crate::io::Refused<'_>, _: crate::io::Received) {}
+    fn on_event(&mut self, event: &ListenerEvent<'_>) {
+        if matches!(event, ListenerEvent::Connecting) {
+            self.taken.borrow_mut().push((self.number, clock::now() - self.start));
+            self.urgencies.borrow()[self.number ^ 1].set_urgency(Urgency::Usual);
+        }
+    }
+}
+
+/// All at once without a connection: so many pairs of listeners, and one successor of a connection that still serves.
+const PAIRS: usize = 25;
+
+#[tokio::test(start_paused = true)]
+async fn in_a_storm_whoever_is_not_listened_to_goes_first_and_no_minute_has_too_many() {
+    let (urgencies, taken) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(Vec::new())));
+    let egress = Egress::new(&VenueLimits::default());
+    let (start, successor) = (clock::now(), 2 * PAIRS);
+    for _ in 0..successor + 2 {
+        urgencies.borrow_mut().push(Control::new(SessionConfig::default()));
+    }
+    let controls = urgencies.borrow().clone();
+    controls[successor].set_urgency(Urgency::Later);
+    let local = tokio::task::LocalSet::new();
+    // The successor and then the second of every pair come first, and get nothing by it.
+    for number in (0..=successor).rev() {
+        let control = controls[number].clone();
+        let script = Script {
+            outcomes: RefCell::new((0..1).map(|_| Err(refused(503, None))).collect()),
+            attempts: Rc::default(),
+            start,
+            control: control.clone(),
+        };
+        let (urgencies, taken) = (Rc::clone(&urgencies), Rc::clone(&taken));
+        let twin = Twin { number, urgencies, taken, start };
+        let config = ListenerConfig { seed: number as u64, ..ListenerConfig::default() };
+        let listener = Listener::new(script, control, egress.clone(), twin, config);
+        local.spawn_local(listener.run());
+        if number < successor {
+            controls[number].set_urgency(Urgency::First);
+        }
+    }
+    local.await;
+    let taken = taken.take();
+    assert_eq!(taken.len(), 2 * (successor + 1), "each tried twice");
+    for minute in taken.windows(31) {
+        assert!(minute[30].1 - minute[0].1 >= Duration::from_secs(60), "31 in a minute: {minute:?}");
+    }
+    let first: std::collections::BTreeSet<usize> =
+        taken[..PAIRS].iter().map(|(number, _)| number / 2).collect();
+    assert_eq!(first.len(), PAIRS, "one of each pair before anybody's second: {taken:?}");
+    assert!(
+        taken[..30].iter().all(|(_, at)| *at < Duration::from_secs(2)),
+        "nobody waits for what is not wanted"
+    );
+    assert!(taken[..2 * PAIRS].iter().all(|(number, _)| *number < successor), "the successor waits for all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retired_connection_ends_as_replaced_and_its_listener_with_it() {
+    let control = Control::new(SessionConfig::default());
+    control.subscribe(fills());
+    let (socket, mut venue) = Venue::pair(1000);
+    let attempts = Rc::default();
+    let script = Script {
+        outcomes: RefCell::new([Ok(socket)].into()),
+        attempts: Rc::clone(&attempts),
+        start: clock::now(),
+        control: control.clone(),
+    };
+    let recorder = Recorder::shared();
+    let egress = Egress::new(&VenueLimits::default());
+    let listener =
+        Listener::new(script, control.clone(), egress, Rc::clone(&recorder), ListenerConfig::default());
+    tokio::join!(listener.run(), async {
+        venue.next().await.expect("a request");
+        control.retire();
+        assert_eq!(venue.next().await, None);
+        drop(venue);
+    });
+    assert_eq!(recorder.take().lines, ["connected", "closed", "ended replaced"]);
+    assert_eq!(attempts.take().len(), 1);
 }

@@ -115,3 +115,26 @@ fn a_wait_without_end_never_comes_and_breaks_nothing() {
     assert_eq!(session.poll_event(), None);
     assert!(session.poll_timeout().is_some_and(|(at, _)| at > later));
 }
+
+#[test]
+fn a_subscription_is_heard_when_it_is_acknowledged_and_brought_something_on_this_connection() {
+    let mut rig = Rig::connected();
+    let frame = format!(r#"{{"channel":"userFills","data":{{"user":"{}","fills":[]}}}}"#, user(1));
+    for subscription in [fills_of(1), fills_of(2)] {
+        rig.session.subscribe(subscription);
+    }
+    let _ = rig.sent();
+    // The snapshot may come before the acknowledgement.
+    rig.receive(&frame);
+    assert!(!rig.session.has_heard(&fills_of(1)));
+    rig.ack("subscribe", &fills_of(1));
+    assert!(rig.session.has_heard(&fills_of(1)));
+    let _ = rig.sent();
+    rig.ack("subscribe", &fills_of(2));
+    assert!(!rig.session.has_heard(&fills_of(2)), "nothing came of it");
+    rig.session.handle_closed(CloseReason::ByUs, rig.now);
+    rig.session.handle_connected(rig.now);
+    let _ = rig.sent();
+    rig.ack("subscribe", &fills_of(1));
+    assert!(!rig.session.has_heard(&fills_of(1)), "that was another connection");
+}
