@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::feed::Kept;
 use super::intake::Source;
-use super::{Intake, Machine, Row, Stream};
+use super::{Intake, Machine, Row, Showing, Stream};
 
 impl<P> Machine<P> {
     /// One frame of one stream: its rows in the venue's order. `make` builds the payload of a row by its index and is
@@ -18,6 +18,7 @@ impl<P> Machine<P> {
         mut make: impl FnMut(usize) -> P,
         now: Instant,
     ) -> Intake {
+        self.showing = Showing::default();
         if self.ledger.is_removed() || !self.ledger.streams().any(|followed| followed == stream) {
             return Intake::Taken;
         }
@@ -29,6 +30,12 @@ impl<P> Machine<P> {
         self.take_frame(listener, stream, snapshot, rows, &mut make, now);
         self.settle(now);
         Intake::Taken
+    }
+
+    /// What the last frame was beside what other listeners had shown before it.
+    #[must_use]
+    pub fn showing(&self) -> Showing {
+        self.showing
     }
 
     fn take_frame(

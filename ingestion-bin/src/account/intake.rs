@@ -5,7 +5,7 @@ use std::time::Instant;
 use dedup::{Digest, Entry, FillKey, Kind, Slot};
 
 use super::baseline::{LOOKS, held};
-use super::mark::{Mark, State, bit};
+use super::mark::{HISTORY_FIRST, Mark, State, bit};
 use super::record::Refusal;
 use super::{Fate, Item, Machine, Market, Origin, Position, Record, Row, Stream};
 
@@ -152,9 +152,12 @@ impl<P> Machine<P> {
         mark.alike = alike;
         match source.listener() {
             Some(listener) => mark.shown_by = bit(listener),
-            None => mark.in_history = 1 << stream.lane(),
+            None => mark.in_history = HISTORY_FIRST | (1 << stream.lane()),
         }
         let _ = self.marks.insert_or_get(row.key, row.time, || mark);
+        if matches!(source, Source::Live(_)) {
+            self.showing.first = true;
+        }
         if let Entry::Seen(newest) = self.contents.insert_or_get(content, row.time, || row.key) {
             *newest = row.key;
         }
@@ -206,11 +209,15 @@ impl<P> Machine<P> {
         proven: bool,
         now: Instant,
     ) -> Option<Place<P>> {
+        let now_ms = self.millis(now);
         let mark = self.marks.get_mut(row.key)?;
         let state = mark.state;
         let differs = mark.digest != row.digest;
         match source.listener() {
             Some(listener) => {
+                if matches!(source, Source::Live(_)) && mark.was_shown_by_others_than(listener) {
+                    self.showing.note_copy(now_ms.saturating_sub(mark.received));
+                }
                 mark.shown_by |= bit(listener);
                 mark.prove(stream, proven);
                 self.counts.duplicates += 1;

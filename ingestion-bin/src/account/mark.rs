@@ -42,6 +42,9 @@ impl Lack {
     }
 }
 
+/// History knew the row before any listener showed it: that instant says nothing about listeners.
+pub(super) const HISTORY_FIRST: u8 = 1 << 7;
+
 #[derive(Clone, Debug)]
 pub(super) struct Mark {
     pub(super) digest: Digest,
@@ -55,7 +58,7 @@ pub(super) struct Mark {
     pub(super) lacks: PerStream<Lack>,
     /// Bit per listener.
     pub(super) shown_by: u64,
-    /// Bit per endpoint of history.
+    /// Bit per endpoint of history, and [`HISTORY_FIRST`].
     pub(super) in_history: u8,
     /// Milliseconds of our clock.
     pub(super) received: u64,
@@ -87,6 +90,12 @@ impl Mark {
     /// both.
     pub(super) fn prove(&mut self, stream: Stream, proven: bool) {
         self.proven |= u8::from(proven) << stream.lane();
+    }
+
+    /// Whether a listener of this run was the first to show it, and this one has not shown it yet.
+    pub(super) fn was_shown_by_others_than(&self, listener: usize) -> bool {
+        let by_others = self.shown_by != 0 && self.shown_by & bit(listener) == 0;
+        by_others && self.in_history & HISTORY_FIRST == 0 && self.received != 0
     }
 
     pub(super) fn is_proven(&self, stream: Stream) -> bool {

@@ -47,6 +47,7 @@ mod record;
 mod release;
 mod row;
 mod settings;
+mod showing;
 mod summary;
 mod twins;
 
@@ -59,6 +60,7 @@ pub use ledger::{Known, Ledger, StreamLedger};
 pub use record::{Event, Origin, Record, Refusal};
 pub use row::{Fate, Market, PerStream, Position, Row, Stream};
 pub use settings::Settings;
+pub use showing::Showing;
 pub use summary::{Counts, Coverage, Summary};
 
 use ahead::Ahead;
@@ -156,6 +158,8 @@ pub struct Machine<P> {
     wake: Option<Instant>,
     asked: u64,
     counts: Counts,
+    /// Of the last frame.
+    showing: Showing,
     #[cfg(test)]
     bug: Option<tests::Bug>,
 }
@@ -192,6 +196,7 @@ impl<P> Machine<P> {
             wake: None,
             asked: 0,
             counts: Counts::default(),
+            showing: Showing::default(),
             settings,
             #[cfg(test)]
             bug: None,

@@ -17,6 +17,7 @@ mod planted;
 mod random;
 mod rules;
 mod seeds;
+mod showing;
 mod venue;
 mod world;
 
