@@ -96,14 +96,6 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A number of a part that this build does not have: known, and refused where it is not the default.
-    pub(super) fn number_not_built(&self, name: &str, default: u64, bounds: RangeInclusive<u64>, why: &str) {
-        let number = self.number(name, default, bounds);
-        if number != default {
-            self.complain(name, &number.to_string(), why);
-        }
-    }
-
     /// A text of a part that this build does not have.
     pub(super) fn text_not_built(&self, name: &str, default: &str, why: &str) {
         let text = self.text(name, default);

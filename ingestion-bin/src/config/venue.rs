@@ -110,6 +110,12 @@ pub struct Listeners {
     pub pong_timeout: Duration,
     /// Without any frame, until a connection is dead.
     pub stale_after: Duration,
+    /// So much later than another listener, the primary is none any more.
+    pub failover_lag: Duration,
+    /// Between two looks at how late the listeners are.
+    pub probe_interval: Duration,
+    /// How long a healthy listener is the primary before another healthy one is.
+    pub rotate_primary: Duration,
     /// A socket is replaced at this age.
     pub replace_socket: Duration,
     /// How long a fill that does not link waits.
@@ -342,6 +348,9 @@ pub(super) fn listeners(root: &Section<'_>) -> Listeners {
         ping_interval: section.millis("ping_interval_ms", 5000, 100..=50_000),
         pong_timeout: section.millis("pong_timeout_ms", 5000, 100..=60_000),
         stale_after: section.millis("stale_after_ms", 15_000, 1000..=600_000),
+        failover_lag: section.millis("failover_lag_ms", 250, 1..=60_000),
+        probe_interval: section.millis("probe_interval_ms", 1000, 100..=60_000),
+        rotate_primary: section.seconds("rotate_primary_s", 3600, 1..=604_800),
         replace_socket: section.seconds("replace_socket_s", 9000, 10..=86_400),
         hold: section.millis("hold_ms", 500, 1..=60_000),
         repair_hold: section.millis("repair_hold_ms", 5000, 1..=600_000),
@@ -352,10 +361,6 @@ pub(super) fn listeners(root: &Section<'_>) -> Listeners {
             jitter: backoff.fraction("jitter", 0.5),
         },
     };
-    let why = "this build does not compare its listeners yet";
-    section.number_not_built("failover_lag_ms", 250, 1..=60_000, why);
-    section.number_not_built("probe_interval_ms", 1000, 100..=60_000, why);
-    section.number_not_built("rotate_primary_s", 3600, 1..=604_800, why);
     backoff.done();
     section.done();
     listeners

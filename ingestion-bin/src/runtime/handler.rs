@@ -83,7 +83,7 @@ impl Ear {
             }
             SessionEvent::ReplaceDue { age } => {
                 debug!(listener = self.name, ?age, "connection is old");
-                self.core.borrow_mut().replace(self.line);
+                self.core.borrow_mut().replace(self.line, clock::now());
             }
             SessionEvent::Unsubscribed { .. }
             | SessionEvent::SubscriptionSilent { .. }
@@ -118,7 +118,9 @@ impl Handler for Ear {
                 let (cause, detail) = (ended.cause(), format!("{ended:?}"));
                 telemetry.emit(&ConnectionEnded { listener: &self.name, cause, detail, retry_in: *retry_in });
             }
+            ListenerEvent::Connecting => self.core.borrow_mut().line_tries(self.line, true),
             ListenerEvent::ConnectFailed { error, retry_in } => {
+                self.core.borrow_mut().line_tries(self.line, false);
                 let (listener, retry_in) = (self.name.as_str(), *retry_in);
                 let text = causes(error);
                 self.core.borrow_mut().cannot_connect(&text);

@@ -24,7 +24,9 @@ mod settings;
 mod sinks;
 mod worker;
 
-pub use self::core::{AccountStatus, Completeness, EndpointUse, Followed, GapStatus, Use, WorkerStatus};
+pub use self::core::{
+    AccountStatus, Completeness, EndpointUse, Followed, GapStatus, ListenerStatus, Use, WorkerStatus,
+};
 pub use echo::{Echo, Lines, human};
 pub use endpoints::endpoints;
 pub use obstacle::obstacle;

@@ -100,6 +100,7 @@ impl ServiceStatus {
                 "connected": worker.listeners_connected,
                 "configured": worker.listeners,
                 "cannotConnect": worker.cannot_connect,
+                "each": worker.each_listener,
             },
             "venueTime": worker.venue_time,
             "questionsWaiting": worker.questions_waiting,

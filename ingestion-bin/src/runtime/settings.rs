@@ -4,6 +4,7 @@ use hyperliquid_client::backoff::BackoffConfig;
 use hyperliquid_client::session::SessionConfig;
 use messaging::journal::JournalConfig;
 
+use super::core::PrimaryConfig;
 use crate::account::Settings;
 use crate::config::{self, Config};
 
@@ -25,6 +26,14 @@ pub(crate) fn session(config: &Config) -> SessionConfig {
         stale_after: config.listeners.stale_after,
         replace_after: config.listeners.replace_socket,
         ..SessionConfig::default()
+    }
+}
+
+pub(super) fn primary(config: &Config) -> PrimaryConfig {
+    PrimaryConfig {
+        failover_lag: config.listeners.failover_lag,
+        probe_interval: config.listeners.probe_interval,
+        rotate: config.listeners.rotate_primary,
     }
 }
 

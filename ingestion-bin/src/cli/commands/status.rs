@@ -61,6 +61,9 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
         text("/listeners/connected"),
         text("/listeners/configured")
     ))?;
+    for listener in array(status, "/listeners/each") {
+        output.line(&shown_listener(listener))?;
+    }
     output.line(&format!(
         "journal    {} bytes, appended {}, synced {}, blocked {}, nearly full {}",
         text("/journal/diskBytes"),
@@ -155,6 +158,27 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
         output.line(&format!("count      {} {} {}", part("what"), part("label"), part("total")))?;
     }
     Ok(())
+}
+
+/// One listener in one line; the columns stand below each other.
+fn shown_listener(listener: &Value) -> String {
+    let part = |key: &str| listener.get(key).map(plain).unwrap_or_default();
+    let number = |key: &str| listener.get(key).and_then(Value::as_i64);
+    let connected = listener.get("connected").and_then(Value::as_bool) == Some(true);
+    let since = number("ageSeconds").map_or_else(String::new, |age| table::age(age.saturating_mul(1_000)));
+    let state = if connected { format!("connected {since}") } else { "not connected".to_owned() };
+    let millis = |key: &str| number(key).map_or_else(|| "-".to_owned(), |millis| format!("{millis} ms"));
+    format!(
+        "listener   {:<5} {:<9} {:<20} {state:<14} lag {:>8}, skew {:>8}, behind the venue {:>8}, failovers {}, reconnects {}",
+        part("name"),
+        part("role"),
+        part("endpoint"),
+        millis("lagMs"),
+        millis("skewMs"),
+        millis("venueLagMs"),
+        part("failovers"),
+        part("reconnects"),
+    )
 }
 
 /// The age of an account's newest fill on the venue's clock.

@@ -135,6 +135,7 @@ impl Core {
         if matches!(refusal, Refusal::TooManyUsers { .. }) {
             self.doubt_limit(line, now);
         }
+        self.rank(|_| true);
     }
 
     /// The venue serves it; true where it was refused before.

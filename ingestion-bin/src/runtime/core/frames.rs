@@ -7,6 +7,7 @@ use hyperliquid_client::io::{Received, Refused as RefusedFrame};
 use hyperliquid_client::wire::{Address, DexState, Fill, TwapFill};
 
 use super::Core;
+use super::lines::Stand;
 use crate::account::{ClockSource, Intake, Stream};
 use crate::record::{Arrival, Body, RawBody, RefusalBody, RowKind};
 use crate::runtime::events::{Drifted, FrameRefused, Refused, Unfollowed, UnknownChannel};
@@ -58,6 +59,7 @@ impl Core {
         if message.drift.any() {
             self.telemetry.emit(&Drifted { drift: message.drift });
         }
+        self.meters.message(&message.frame);
         match &message.frame {
             Frame::Fills(frame) => {
                 self.rows(from, frame.user, Stream::Fills, frame.is_snapshot, &frame.rows, at);
@@ -82,6 +84,9 @@ impl Core {
             | Frame::Pong
             | Frame::Post { .. }
             | Frame::Greeting(_) => {}
+        }
+        if self.lines.get(&from.line).is_some_and(|line| matches!(line.stand, Stand::Succeeds(_))) {
+            self.go_on_replacing(at.at);
         }
         self.flush();
     }
@@ -162,9 +167,12 @@ impl Core {
         }
         if snapshot {
             self.go_on_moving(at.at);
-            self.go_on_replacing();
+            self.go_on_replacing(at.at);
         }
         self.scratch = identified;
+        if !snapshot {
+            self.measure(from, account, newest, at);
+        }
         if let Some(time) = newest.filter(|_| !snapshot) {
             self.handle_shown_time(ClockSource::Listener(from.label()), time, at.at);
         }

@@ -9,6 +9,7 @@ use hyperliquid_client::wire::Fill;
 
 use super::Core;
 use super::frames::From;
+use super::lines::Stand;
 use crate::account::{ClockSource, Row, Stream};
 use crate::record::{Arrival, Body, RowKind};
 
@@ -45,8 +46,9 @@ impl Core {
     /// Who asks for an account: the public address of its first line, or the first of all where it has none.
     fn group_asked(&self, account: [u8; 20]) -> usize {
         let cell = self.slots.get(&account).and_then(|slot| slot.cell);
-        let line = self.lines.values().find(|line| Some(line.cell) == cell);
-        line.map_or(0, |line| line.group)
+        let serving =
+            self.lines.values().filter(|line| Some(line.cell) == cell && line.stand == Stand::Serves);
+        serving.min_by_key(|line| line.leg).map_or(0, |line| line.group)
     }
 
     /// The question goes out now.

@@ -1,7 +1,8 @@
 //! The connections of a worker: which are kept open, and which accounts each carries.
 //!
 //! A *line* is one connection kept open for one listener of the accounts in its cell. An account sits on the lines of its cell, each in a
-//! seat: the number under which its machine knows that listener. While an account moves it sits on the lines of both cells.
+//! seat: the number under which its machine knows that listener. While an account moves it sits on the lines of both cells, and while a line is
+//! replaced on that and on its successor.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -16,11 +17,30 @@ use super::{Core, Slot};
 pub(super) struct Line {
     pub(super) control: Control,
     pub(super) cell: usize,
+    /// Which listener of its accounts it is, and how that is called.
+    pub(super) leg: usize,
+    pub(super) name: String,
     /// The way it takes, and who shares that way's limits.
     pub(super) route: usize,
     pub(super) group: usize,
     /// The number of its connection, while there is one.
     pub(super) connection: Option<u64>,
+    /// Since when there is one.
+    pub(super) since: Option<Instant>,
+    /// It has a place among the minute's new connections and tries to connect.
+    pub(super) tries: bool,
+    pub(super) stand: Stand,
+}
+
+/// What a line is to its cell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Stand {
+    /// It is one of the cell's listeners.
+    Serves,
+    /// It is to take the place of this line of the same listener, and carries beside it what that one carries.
+    Succeeds(usize),
+    /// Another one took its place, and its connection closes.
+    Leaves,
 }
 
 /// A line to be opened: to be given a socket that reports to it.
@@ -36,29 +56,77 @@ pub(in crate::runtime) struct Opening {
 }
 
 impl Core {
+    /// One more line; it has no socket before somebody takes what this answers.
+    pub(super) fn open_line(
+        &mut self,
+        cell: usize,
+        leg: usize,
+        name: String,
+        route: usize,
+        stand: Stand,
+    ) -> Opening {
+        let (line, control) = (self.next_line, Control::new(self.session_of_line()));
+        self.next_line += 1;
+        let group = self.config.routes.get(route).copied().unwrap_or_default();
+        let opened = Line {
+            control: control.clone(),
+            cell,
+            leg,
+            name: name.clone(),
+            route,
+            group,
+            connection: None,
+            since: None,
+            tries: false,
+            stand,
+        };
+        self.lines.insert(line, opened);
+        Opening { line, leg, name, route, control }
+    }
+
     /// A line's socket is open. Answers the number of its connection.
     pub(in crate::runtime) fn line_up(&mut self, line: usize, now: Instant) -> u64 {
         let connection = self.next_connection.get() + 1;
         self.next_connection.set(connection);
         if let Some(line) = self.lines.get_mut(&line) {
-            line.connection = Some(connection);
+            (line.connection, line.since, line.tries) = (Some(connection), Some(now), false);
         }
+        self.begin_measuring(line);
         self.for_seats_on(line, |slot, seat| slot.machine.handle_listener_up(seat, now));
         connection
     }
 
     /// A line's socket is gone.
     pub(in crate::runtime) fn line_down(&mut self, line: usize, now: Instant) {
-        self.is_replaced(line);
-        let was = self.lines.get_mut(&line).and_then(|line| line.connection.take());
+        let was = self.lines.get_mut(&line).and_then(|line| {
+            line.since = None;
+            line.connection.take()
+        });
         if was.is_some() {
             self.for_seats_on(line, |slot, seat| slot.machine.handle_listener_down(seat, now));
         }
+        self.is_gone(line, now);
+        self.go_on_replacing(now);
+        self.line_tries(line, false);
+        self.flush();
     }
 
-    /// How many lines are connected.
+    /// How many lines are connected, successors and leaving ones included.
     pub(in crate::runtime) fn connected(&self) -> usize {
         self.lines.values().filter(|line| line.connection.is_some()).count()
+    }
+
+    /// The lines of a cell's listeners, in their order.
+    pub(super) fn serving(&self, cell: usize) -> Vec<usize> {
+        let here = |line: &Line| line.cell == cell && line.stand == Stand::Serves;
+        let mut lines: Vec<(usize, usize)> = self
+            .lines
+            .iter()
+            .filter(|(_, line)| here(line))
+            .map(|(number, line)| (line.leg, *number))
+            .collect();
+        lines.sort_unstable();
+        lines.into_iter().map(|(_, number)| number).collect()
     }
 
     /// Ends all lines, for good.
@@ -71,7 +139,7 @@ impl Core {
         slot.subscriptions(self.config.twap, self.config.state_interval.is_some())
     }
 
-    /// Puts an account on a line, in the first free seat.
+    /// Puts an account on a line, in the first free seat, and on the line that is to take its place.
     pub(super) fn seat(&mut self, account: [u8; 20], line: usize, now: Instant) {
         let Some((slot, sat)) = self.slots.get_mut(&account).zip(self.lines.get(&line)) else { return };
         let seat = (0..).find(|seat| !slot.seats.contains_key(seat)).unwrap_or_default();
@@ -81,6 +149,9 @@ impl Core {
         }
         if sat.connection.is_some() {
             self.with_slot(account, |slot| slot.machine.handle_listener_up(seat, now));
+        }
+        if let Some(successor) = self.successor_of(line) {
+            self.seat(account, successor, now);
         }
     }
 
@@ -121,12 +192,14 @@ impl Core {
         self.flush();
     }
 
-    /// The lines of each cell, in the order of their listeners.
+    /// The lines of each cell's listeners, in their order.
     pub(super) fn cells(&self) -> BTreeMap<usize, Vec<usize>> {
         let mut cells: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (number, line) in &self.lines {
+        for (number, line) in self.lines.iter().filter(|(_, line)| line.stand == Stand::Serves) {
             cells.entry(line.cell).or_default().push(*number);
         }
+        let leg = |number: &usize| self.lines.get(number).map(|line| line.leg);
+        cells.values_mut().for_each(|lines| lines.sort_by_key(leg));
         cells
     }
 }

@@ -13,11 +13,14 @@ mod lines;
 mod lost;
 mod outbox;
 mod plan;
+mod primary;
+mod probing;
 mod replacing;
 mod slot;
 mod status;
 #[cfg(test)]
 mod tests;
+mod urgency;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -41,6 +44,10 @@ pub use limits::{EndpointUse, Use};
 use lines::Line;
 pub(super) use lines::Opening;
 pub(super) use outbox::Outbox;
+use primary::Primary;
+pub(super) use primary::PrimaryConfig;
+pub use probing::ListenerStatus;
+pub(super) use probing::ROLES;
 use replacing::Replacing;
 pub use slot::Followed;
 pub(super) use slot::{Known, Slot};
@@ -63,11 +70,15 @@ pub(super) struct CoreConfig {
     pub(super) refusals_per_minute: u32,
     /// Of every route to the venue, the group whose limits it shares.
     pub(super) routes: Vec<usize>,
+    /// Of every route, the endpoint's name, with the egress where it has several.
+    pub(super) endpoints: Vec<String>,
     /// Listeners of an account.
     pub(super) listeners: usize,
     /// Whether every account has connections of its own.
     pub(super) dedicated: bool,
     pub(super) session: SessionConfig,
+    /// When a listener is the primary no more.
+    pub(super) primary: PrimaryConfig,
 }
 
 pub(super) struct Core {
@@ -79,6 +90,10 @@ pub(super) struct Core {
     groups: Vec<Limited>,
     lines: BTreeMap<usize, Line>,
     next_line: usize,
+    /// Of each cell, how late its listeners are and which of them is the primary.
+    primaries: BTreeMap<usize, Primary>,
+    /// When they are looked at next; nothing before the first cell opens.
+    probe_at: Option<Instant>,
     /// Who is followed has changed since the plan was made.
     plan_is_old: bool,
     /// Somebody sits in two cells, or waits for a seat.
@@ -131,6 +146,8 @@ impl Core {
             groups,
             lines: BTreeMap::new(),
             next_line: 0,
+            primaries: BTreeMap::new(),
+            probe_at: None,
             plan_is_old: true,
             is_rearranging: false,
             lacks: None,
@@ -158,7 +175,7 @@ impl Core {
     pub(super) fn deadline(&mut self) -> Option<Instant> {
         let machines = self.slots.values().filter_map(|slot| slot.machine.poll_timeout());
         let leaving = self.slots.values().filter_map(|slot| slot.leaving);
-        self.armed = machines.chain(leaving).chain(self.learned_due()).min();
+        self.armed = machines.chain(leaving).chain(self.learned_due()).chain(self.probe_due()).min();
         self.armed
     }
 
@@ -175,8 +192,9 @@ impl Core {
         }
         self.end_graces(now);
         self.handle_learned(now);
+        self.handle_probes(now);
         self.go_on_moving(now);
-        self.go_on_replacing();
+        self.go_on_replacing(now);
         self.flush();
     }
 

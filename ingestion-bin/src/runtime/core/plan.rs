@@ -7,11 +7,10 @@
 use std::cmp::Reverse;
 use std::time::Instant;
 
-use hyperliquid_client::io::Control;
 use hyperliquid_client::plan::{self, Cell, Demand, Route};
 
-use super::lines::{Line, Opening};
-use super::{Core, Slot};
+use super::lines::{Line, Opening, Stand};
+use super::{Core, Primary, Slot};
 use crate::runtime::demand;
 use crate::runtime::worker::listener_name;
 
@@ -22,10 +21,10 @@ impl Core {
         self.timer.notify_one();
     }
 
-    /// Plans anew, if anything changed. Answers the lines to open; everything else is done.
+    /// Plans anew, if anything changed. Answers the lines to open, successors of old ones too; everything else is done.
     pub(in crate::runtime) fn replan(&mut self, now: Instant) -> Vec<Opening> {
         if !std::mem::take(&mut self.plan_is_old) {
-            return Vec::new();
+            return self.take_openings();
         }
         let order = self.by_importance();
         let (ids, open): (Vec<usize>, Vec<Cell>) = self.open_cells().into_iter().unzip();
@@ -53,7 +52,7 @@ impl Core {
         let mut openings = Vec::new();
         for cell in &plan.cells {
             let open = cell.was.and_then(|was| ids.get(was).copied());
-            let id = open.unwrap_or_else(|| self.open_cell(&cell.routes, &mut openings));
+            let id = open.unwrap_or_else(|| self.open_cell(&cell.routes, now, &mut openings));
             for account in cell.accounts.iter().filter_map(|place| order.get(*place)) {
                 if let Some(slot) = self.slots.get_mut(account) {
                     slot.cell = Some(id);
@@ -68,8 +67,10 @@ impl Core {
         }
         self.lacks = plan.bound;
         self.is_rearranging = true;
+        self.give_way(now);
         self.go_on_moving(now);
         self.flush();
+        openings.extend(self.take_openings());
         openings
     }
 
@@ -90,11 +91,14 @@ impl Core {
             .map(|(number, _)| *number)
             .collect();
         for number in idle {
-            self.is_replaced(number);
+            self.forget_replacing(number);
             if let Some(line) = self.lines.remove(&number) {
                 line.control.stop();
             }
         }
+        let lines = &self.lines;
+        self.primaries.retain(|cell, _| lines.values().any(|line| line.cell == *cell));
+        self.rank(|_| true);
         let waits = |slot: &Slot| self.lines_of(slot.cell).iter().any(|line| slot.seat_on(*line).is_none());
         self.is_rearranging = self.slots.values().any(|slot| self.is_moving(slot) || waits(slot));
     }
@@ -161,8 +165,7 @@ impl Core {
     }
 
     fn lines_of(&self, cell: Option<usize>) -> Vec<usize> {
-        let Some(cell) = cell else { return Vec::new() };
-        self.lines.iter().filter(|(_, line)| line.cell == cell).map(|(number, _)| *number).collect()
+        cell.map(|cell| self.serving(cell)).unwrap_or_default()
     }
 
     /// Whether a line's public address may follow one more account, or follows this one already.
@@ -195,23 +198,20 @@ impl Core {
             .collect()
     }
 
-    fn open_cell(&mut self, routes: &[usize], openings: &mut Vec<Opening>) -> usize {
+    fn open_cell(&mut self, routes: &[usize], now: Instant, openings: &mut Vec<Opening>) -> usize {
         let taken = self.cells();
         let id = (0..).find(|id| !taken.contains_key(id)).unwrap_or_default();
+        self.primaries.insert(id, Primary::new(routes.len(), now));
+        self.probe_at.get_or_insert(now + self.config.primary.probe_interval);
+        let cell = if id == 0 { String::new() } else { (id + 1).to_string() };
         for (leg, route) in routes.iter().copied().enumerate() {
-            let (line, control) = (self.next_line, Control::new(self.session_of_line()));
-            self.next_line += 1;
-            let group = self.config.routes.get(route).copied().unwrap_or_default();
-            self.lines
-                .insert(line, Line { control: control.clone(), cell: id, route, group, connection: None });
-            let cell = if id == 0 { String::new() } else { (id + 1).to_string() };
-            openings.push(Opening {
-                line,
+            openings.push(self.open_line(
+                id,
                 leg,
-                name: format!("{}{cell}", listener_name(leg)),
+                format!("{}{cell}", listener_name(leg)),
                 route,
-                control,
-            });
+                Stand::Serves,
+            ));
         }
         id
     }

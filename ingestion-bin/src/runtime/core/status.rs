@@ -5,6 +5,7 @@ use signal_domain::{Market, MarketKind};
 
 use super::Core;
 use super::limits::EndpointUse;
+use super::probing::ListenerStatus;
 use super::slot::Slot;
 use crate::account::{Coverage, Gap, GapState};
 use crate::render::{gap_id, gap_kind, venue_ms};
@@ -17,6 +18,8 @@ pub struct WorkerStatus {
     pub listeners_connected: usize,
     /// Listeners there are.
     pub listeners: usize,
+    /// Each of them.
+    pub each_listener: Vec<ListenerStatus>,
     /// What the last attempt to connect said, while none has succeeded since.
     pub cannot_connect: Option<String>,
     /// The venue's clock is at least there, as two sources show it, ms.
@@ -167,12 +170,14 @@ impl Core {
         let mut gaps: Vec<GapStatus> =
             self.slots.values().flat_map(Slot::gap_status).take(GAPS_MAX).collect();
         gaps.sort_by(|a, b| (&a.influencer_id, a.from_time).cmp(&(&b.influencer_id, b.from_time)));
+        let each_listener = self.listener_status(crate::runtime::clock::now());
         WorkerStatus {
             completeness: completeness.collect(),
             gaps,
             limits: self.limits_in_use(),
-            listeners_connected: self.connected(),
-            listeners: self.lines.len(),
+            listeners_connected: each_listener.iter().filter(|listener| listener.connected).count(),
+            listeners: each_listener.len(),
+            each_listener,
             cannot_connect: self.cannot_connect.clone(),
             venue_time: self.venue_time,
             blocked: self.outbox.is_blocked(),

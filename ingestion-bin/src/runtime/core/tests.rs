@@ -4,6 +4,7 @@ mod cells;
 mod clock;
 mod full;
 mod served;
+mod storm;
 mod told;
 
 use std::cell::RefCell;
@@ -28,7 +29,7 @@ use serde_json::{Value, json};
 use signal_domain::Account;
 use tokio::task::{JoinHandle, LocalSet};
 
-use super::{Core, CoreConfig, Followed, Limited, Opening, Outbox};
+use super::{Core, CoreConfig, Followed, Limited, Opening, Outbox, PrimaryConfig};
 use crate::account::{Cause, Settings};
 use crate::render::{DeadLetterLines, SignalLines};
 use crate::runtime::events::{catalogue, totals};
@@ -82,9 +83,15 @@ fn core_with(
         removal_grace: Duration::ZERO,
         refusals_per_minute: 100,
         routes: vec![0],
+        endpoints: vec!["sim".to_owned()],
         listeners,
         dedicated: false,
         session,
+        primary: PrimaryConfig {
+            failover_lag: Duration::from_millis(250),
+            probe_interval: Duration::from_secs(1),
+            rotate: Duration::from_secs(3_600),
+        },
     };
     let outbox = Outbox::new(journal.appender());
     let published = Published::new(Arc::new(library), journal.progress(), "sim".to_owned());

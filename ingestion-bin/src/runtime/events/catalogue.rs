@@ -71,6 +71,68 @@ pub(super) static RECYCLED: Definition<Counter, 0> = Definition::counter(
     "Listeners closed because they missed something.",
     [],
 );
+pub(super) static MESSAGES: Definition<Counter, 1> = Definition::counter(
+    "ingestion_messages_total",
+    "Messages of the venue that were decoded, by what they are.",
+    ["channel"],
+)
+.known(&[
+    ["fills"],
+    ["twap_fills"],
+    ["states"],
+    ["user_events"],
+    ["order_updates"],
+    ["trades"],
+    ["ack"],
+    ["error"],
+    ["pong"],
+    ["post"],
+    ["greeting"],
+    ["unknown"],
+]);
+pub(super) static OPEN: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_connections_open",
+    "Open connections of listeners, by the role of the listener.",
+    ["role"],
+)
+.known(&[["primary"], ["secondary"]]);
+pub(super) static RECONNECTS: Definition<Counter, 1> = Definition::counter(
+    "ingestion_reconnects_total",
+    "Connections of a listener after its first one, by the role it had.",
+    ["role"],
+)
+.known(&[["primary"], ["secondary"]]);
+pub(super) static LISTENER_LAG: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_listener_lag_seconds",
+    "How much later than the first copy the latest listener of this role shows events: the middle of its newest frames, or how long it owes one.",
+    ["role"],
+)
+.known(&[["primary"], ["secondary"]])
+.unit(Unit::Seconds);
+pub(super) static LISTENER_SKEW: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_listener_skew_seconds",
+    "The most that a copy of these frames came later than the first one, of the listeners of this role.",
+    ["role"],
+)
+.known(&[["primary"], ["secondary"]])
+.unit(Unit::Seconds);
+pub(super) static FAILOVERS: Definition<Counter, 1> = Definition::counter(
+    "ingestion_failovers_total",
+    "Times that the label of the primary left a listener that was late or down.",
+    ["reason"],
+)
+.known(&[["lag"], ["down"]]);
+pub(super) static ROTATIONS: Definition<Counter, 0> = Definition::counter(
+    "ingestion_rotations_total",
+    "Times that the label of the primary went to the next healthy listener because it was its turn.",
+    [],
+);
+pub(super) static REPLACEMENTS: Definition<Counter, 1> = Definition::counter(
+    "ingestion_replacements_total",
+    "Old connections replaced: by one that was there before (overlap), by one that was on its way when they ended (ended), or closed first because no connection was free (close_first).",
+    ["way"],
+)
+.known(&[["overlap"], ["ended"], ["close_first"]]);
 pub(super) static CONNECTED: Definition<Counter, 1> =
     Definition::counter("ingestion_connections_total", "Connections opened.", ["listener"]);
 pub(super) static CONNECT_FAILURES: Definition<Counter, 1> =
@@ -188,6 +250,14 @@ pub fn catalogue() -> Vec<Family> {
         FRAMES_REFUSED.family(),
         GAPS.family(),
         RECYCLED.family(),
+        MESSAGES.family(),
+        OPEN.family(),
+        RECONNECTS.family(),
+        LISTENER_LAG.family(),
+        LISTENER_SKEW.family(),
+        FAILOVERS.family(),
+        ROTATIONS.family(),
+        REPLACEMENTS.family(),
         CONNECTED.family(),
         CONNECT_FAILURES.family(),
         ENDED.family(),

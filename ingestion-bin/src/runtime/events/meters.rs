@@ -1,5 +1,6 @@
 //! What is counted without a log line: row by row where it happens, or set from the side.
 
+use hyperliquid_client::decode::Frame;
 use messaging::journal::Progress;
 use messaging::sink::SinkStatus;
 use observability::Telemetry;
@@ -8,10 +9,11 @@ use observability::metrics::{Counter, Gauge};
 
 use super::catalogue::{
     BLOCKED, EVENTS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_NEARLY_FULL, JOURNAL_WANTS, LATE, LIST_REFUSED,
-    LIST_STALE, LISTED, PASSED_OVER, ROWS, SINK_LAG, SINK_LINES,
+    LIST_STALE, LISTED, LISTENER_LAG, LISTENER_SKEW, MESSAGES, OPEN, PASSED_OVER, ROWS, SINK_LAG, SINK_LINES,
 };
 use crate::account::Fate;
 use crate::runtime::ListStatus;
+use crate::runtime::core::ROLES;
 
 /// Handles of what happens per row: one atomic operation each.
 pub(in crate::runtime) struct Meters {
@@ -25,7 +27,32 @@ pub(in crate::runtime) struct Meters {
     snapshot_rows: Counter,
     pub(in crate::runtime) history_rows: Counter,
     pub(in crate::runtime) blocked: Gauge,
+    pub(in crate::runtime) roles: [RoleMeters; 2],
+    messages: [Counter; 12],
 }
+
+/// Of the listeners of one role; see [`ROLES`].
+pub(in crate::runtime) struct RoleMeters {
+    pub(in crate::runtime) connected: Gauge,
+    pub(in crate::runtime) lag: Gauge,
+    pub(in crate::runtime) skew: Gauge,
+}
+
+/// In the order of [`Meters::message`].
+const CHANNELS: [&str; 12] = [
+    "fills",
+    "twap_fills",
+    "states",
+    "user_events",
+    "order_updates",
+    "trades",
+    "ack",
+    "error",
+    "pong",
+    "post",
+    "greeting",
+    "unknown",
+];
 
 impl Meters {
     pub(in crate::runtime) fn new(telemetry: &Telemetry) -> Self {
@@ -41,6 +68,33 @@ impl Meters {
             snapshot_rows: metrics.get(&ROWS, ["snapshot"]),
             history_rows: metrics.get(&ROWS, ["history"]),
             blocked: metrics.get(&BLOCKED, []),
+            roles: ROLES.map(|role| RoleMeters {
+                connected: metrics.get(&OPEN, [role]),
+                lag: metrics.get(&LISTENER_LAG, [role]),
+                skew: metrics.get(&LISTENER_SKEW, [role]),
+            }),
+            messages: CHANNELS.map(|channel| metrics.get(&MESSAGES, [channel])),
+        }
+    }
+
+    /// A message was decoded.
+    pub(in crate::runtime) fn message(&self, frame: &Frame<'_>) {
+        let channel = match frame {
+            Frame::Fills(_) => 0,
+            Frame::TwapFills(_) => 1,
+            Frame::AllStates { .. } | Frame::State { .. } => 2,
+            Frame::UserEvents(_) => 3,
+            Frame::OrderUpdates(_) => 4,
+            Frame::Trades(_) => 5,
+            Frame::Ack { .. } => 6,
+            Frame::VenueError(_) => 7,
+            Frame::Pong => 8,
+            Frame::Post { .. } => 9,
+            Frame::Greeting(_) => 10,
+            Frame::Unknown { .. } => 11,
+        };
+        if let Some(counter) = self.messages.get(channel) {
+            counter.inc();
         }
     }
 

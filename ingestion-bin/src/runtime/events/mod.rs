@@ -16,9 +16,9 @@ use tracing::{debug, info, warn};
 use super::core::Followed;
 use crate::account::{Gap, GapKind, GapState};
 use catalogue::{
-    CONNECT_FAILURES, CONNECTED, DRIFT, ENDED, FOLLOWED, FRAMES_REFUSED, GAPS, INFO, INFO_WEIGHT,
-    JOURNAL_DAMAGE, LIMITS_LEARNED, PINGS_UNANSWERED, RECYCLED, REFUSALS, SUBSCRIPTIONS_REFUSED, UNFOLLOWED,
-    UNKNOWN_CHANNELS, VENUE_ERRORS,
+    CONNECT_FAILURES, CONNECTED, DRIFT, ENDED, FAILOVERS, FOLLOWED, FRAMES_REFUSED, GAPS, INFO, INFO_WEIGHT,
+    JOURNAL_DAMAGE, LIMITS_LEARNED, PINGS_UNANSWERED, RECONNECTS, RECYCLED, REFUSALS, REPLACEMENTS,
+    ROTATIONS, SUBSCRIPTIONS_REFUSED, UNFOLLOWED, UNKNOWN_CHANNELS, VENUE_ERRORS,
 };
 pub use catalogue::{catalogue, totals};
 pub(super) use meters::{Meters, show_journal, show_list, show_sink};
@@ -79,6 +79,24 @@ event! { /// No room.
 event! { /// A listener missed something.
     ListenerRecycled { line: usize }
     RECYCLED [], |this| { warn!(line = this.line, "the listener missed something: its connection is made anew"); }
+}
+event! { /// The primary of a cell was late or down, and is another one.
+    Failover<'a> { from: &'a str, to: &'a str, reason: &'static str, by: Option<Duration> }
+    FAILOVERS [this.reason], |this| {
+        warn!(from = this.from, to = this.to, reason = this.reason, by = ?this.by, "another listener is the primary");
+    }
+}
+event! { /// An old connection is replaced.
+    Replaced<'a> { listener: &'a str, way: &'static str }
+    REPLACEMENTS [this.way], |this| { info!(listener = this.listener, way = this.way, "an old connection is replaced"); }
+}
+event! { /// Healthy listeners take turns.
+    Rotated<'a> { from: &'a str, to: &'a str }
+    ROTATIONS [], |this| { info!(from = this.from, to = this.to, "it is another listener's turn to be the primary"); }
+}
+event! { /// A listener has another connection.
+    Reconnected<'a> { listener: &'a str, role: &'static str }
+    RECONNECTS [this.role], |this| { debug!(listener = this.listener, role = this.role, "connected again"); }
 }
 event! { /// A connection is open.
     Connected<'a> { listener: &'a str, took: Duration }

@@ -11,20 +11,20 @@ use super::*;
 use crate::runtime::clock;
 
 /// A worker without sockets over addresses that allow so many users each.
-struct Rig {
-    core: Core,
-    now: std::time::Instant,
+pub(super) struct Rig {
+    pub(super) core: Core,
+    pub(super) now: std::time::Instant,
     /// Lines that were opened, by number, with their route.
     lines: BTreeMap<usize, usize>,
     _journal: Journal,
 }
 
-fn account(number: u8) -> Account {
+pub(super) fn account(number: u8) -> Account {
     format!("0x{number:040x}").parse().unwrap()
 }
 
 impl Rig {
-    fn new(users: &[u32]) -> Self {
+    pub(super) fn new(users: &[u32]) -> Self {
         let disk = FaultyStorage::new(1);
         let Opened { journal, state, .. } = open(&disk);
         let telemetry = Telemetry::new(&catalogue()).unwrap();
@@ -38,13 +38,13 @@ impl Rig {
     }
 
     /// Follows an account; the lower its number, the more important.
-    fn follow(&mut self, number: u8, cause: Cause) {
+    pub(super) fn follow(&mut self, number: u8, cause: Cause) {
         let followed = Followed { priority: -i32::from(number), ..Followed::by_address(account(number)) };
         self.core.follow(followed, cause, self.now);
     }
 
     /// Carries the plan out; every line that opens is connected at once. How many opened.
-    fn plan(&mut self) -> usize {
+    pub(super) fn plan(&mut self) -> usize {
         let opened = self.core.replan(self.now);
         for opening in &opened {
             self.lines.insert(opening.line, opening.route);
@@ -54,7 +54,7 @@ impl Rig {
     }
 
     /// The lines that want an account's fills.
-    fn wanting(&self, number: u8) -> Vec<usize> {
+    pub(super) fn wanting(&self, number: u8) -> Vec<usize> {
         let slot = &self.core.slots[account(number).as_bytes()];
         slot.seats.values().copied().filter(|line| self.core.lines.contains_key(line)).collect()
     }
@@ -65,7 +65,7 @@ impl Rig {
     }
 
     /// The venue's snapshot of an account on every line that carries it.
-    fn snapshots(&mut self, number: u8) {
+    pub(super) fn snapshots(&mut self, number: u8) {
         for line in self.wanting(number) {
             let frame = format!(
                 r#"{{"channel":"userFills","data":{{"isSnapshot":true,"user":"{}","fills":[]}}}}"#,
@@ -78,7 +78,7 @@ impl Rig {
         }
     }
 
-    fn refuse(&mut self, line: usize, number: u8) {
+    pub(super) fn refuse(&mut self, line: usize, number: u8) {
         let user = Address::from_bytes(*account(number).as_bytes());
         let refusal = (Refusal::TooManyUsers { limit: None }, "Cannot track more than 3 total users.");
         self.core.refuse_subscription(line, &Subscription::UserFills { user }, refusal, self.now);

@@ -14,7 +14,7 @@ const T: u64 = 1_790_000_000_000;
 const NEVER: Duration = Duration::from_secs(3_600);
 
 struct Stage {
-    venue: SimHandle,
+    venue: Rc<SimHandle>,
     core: Rc<RefCell<Core>>,
     played: u64,
 }
@@ -55,6 +55,11 @@ impl Stage {
         (account.coverage, account.refused, account.open_gaps)
     }
 
+    /// So many connections are allowed.
+    fn connections(&self, connections: u32) {
+        self.core.borrow_mut().groups[0].limits.connections = connections;
+    }
+
     /// What Prometheus would read.
     fn page(&self) -> String {
         self.core.borrow().telemetry().metrics().render()
@@ -83,7 +88,8 @@ fn stage<F: Future<Output = ()>>(
     let telemetry = Telemetry::new(&catalogue()).unwrap();
     let core = core_with(&journal, &telemetry, state, disk, session, listeners);
     let core = Rc::new(RefCell::new(core));
-    let mut stage = Stage { venue: SimVenue::start(SimConfig::manual()).unwrap(), core, played: 0 };
+    let venue = Rc::new(SimVenue::start(SimConfig::manual()).unwrap());
+    let mut stage = Stage { venue, core, played: 0 };
     stage.users(10);
     stage.play(false);
     for (account, priority) in [(ALICE, 1), (BOB, 0)] {
@@ -93,11 +99,18 @@ fn stage<F: Future<Output = ()>>(
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let run = async {
-        let openings = stage.core.borrow_mut().replan(crate::runtime::clock::now());
-        assert_eq!(openings.len(), listeners);
-        for opening in openings {
-            listen_on::<Decoder>(&stage.venue, &stage.core, opening, backoff);
-        }
+        let (core, venue) = (Rc::clone(&stage.core), Rc::clone(&stage.venue));
+        // As the worker does: whatever is to be opened is.
+        tokio::task::spawn_local(async move {
+            let timer = Rc::clone(&core.borrow().timer);
+            loop {
+                let openings = core.borrow_mut().replan(crate::runtime::clock::now());
+                for opening in openings {
+                    listen_on::<Decoder>(&venue, &core, opening, backoff);
+                }
+                timer.notified().await;
+            }
+        });
         let played = tokio::time::timeout(Duration::from_secs(60), play(stage)).await;
         played.expect("what is waited for comes");
     };
@@ -171,10 +184,18 @@ fn a_subscription_nobody_acknowledges_costs_the_connection() {
     });
 }
 
+/// How often old connections were replaced in a way.
+fn replaced(stage: &Stage, way: &str) -> u64 {
+    let page = stage.page();
+    let series = format!("ingestion_replacements_total{{way=\"{way}\"}} ");
+    page.lines().find_map(|line| line.strip_prefix(&series)).map_or(0, |count| count.parse().unwrap())
+}
+
 #[test]
-fn old_connections_are_replaced_one_at_a_time() {
+fn without_a_free_connection_old_ones_are_replaced_one_at_a_time() {
     let session = SessionConfig { replace_after: Duration::from_millis(300), ..quick() };
     stage(session, NEVER, 2, |stage| async move {
+        stage.connections(2);
         let full = |stage: &Stage| [ALICE, BOB].iter().all(|account| stage.of(account).0 == "full");
         stage.until(full).await;
         // Both were opened together and are old together.
@@ -184,6 +205,7 @@ fn old_connections_are_replaced_one_at_a_time() {
             stage.opened() >= 8
         };
         stage.until(watched).await;
+        assert_eq!((replaced(&stage, "overlap"), replaced(&stage, "ended")), (0, 0));
     });
 }
 
@@ -191,10 +213,11 @@ fn old_connections_are_replaced_one_at_a_time() {
 #[test]
 fn the_second_has_its_turn_when_the_first_carries_again() {
     stage(quick(), NEVER, 2, |stage| async move {
+        stage.connections(2);
         let full = |stage: &Stage| [ALICE, BOB].iter().all(|account| stage.of(account).0 == "full");
         stage.until(full).await;
         for listener in [0, 1] {
-            stage.core.borrow_mut().replace(listener);
+            stage.core.borrow_mut().replace(listener, crate::runtime::clock::now());
         }
         stage.until(|stage| stage.opened() == 4 && full(stage)).await;
     });
@@ -202,26 +225,84 @@ fn the_second_has_its_turn_when_the_first_carries_again() {
 
 #[test]
 fn who_is_shown_on_one_connection_alone_keeps_it() {
-    let session = SessionConfig { replace_after: Duration::from_millis(300), ..quick() };
-    stage(session, NEVER, 2, |stage| async move {
-        for number in 2..100 {
-            stage.venue.add_fault(format!("mute={ALICE}#{number}/1000").parse().unwrap());
-        }
-        stage.until(|stage| stage.of(ALICE).0 == "single" && stage.of(BOB).0 == "full").await;
-        let watched = |stage: &Stage| {
-            assert_eq!(stage.of(ALICE).0, "single", "the first one carries her");
-            stage.opened() >= 6
-        };
-        stage.until(watched).await;
-        stage.venue.clear_faults();
-        stage.until(|stage| stage.of(ALICE).0 == "full").await;
-    });
+    for connections in [2, 10] {
+        let session = SessionConfig { replace_after: Duration::from_millis(300), ..quick() };
+        stage(session, NEVER, 2, |stage| async move {
+            stage.connections(connections);
+            for number in 2..100 {
+                stage.venue.add_fault(format!("mute={ALICE}#{number}/1000").parse().unwrap());
+            }
+            stage.until(|stage| stage.of(ALICE).0 == "single" && stage.of(BOB).0 == "full").await;
+            let watched = |stage: &Stage| {
+                assert_eq!(stage.of(ALICE).0, "single", "the first one carries her");
+                stage.opened() >= 6
+            };
+            stage.until(watched).await;
+            stage.venue.clear_faults();
+            stage.until(|stage| stage.of(ALICE).0 == "full").await;
+        });
+    }
 }
 
 #[test]
 fn the_only_listener_is_replaced_too() {
     let session = SessionConfig { replace_after: Duration::from_millis(300), ..quick() };
     stage(session, NEVER, 1, |stage| async move {
+        stage.connections(1);
         stage.until(|stage| stage.opened() >= 3 && stage.of(ALICE).0 == "single").await;
+        assert_eq!(replaced(&stage, "overlap"), 0);
+    });
+}
+
+/// Fills flow, the only connection is replaced again and again, and the account never notices: no blind moment, no gap, nothing unread.
+#[test]
+fn a_successor_is_there_before_the_only_listener_goes() {
+    let session = SessionConfig { replace_after: Duration::from_millis(300), ..quick() };
+    stage(session, NEVER, 1, |mut stage| async move {
+        stage.connections(2);
+        stage.until(|stage| [ALICE, BOB].iter().all(|account| stage.of(account).0 == "single")).await;
+        while replaced(&stage, "overlap") < 3 {
+            stage.play(true);
+            let signals = format!("disposition=\"signal\"}} {}\n", 2 * (stage.played - 1));
+            let watched = |stage: &Stage| {
+                for account in [ALICE, BOB] {
+                    let (coverage, refused, gaps) = stage.of(account);
+                    assert!(coverage != "blind" && refused.is_none() && gaps == 0, "{coverage} {gaps}");
+                }
+                stage.page().contains(&signals)
+            };
+            stage.until(watched).await;
+        }
+        let page = stage.page();
+        for quiet in [
+            "ingestion_unfollowed_rows_total 0",
+            "ingestion_gap_changes_total{kind=\"outage\",state=\"opened\"} 0",
+            "ingestion_gap_changes_total{kind=\"chain\",state=\"opened\"} 0",
+            "ingestion_listeners_recycled_total 0",
+            "ingestion_replacements_total{way=\"close_first\"} 0",
+            "ingestion_late_events_total 0",
+        ] {
+            assert!(page.contains(&format!("\n{quiet}\n")), "{quiet} in {page}");
+        }
+        assert_eq!(stage.venue.status().refused_by_limits + stage.venue.status().refused_connections, 0);
+    });
+}
+
+/// The venue ends the old connection before its successor has brought everything: the successor is the listener then.
+#[test]
+fn a_successor_takes_over_when_the_old_one_ends_early() {
+    stage(quick(), NEVER, 1, |stage| async move {
+        stage.until(|stage| stage.of(ALICE).0 == "single" && stage.of(BOB).0 == "single").await;
+        let first = 1;
+        stage.venue.add_fault(format!("mute={ALICE}#{}/1000", first + 1).parse().unwrap());
+        stage.core.borrow_mut().replace(0, crate::runtime::clock::now());
+        // It brings Bob, and of Alice nothing, so the old one stays.
+        stage.until(|stage| stage.of(BOB).0 == "full").await;
+        assert_eq!((stage.of(ALICE).0, replaced(&stage, "overlap")), ("single", 0));
+        stage.venue.add_fault(format!("close=1000@0#{first}/1000").parse().unwrap());
+        stage.until(|stage| replaced(stage, "ended") == 1).await;
+        assert_eq!((stage.of(ALICE).0, stage.of(BOB).0), ("blind", "single"));
+        let lines = stage.core.borrow().status().each_listener;
+        assert!(lines.len() == 1 && lines[0].connected && lines[0].name == "a", "{lines:?}");
     });
 }
