@@ -1,4 +1,5 @@
-//! From a URL to an open connection: resolve, connect (from a chosen local address), TLS. One deadline for all of it.
+//! From a URL to an open connection: resolve, connect (from a chosen local address), ask the proxy if there is one, TLS. One deadline
+//! for all of it. With a proxy only the proxy's own name is resolved here.
 //!
 //! Every address of a name is tried in turn, each with its share of the time that is left. TLS that fails ends
 //! the attempt: there is no way back to plain text. A handshake above this (WebSocket) is given the same deadline.
@@ -13,6 +14,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout_at};
 
 use super::dns::Dns;
+use super::proxy::{Proxy, ProxyError};
 use super::stream::Stream;
 use super::target::Target;
 use super::tls::{self, Tls};
@@ -24,6 +26,8 @@ pub enum Stage {
     Resolve,
     /// Opening TCP.
     Connect,
+    /// Waiting for the proxy to connect.
+    Proxy,
     /// Negotiating TLS.
     Tls,
     /// Asking for the WebSocket.
@@ -35,6 +39,7 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::Resolve => "resolving the name",
             Self::Connect => "connecting",
+            Self::Proxy => "waiting for the proxy",
             Self::Tls => "negotiating tls",
             Self::Upgrade => "asking for the websocket",
         })
@@ -83,6 +88,17 @@ pub enum DialError {
         #[source]
         source: io::Error,
     },
+    /// The proxy gave no connection; there is no way around it.
+    #[error("no connection to {host} through {proxy}")]
+    Proxy {
+        /// Whom we tried to reach.
+        host: String,
+        /// The proxy, without its password.
+        proxy: String,
+        /// Why.
+        #[source]
+        source: ProxyError,
+    },
     /// The certificate is for another name, expired or of an unknown authority, or TLS itself failed.
     #[error("tls with {host} failed, and plain text is no alternative")]
     Tls {
@@ -103,19 +119,57 @@ pub enum DialError {
     },
 }
 
-/// Opens connections from one local address with one set of roots. Cheap to clone.
+impl DialError {
+    /// Whether a person must act before it is of use to try again: on a certificate, or on the proxy's login.
+    #[must_use]
+    pub const fn wants_a_person(&self) -> bool {
+        match self {
+            Self::Tls { .. } => true,
+            Self::Proxy { source, .. } => source.wants_a_person(),
+            Self::Timeout { .. }
+            | Self::Resolve { .. }
+            | Self::Bind { .. }
+            | Self::Connect { .. }
+            | Self::TlsTransport { .. } => false,
+        }
+    }
+
+    /// How long a proxy asked us to stay away.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        if let Self::Proxy { source, .. } = self { source.retry_after() } else { None }
+    }
+}
+
+/// Opens connections from one local address, or through one proxy, with one set of roots. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Dialer {
     tls: Tls,
     dns: Dns,
     local: Option<IpAddr>,
+    proxy: Option<Proxy>,
+}
+
+/// Whom a connection goes to first.
+struct Hop<'a> {
+    name: &'a str,
+    port: u16,
+    /// As errors call it.
+    shown: String,
 }
 
 impl Dialer {
     /// A dialer; with `local` connections leave from that address.
     #[must_use]
     pub const fn new(tls: Tls, dns: Dns, local: Option<IpAddr>) -> Self {
-        Self { tls, dns, local }
+        Self { tls, dns, local, proxy: None }
+    }
+
+    /// The same through a proxy; then `local` is where connections to the proxy leave from.
+    #[must_use]
+    pub fn through(mut self, proxy: Option<Proxy>) -> Self {
+        self.proxy = proxy;
+        self
     }
 
     /// Connects, with TLS where the target says so.
@@ -123,7 +177,7 @@ impl Dialer {
     /// # Errors
     /// [`DialError`]; at the latest at `deadline`.
     pub async fn dial(&self, target: &Target, deadline: Instant) -> Result<Stream, DialError> {
-        let tcp = self.connect(target, deadline).await?;
+        let tcp = self.reach(target, deadline).await?;
         if !target.scheme().is_tls() {
             return Ok(Stream::Plain(tcp));
         }
@@ -140,11 +194,27 @@ impl Dialer {
         }
     }
 
-    async fn connect(&self, target: &Target, deadline: Instant) -> Result<TcpStream, DialError> {
-        let host = || target.host().to_owned();
+    /// TCP to the target, straight or through the proxy.
+    async fn reach(&self, target: &Target, deadline: Instant) -> Result<TcpStream, DialError> {
+        let Some(proxy) = &self.proxy else {
+            let straight = Hop { name: target.host(), port: target.port(), shown: target.host().to_owned() };
+            return self.connect(straight, deadline).await;
+        };
+        let first = Hop { name: proxy.host(), port: proxy.port(), shown: proxy.to_string() };
+        let tcp = self.connect(first, deadline).await?;
+        let (host, proxied) = (target.host().to_owned(), proxy.to_string());
+        match timeout_at(deadline, proxy.open(tcp, target.host(), target.port())).await {
+            Ok(Ok(tcp)) => Ok(tcp),
+            Ok(Err(source)) => Err(DialError::Proxy { host, proxy: proxied, source }),
+            Err(_) => Err(DialError::Timeout { host: proxied, stage: Stage::Proxy }),
+        }
+    }
+
+    async fn connect(&self, hop: Hop<'_>, deadline: Instant) -> Result<TcpStream, DialError> {
+        let host = || hop.shown.clone();
         // Half of the time at most: a resolver that hangs must leave time for the addresses we remember.
         let resolved_by = share_until(deadline, 2);
-        let addresses = match self.dns.resolve(target.host(), target.port(), resolved_by).await {
+        let addresses = match self.dns.resolve(hop.name, hop.port, resolved_by).await {
             Ok(addresses) => addresses,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 return Err(DialError::Timeout { host: host(), stage: Stage::Resolve });
@@ -160,7 +230,7 @@ impl Dialer {
             let share = share_until(deadline, usable.len() - tried);
             match timeout_at(share, self.connect_to(*address)).await {
                 Ok(Ok(stream)) => {
-                    self.dns.worked(target.host(), address.ip());
+                    self.dns.worked(hop.name, address.ip());
                     return Ok(stream);
                 }
                 Ok(Err(Attempt::Bind(local, source))) => {
@@ -172,7 +242,7 @@ impl Dialer {
                 Err(_) => last = Some(DialError::Timeout { host: host(), stage: Stage::Connect }),
             }
         }
-        Err(last.unwrap_or_else(|| self.no_address(target)))
+        Err(last.unwrap_or_else(|| self.no_address(hop.shown)))
     }
 
     async fn connect_to(&self, address: SocketAddr) -> Result<TcpStream, Attempt> {
@@ -186,10 +256,9 @@ impl Dialer {
         socket.connect(address).await.map_err(Attempt::Connect)
     }
 
-    fn no_address(&self, target: &Target) -> DialError {
+    fn no_address(&self, host: String) -> DialError {
         let source =
             io::Error::new(io::ErrorKind::AddrNotAvailable, "no address of the local address's family");
-        let host = target.host().to_owned();
         match self.local {
             Some(local) => DialError::Bind { host, local, source },
             None => DialError::Resolve { host, source },

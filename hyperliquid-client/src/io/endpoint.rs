@@ -1,6 +1,6 @@
 //! One way to the venue, checked before any socket opens: URLs, token, local address, roots, size and time limits.
 //!
-//! Nothing here prints the token: `Debug` shows where it came from, URLs are shown without their query.
+//! Nothing here prints the token or a proxy's password: `Debug` shows where it came from, URLs are shown without their query.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hyper::header::{HeaderName, HeaderValue};
 
+use super::proxy::Proxy;
 use super::target::{Target, TargetError};
 use super::tls::{Tls, TlsError};
 use super::{Dialer, Dns};
@@ -32,13 +33,15 @@ pub struct EndpointConfig {
     pub auth: Auth,
     /// The local address connections leave from; `None`: the system chooses.
     pub local: Option<IpAddr>,
+    /// The proxy they go through, if any.
+    pub proxy: Option<Proxy>,
     /// PEM file of authorities trusted besides the known ones.
     pub ca_file: Option<PathBuf>,
     /// The largest message accepted, over all its fragments. Bytes, more than zero.
     pub max_message_bytes: usize,
     /// The largest info answer accepted. Bytes, more than zero.
     pub max_answer_bytes: usize,
-    /// For resolving, connecting, TLS and upgrade together; more than zero, at most [`CONNECT_TIMEOUT_MAX`] (10 s).
+    /// For resolving, connecting, the proxy, TLS and upgrade together; more than zero, at most [`CONNECT_TIMEOUT_MAX`] (10 s).
     pub connect_timeout: Duration,
     /// For one info request, connecting included; more than zero, at most [`INFO_TIMEOUT_MAX`] (an hour).
     pub info_timeout: Duration,
@@ -54,6 +57,7 @@ impl EndpointConfig {
             info_url: String::new(),
             auth: Auth::None,
             local: None,
+            proxy: None,
             ca_file: None,
             max_message_bytes: 32 * 1024 * 1024,
             max_answer_bytes: 32 * 1024 * 1024,
@@ -114,6 +118,7 @@ pub struct Endpoint {
     header: Option<(HeaderName, HeaderValue)>,
     config: Limits,
     local: Option<IpAddr>,
+    proxy: Option<Proxy>,
     ca_file: Option<PathBuf>,
 }
 
@@ -169,6 +174,7 @@ impl Endpoint {
             header,
             config: limits,
             local: config.local,
+            proxy: config.proxy,
             ca_file: config.ca_file,
         })
     }
@@ -209,7 +215,7 @@ impl Endpoint {
         self.config.max_answer_bytes
     }
 
-    /// For resolving, connecting, TLS and upgrade together.
+    /// For resolving, connecting, the proxy, TLS and upgrade together.
     #[must_use]
     pub const fn connect_timeout(&self) -> Duration {
         self.config.connect_timeout
@@ -221,12 +227,13 @@ impl Endpoint {
         self.config.info_timeout
     }
 
-    /// A dialer with this endpoint's roots and local address; reads `ca_file`. Make one per worker and clone it.
+    /// A dialer with this endpoint's roots, local address and proxy; reads `ca_file`. Make one per worker and clone it.
     ///
     /// # Errors
     /// [`TlsError`], when `ca_file` is not what it should be.
     pub fn dialer(&self, dns: Dns) -> Result<Dialer, TlsError> {
-        Ok(Dialer::new(Tls::new(self.ca_file.as_deref())?, dns, self.local))
+        let dialer = Dialer::new(Tls::new(self.ca_file.as_deref())?, dns, self.local);
+        Ok(dialer.through(self.proxy.clone()))
     }
 
     /// Name and value of the token's header, the value marked sensitive.

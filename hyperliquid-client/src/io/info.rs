@@ -119,13 +119,16 @@ impl InfoError {
     #[must_use]
     pub const fn ask_again(&self) -> AskAgain {
         match self {
-            Self::Unauthorised { .. } | Self::Dial(DialError::Tls { .. }) => AskAgain::Rarely,
+            Self::Unauthorised { .. } => AskAgain::Rarely,
+            Self::Dial(error) if error.wants_a_person() => AskAgain::Rarely,
             Self::Status { retry_after: Some(wait), .. } => AskAgain::After(*wait),
             Self::Status { status: 400 | 404 | 405 | 413 | 415 | 422, html: false, .. }
             | Self::TooLarge { .. } => AskAgain::Never,
-            Self::Dial(_) | Self::Timeout { .. } | Self::Status { .. } | Self::Broken { .. } => {
-                AskAgain::Later
-            }
+            Self::Dial(error) => match error.retry_after() {
+                Some(wait) => AskAgain::After(wait),
+                None => AskAgain::Later,
+            },
+            Self::Timeout { .. } | Self::Status { .. } | Self::Broken { .. } => AskAgain::Later,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! One connection kept alive: connect, drive until it ends, wait, again.
 //!
 //! The wait is the backoff's (with jitter, starting anew only after half a minute of real data), at least what a `Retry-After` asks,
-//! and a minute when a person must act first: a refused token, a certificate. After a connection that was replaced because it was old
-//! there is none. A place among the new connections of the minute is taken
+//! and a minute when a person must act first: a refused token, a certificate, a proxy's login. After a connection that was replaced
+//! because it was old there is none. A place among the new connections of the minute is taken
 //! before each attempt; where they are few, whoever is most urgent goes first ([`Control::set_urgency`]). So there is no hot loop, whatever
 //! the venue answers.
 //!
@@ -17,7 +17,6 @@ use super::clock;
 use super::connection::{Driven, drive};
 use super::connector::Connect;
 use super::control::Control;
-use super::dial::DialError;
 use super::egress::{Egress, Waiting};
 use super::handler::{Ended, Handler, ListenerEvent};
 use super::intake::Decode;
@@ -30,7 +29,7 @@ use crate::decode::Decoder;
 pub struct ListenerConfig {
     /// Waits after connections that failed or ended.
     pub backoff: BackoffConfig,
-    /// The least wait after 401, 403 or a certificate that is refused.
+    /// The least wait after 401, 403, a certificate that is refused or a proxy that wants another login.
     pub rarely: Duration,
     /// How long the venue may take no byte while some wait.
     pub write_timeout: Duration,
@@ -178,9 +177,8 @@ impl<C: Connect, H: Handler, D: Decode> Listener<C, H, D> {
 
     fn wait_after(&mut self, error: &ConnectError) -> Duration {
         let least = match error {
-            ConnectError::Unauthorised { .. } | ConnectError::Dial(DialError::Tls { .. }) => {
-                self.config.rarely
-            }
+            ConnectError::Unauthorised { .. } => self.config.rarely,
+            ConnectError::Dial(error) if error.wants_a_person() => self.config.rarely,
             ConnectError::Dial(_)
             | ConnectError::Refused { .. }
             | ConnectError::Handshake { .. }

@@ -8,13 +8,15 @@
 //! |---|---|
 //! | [`Endpoint`] | one way to the venue, checked: URLs, token, local address, roots, bounds |
 //! | [`Dialer`] | resolve, connect, TLS under one deadline |
+//! | [`Proxy`] | SOCKS5 or HTTP CONNECT, between connect and TLS |
 //! | [`InfoClient`] | questions over HTTP, one at a time, each asked once |
 //! | [`HistoryReader`] | an account's history page by page, within the weight the venue allows |
 //! | [`Listener`] | one connection kept alive: connect, drive, wait, again; frames go to a [`Handler`] |
 //! | [`WebSocket`] | whole messages in, text out, bounded, cancel-safe |
 //!
 //! Clocks: timers and decisions use tokio's monotonic clock (paused in tests); receive stamps use the [`WallClock`] given in.
-//! Secrets: the token is in requests only; no error, log line or `Debug` holds it, nor a URL's query, nor an answer's body.
+//! Secrets: the token and a proxy's password are in requests only; no error, log line or `Debug` holds them, nor a URL's query, nor an
+//! answer's body.
 
 mod clock;
 mod connection;
@@ -30,6 +32,7 @@ mod http;
 mod info;
 mod intake;
 mod listener;
+mod proxy;
 mod stream;
 mod target;
 #[cfg(test)]
@@ -50,6 +53,7 @@ pub use self::history::{HistoryError, HistoryOf, HistoryPage, HistoryReader, His
 pub use self::info::{AskAgain, InfoAnswer, InfoClient, InfoError};
 pub use self::intake::Decode;
 pub use self::listener::{Listener, ListenerConfig};
+pub use self::proxy::{Proxy, ProxyError, ProxyUrlError};
 pub use self::stream::Stream;
 pub use self::target::{Scheme, Target, TargetError};
 pub use self::tls::{Tls, TlsError};

@@ -4,6 +4,7 @@
 //! bounds and every choice is one this build can carry out, or into all the problems at once. Keys and defaults are those of
 //! `docs/configuration.md`. Nothing here opens a socket or a file; secrets are references until [`SecretSource::read`].
 
+mod egress;
 mod followed;
 mod problem;
 mod reader;
@@ -20,6 +21,7 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+pub use egress::EgressEntry;
 pub use followed::{InfluencerSource, Influencers, SharedState, not_carried_out};
 pub use problem::{Origin, Problem, Problems};
 pub use routes::{Group, Route, Routes};

@@ -201,6 +201,7 @@ impl<'a> Section<'a> {
     pub(super) fn complain(&self, name: &str, value: &str, problem: &str) {
         let key = self.key(name);
         let origin = if self.has(name) { self.tree.places.of(&key) } else { Origin::Default };
+        let value = if may_hold_a_password(value) { "" } else { value };
         let value = if value.chars().count() > 80 {
             value.chars().take(77).chain("...".chars()).collect()
         } else {
@@ -286,6 +287,12 @@ impl<'a> Section<'a> {
         }
         value.clone()
     }
+}
+
+/// A login in a URL: an `@` behind something that can be the end of one.
+pub(super) fn may_hold_a_password(text: &str) -> bool {
+    let before = text.match_indices('@').filter_map(|(at, _)| text.get(..at)?.chars().next_back());
+    before.into_iter().any(|before| !before.is_whitespace() && !matches!(before, '"' | '\''))
 }
 
 fn shown(value: &Value) -> String {

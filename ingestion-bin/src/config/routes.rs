@@ -3,10 +3,10 @@
 //! An endpoint is reached over each of its egress entries: one route each. The venue counts by public address, so routes to one host
 //! over one entry, or over entries of one `egress_group`, are one group with one set of limits (the lowest that any of them states).
 
-use std::net::IpAddr;
-
+use hyperliquid_client::io::Proxy;
 use hyperliquid_client::limits::VenueLimits;
 
+use super::egress::EgressEntry;
 use super::venue::{Endpoint, Venue};
 
 /// Every way there is.
@@ -23,8 +23,8 @@ pub struct Routes {
 pub struct Route {
     /// Place of the endpoint in the configuration.
     pub endpoint: usize,
-    /// The local address; `None` is the system's choice.
-    pub local: Option<IpAddr>,
+    /// The way out of this machine.
+    pub egress: EgressEntry,
     /// Place in [`Routes::groups`].
     pub group: usize,
     /// The endpoint's name, with the egress where it has several: `mainnet@10.0.0.2`.
@@ -45,16 +45,23 @@ impl Routes {
     #[must_use]
     pub fn of(venue: &Venue) -> Self {
         let mut all = Self::default();
-        let mut keys: Vec<(&str, String)> = Vec::new();
+        let mut keys: Vec<(&str, Way<'_>)> = Vec::new();
         for (index, endpoint) in venue.endpoints.iter().enumerate() {
-            for local in &endpoint.egress {
-                let entry = local.map_or_else(|| "system".to_owned(), |local| local.to_string());
+            for egress in &endpoint.egress {
+                let entry = egress.to_string();
                 let name = match endpoint.egress.len() {
                     1 => endpoint.name.clone(),
                     _ => format!("{}@{entry}", endpoint.name),
                 };
                 let shared = Some(endpoint.egress_group.clone()).filter(|group| !group.is_empty());
-                let key = (host(&endpoint.ws_url), shared.unwrap_or(entry));
+                let own = || match egress {
+                    // Another login may be another exit of the same proxy, even where it is not shown.
+                    EgressEntry::Proxy(proxy) => Way::Proxy(proxy),
+                    EgressEntry::System | EgressEntry::Local(_) | EgressEntry::ProxyFrom(_) => {
+                        Way::Named(entry)
+                    }
+                };
+                let key = (host(&endpoint.ws_url), shared.map_or_else(own, Way::Named));
                 let limits = limits(endpoint);
                 let group = keys.iter().position(|known| *known == key).unwrap_or_else(|| {
                     keys.push(key);
@@ -64,11 +71,18 @@ impl Routes {
                 if let Some(group) = all.groups.get_mut(group) {
                     group.limits = lowest(group.limits, limits);
                 }
-                all.routes.push(Route { endpoint: index, local: *local, group, name });
+                all.routes.push(Route { endpoint: index, egress: egress.clone(), group, name });
             }
         }
         all
     }
+}
+
+/// What the venue may tell apart by its public address.
+#[derive(PartialEq)]
+enum Way<'a> {
+    Named(String),
+    Proxy(&'a Proxy),
 }
 
 /// Host and port of a URL.
@@ -131,6 +145,16 @@ mod tests {
         assert_eq!(names, ["mainnet@127.0.0.2", "mainnet@127.0.0.3", "mainnet@127.0.0.4"]);
         assert_eq!(groups.len(), 3);
         assert_eq!(routes(&[range, (group, "office")]).1, [("mainnet@127.0.0.2".to_owned(), 10)]);
+
+        // A proxy is its own public address, and so is another login at it.
+        let proxies =
+            (egress, r#"["system", "http://p:1", "socks5://x:1@p:1", "socks5://x:2@p:1", "env:P"]"#);
+        let (ways, groups) = routes(&[proxies]);
+        let names = ["system", "http://p:1", "socks5://x@p:1", "socks5://x@p:1", "env:P"];
+        let expected: Named<usize> =
+            names.iter().enumerate().map(|(group, name)| (format!("mainnet@{name}"), group)).collect();
+        assert_eq!((ways, groups.len()), (expected, 5));
+        assert_eq!(routes(&[proxies, (group, "office")]).1.len(), 1);
 
         // A second endpoint at the same host is counted with the first one; at another host it is not.
         let second = |url| {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::problem::{Origin, Problem, Problems};
+use super::reader::may_hold_a_password;
 
 const PREFIX: &str = "INGESTION__";
 
@@ -46,7 +47,7 @@ impl Tree {
             None => Table::new(),
             Some((path, text)) => match text.parse::<Table>() {
                 Ok(root) => root,
-                Err(error) => return Err(Problems(vec![syntax(path, &error)])),
+                Err(error) => return Err(Problems(vec![syntax(path, text, &error)])),
             },
         };
         let file = sources.file.as_ref().map(|(path, _)| path.clone());
@@ -68,7 +69,7 @@ impl Tree {
         if parts.iter().any(|part| part.is_empty()) || !insert(&mut self.root, &parts, text) {
             problems.0.push(Problem {
                 key: key.to_owned(),
-                value: text.to_owned(),
+                value: if may_hold_a_password(text) { String::new() } else { text.to_owned() },
                 origin,
                 problem: "no such place: a key is names and indexes joined by dots, indexes without holes"
                     .to_owned(),
@@ -107,12 +108,18 @@ impl Places {
     }
 }
 
-fn syntax(path: &Path, error: &toml::de::Error) -> Problem {
+/// Where it is no TOML; the line itself is not quoted, it may hold a secret.
+fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> Problem {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let place = before.map_or_else(String::new, |before| {
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        format!(" at line {}, column {column}", before.matches('\n').count() + 1)
+    });
     Problem {
         key: "(file)".to_owned(),
         value: String::new(),
         origin: Origin::File(path.to_owned()),
-        problem: error.to_string().trim().replace('\n', " "),
+        problem: format!("no TOML{place}: {}", error.message().trim().replace('\n', " ")),
     }
 }
 

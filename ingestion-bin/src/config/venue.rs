@@ -1,12 +1,12 @@
 //! `[[venue.endpoint]]`, `[streams]`, `[account_state]`, `[listeners]`: how the venue is listened to.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use influencer_registry::Start;
 use messaging::journal::MAX_BODY_BYTES;
 
+use super::egress::{EgressEntry, egress};
 use super::reader::Section;
 use super::secret::SecretSource;
 
@@ -31,8 +31,8 @@ pub struct Endpoint {
     pub ws_url: String,
     /// Info URL; empty: same host, `/info`.
     pub info_url: String,
-    /// Local addresses to connect from; `None` is the system's choice.
-    pub egress: Vec<Option<IpAddr>>,
+    /// The ways out of this machine; at least one.
+    pub egress: Vec<EgressEntry>,
     /// Entries of this name leave from one public address; empty: each from its own.
     pub egress_group: String,
     /// Header or query token, by reference.
@@ -232,59 +232,6 @@ fn url(table: &Section<'_>, name: &str, default: &str, schemes: &[&str]) -> Stri
         );
     }
     url
-}
-
-/// Local addresses of one range at most.
-const RANGE_MAX: u128 = 1_024;
-
-fn egress(table: &Section<'_>) -> Vec<Option<IpAddr>> {
-    const WANTS: &str = "wants \"system\", a local IP address or a range of such: \"10.0.1.10-10.0.1.59\"";
-    let mut addresses: Vec<Option<IpAddr>> = Vec::new();
-    let entries = table.texts("egress", &["system"]);
-    if entries.is_empty() {
-        table.complain("egress", "[]", WANTS);
-    }
-    for entry in entries {
-        let meant: Vec<Option<IpAddr>> = if entry == "system" {
-            vec![None]
-        } else if let Ok(address) = entry.parse::<IpAddr>() {
-            vec![Some(address)]
-        } else if entry.contains("://") {
-            table.complain("egress", &format!("{entry:?}"), "this build does not connect through proxies");
-            continue;
-        } else if let Some((first, last)) = entry.split_once('-') {
-            range(first, last).into_iter().map(Some).collect()
-        } else {
-            Vec::new()
-        };
-        if meant.is_empty() {
-            table.complain("egress", &format!("{entry:?}"), WANTS);
-        } else if meant.iter().any(|address| addresses.contains(address)) {
-            table.complain("egress", &format!("{entry:?}"), "names an address a second time");
-        }
-        addresses.extend(meant);
-    }
-    addresses
-}
-
-/// From the first to the last address of a range; nothing where it is none.
-fn range(first: &str, last: &str) -> Vec<IpAddr> {
-    let (Ok(first), Ok(last)) = (first.trim().parse::<IpAddr>(), last.trim().parse::<IpAddr>()) else {
-        return Vec::new();
-    };
-    match (first, last) {
-        (IpAddr::V4(first), IpAddr::V4(last))
-            if u128::from(u32::from(last).saturating_sub(u32::from(first))) < RANGE_MAX =>
-        {
-            (u32::from(first)..=u32::from(last)).map(|address| IpAddr::V4(address.into())).collect()
-        }
-        (IpAddr::V6(first), IpAddr::V6(last))
-            if u128::from(last).saturating_sub(u128::from(first)) < RANGE_MAX =>
-        {
-            (u128::from(first)..=u128::from(last)).map(|address| IpAddr::V6(address.into())).collect()
-        }
-        _ => Vec::new(),
-    }
 }
 
 fn auth(table: &Section<'_>) -> Option<EndpointAuth> {

@@ -1,11 +1,13 @@
 //! The configured endpoints as ones that can be dialled: secrets read, URLs and certificates checked, all problems at once.
 
+use std::net::IpAddr;
+
 use hyperliquid_client::auth::{Auth, SecretRef};
-use hyperliquid_client::io::{Dns, Endpoint, EndpointConfig};
+use hyperliquid_client::io::{Dns, Endpoint, EndpointConfig, Proxy};
 use observability::causes;
 
 use super::worker::Dialled;
-use crate::config::{self, AuthPlace, Config, Problem, Problems, Routes};
+use crate::config::{self, AuthPlace, Config, EgressEntry, Problem, Problems, Routes};
 
 /// Checks every endpoint without contacting any.
 ///
@@ -35,10 +37,15 @@ pub(super) fn dialled(config: &Config) -> Result<Vec<Dialled>, Problems> {
             problem("auth.value_from", why);
             Auth::None
         });
+        let (local, proxy) = way_out(&route.egress).unwrap_or_else(|why| {
+            problem("egress", why);
+            (None, None)
+        });
         let config = EndpointConfig {
             info_url: endpoint.info_url.clone(),
             auth,
-            local: route.local,
+            local,
+            proxy,
             ca_file: endpoint.ca_file.clone(),
             max_message_bytes: endpoint.max_message_bytes,
             ..EndpointConfig::new(&route.name, &endpoint.ws_url)
@@ -54,6 +61,20 @@ pub(super) fn dialled(config: &Config) -> Result<Vec<Dialled>, Problems> {
         }
     }
     if problems.0.is_empty() { Ok(ready) } else { Err(problems) }
+}
+
+/// The local address and the proxy of an entry.
+fn way_out(egress: &EgressEntry) -> Result<(Option<IpAddr>, Option<Proxy>), String> {
+    Ok(match egress {
+        EgressEntry::System => (None, None),
+        EgressEntry::Local(address) => (Some(*address), None),
+        EgressEntry::Proxy(proxy) => (None, Some(proxy.clone())),
+        EgressEntry::ProxyFrom(source) => {
+            let url = source.read().map_err(|error| error.to_string())?;
+            let proxy = url.parse::<Proxy>().map_err(|error| format!("{source}: {error}"))?;
+            (None, Some(proxy))
+        }
+    })
 }
 
 fn auth(endpoint: &config::Endpoint) -> Result<Auth, String> {

@@ -6,6 +6,7 @@ use tokio::io::DuplexStream;
 
 use super::*;
 use crate::io::Urgency;
+use crate::io::dial::DialError;
 use crate::io::testing::{Recorder, Venue, fills};
 use crate::limits::VenueLimits;
 use crate::session::SessionConfig;

@@ -86,7 +86,8 @@ impl ConnectError {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unauthorised { retry_after, .. } | Self::Refused { retry_after, .. } => *retry_after,
-            Self::Dial(_) | Self::Handshake { .. } | Self::Broken { .. } => None,
+            Self::Dial(error) => error.retry_after(),
+            Self::Handshake { .. } | Self::Broken { .. } => None,
         }
     }
 }
