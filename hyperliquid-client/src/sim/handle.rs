@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -241,6 +241,11 @@ impl SimHandle {
         self.shared.with(|venue, _| venue.config_mut().limits = limits);
     }
 
+    /// Limits of one address alone, from now on; what is over them already stays.
+    pub fn set_limits_of(&self, ip: IpAddr, limits: SimLimits) {
+        self.shared.with(|venue, _| venue.set_limits_of(ip, limits));
+    }
+
     /// Index lag of rows published from now on.
     pub fn set_index_lag(&self, from: Duration, to: Duration) {
         self.shared.with(|venue, _| venue.config_mut().index_lag = (from, to));
@@ -248,8 +253,17 @@ impl SimHandle {
 
     /// Closes every socket with a close frame of this code, or cuts it where the code is 1006.
     pub fn close_sockets(&self, code: u16) {
+        self.close(None, code);
+    }
+
+    /// The same for the sockets of one address.
+    pub fn close_sockets_of(&self, ip: IpAddr, code: u16) {
+        self.close(Some(ip), code);
+    }
+
+    fn close(&self, of: Option<IpAddr>, code: u16) {
         let how = if code == 1006 { Out::Abort } else { Out::Close(code, "") };
-        self.shared.with(|venue, now| venue.close_all(&how, now));
+        self.shared.with(|venue, now| venue.close_all(of, &how, now));
     }
 
     /// Stops serving and waits for the thread.

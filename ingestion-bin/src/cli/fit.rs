@@ -20,6 +20,8 @@ pub(super) struct Fit {
     pub(super) uncovered: Vec<String>,
     /// By id: accounts with fewer listeners than wanted.
     pub(super) fewer_listeners: Vec<String>,
+    /// By id: accounts whose listeners leave from one public address.
+    pub(super) one_address: Vec<String>,
     /// What there is too little of.
     pub(super) bound: Option<Bound>,
     /// So many more public addresses like the first one would carry everybody with all listeners; `None`: no number would.
@@ -45,7 +47,7 @@ impl Fit {
             dedicated: config.listeners.allocation == Allocation::Dedicated,
             pings_per_minute: demand::pings_per_minute(&session_settings(config)),
         };
-        let Plan { uncovered, fewer_listeners, bound, taken, .. } = plan::plan(&demand, &[]);
+        let Plan { uncovered, fewer_listeners, one_address, bound, taken, .. } = plan::plan(&demand, &[]);
         let named = |places: Vec<usize>| {
             places.iter().filter_map(|place| Some(list.get(*place)?.id().to_string())).collect()
         };
@@ -56,6 +58,7 @@ impl Fit {
             more_addresses: if bound.is_some() { plan::more_addresses(&demand, like) } else { Some(0) },
             uncovered: named(uncovered),
             fewer_listeners: named(fewer_listeners),
+            one_address: named(one_address),
             bound,
             groups: groups.into_iter().zip(taken).collect(),
         }
@@ -66,6 +69,18 @@ impl Fit {
         let (count, names) = (self.fewer_listeners.len(), self.fewer_listeners.join(", "));
         let has = if count == 1 { "account has" } else { "accounts have" };
         (count > 0).then(|| format!("{count} {has} fewer listeners than wanted{}: {names}", self.why()))
+    }
+
+    /// Whose listeners would be cut off together with one public address; nothing where nobody's would.
+    pub(super) fn shared_exit(&self) -> Option<String> {
+        let count = self.one_address.len();
+        let have = if count == 1 { "account has all its" } else { "accounts have all their" };
+        let names = match count {
+            0 => return None,
+            _ if count == self.accounts => "everybody".to_owned(),
+            _ => self.one_address.join(", "),
+        };
+        Some(format!("{count} {have} listeners at one public address: {names}"))
     }
 
     fn why(&self) -> String {
@@ -138,6 +153,17 @@ mod tests {
         assert_eq!(
             (fit(&two).subscriptions, fit(&two).fewer_listeners.len(), said(&two)),
             (18, 0, String::new())
+        );
+        // Whose listeners share an address is said too; with room at both nobody's do.
+        assert_eq!(fit(&two).shared_exit(), None);
+        let all = fit(&[]).shared_exit().unwrap();
+        assert_eq!(all, "3 accounts have all their listeners at one public address: everybody");
+        let tight = [two[1], (users, "2")];
+        let (fits, shared) = (fit(&tight), fit(&tight).shared_exit().unwrap());
+        assert_eq!((fits.uncovered.len(), fits.fewer_listeners.len(), fits.one_address.len()), (0, 0, 2));
+        assert!(
+            shared.starts_with("2 accounts have all their listeners at one public address: 0x"),
+            "{shared}"
         );
     }
 }

@@ -25,7 +25,8 @@ mod sinks;
 mod worker;
 
 pub use self::core::{
-    AccountStatus, Completeness, EndpointUse, Followed, GapStatus, ListenerStatus, Use, WorkerStatus,
+    AccountStatus, Completeness, EndpointUse, Followed, GapStatus, LearnedLimit, ListenerStatus, Use,
+    WorkerStatus,
 };
 pub use echo::{Echo, Lines, human};
 pub use endpoints::endpoints;

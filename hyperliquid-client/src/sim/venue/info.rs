@@ -119,7 +119,7 @@ impl Venue {
         let Some(ask) = Ask::read(value) else {
             return InfoOutcome::Answer(InfoAnswer::new(422, UNREADABLE));
         };
-        let limit = self.config.limits.info_weight_per_minute;
+        let limit = self.limits_of(ip).info_weight_per_minute;
         let weight = &mut self.ips.entry(ip).or_default().weight;
         if !weight.take(ask.weight(), limit, now) {
             let wait = weight.wait(ask.weight(), limit, now);

@@ -30,6 +30,7 @@ pub use self::status::{TruthRow, VenueStatus};
 use super::book::Book;
 use super::config::VenueConfig;
 use super::fault::{FaultSpec, Faults};
+use super::limits::SimLimits;
 use super::rng::Rng;
 
 /// A connection subscribed to an unknown coin is dropped after this.
@@ -46,6 +47,8 @@ pub(super) struct Venue {
     tape: BTreeMap<String, VecDeque<Arc<str>>>,
     conns: BTreeMap<ConnId, Conn>,
     ips: HashMap<IpAddr, IpUse>,
+    /// Of addresses that are treated differently.
+    own_limits: HashMap<IpAddr, SimLimits>,
     faults: Faults,
     rng: Rng,
     outbox: Outbox,
@@ -67,6 +70,7 @@ impl Venue {
             tape: BTreeMap::new(),
             conns: BTreeMap::new(),
             ips: HashMap::new(),
+            own_limits: HashMap::new(),
             faults: Faults::new(seed),
             rng: Rng::new(seed, 3),
             outbox: Outbox::default(),
@@ -100,6 +104,15 @@ impl Venue {
 
     pub(super) fn config_mut(&mut self) -> &mut VenueConfig {
         &mut self.config
+    }
+
+    /// What an address is allowed.
+    fn limits_of(&self, ip: IpAddr) -> SimLimits {
+        self.own_limits.get(&ip).copied().unwrap_or(self.config.limits)
+    }
+
+    pub(super) fn set_limits_of(&mut self, ip: IpAddr, limits: SimLimits) {
+        self.own_limits.insert(ip, limits);
     }
 
     /// The next thing to write.

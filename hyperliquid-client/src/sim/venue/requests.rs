@@ -15,7 +15,7 @@ impl Venue {
     /// A text frame of a client.
     pub(in crate::sim) fn receive(&mut self, id: ConnId, text: &str, now: Duration) {
         let Some(ip) = self.conns.get(&id).filter(|conn| !conn.closing).map(|conn| conn.ip) else { return };
-        let limit = self.config.limits.messages_per_minute;
+        let limit = self.limits_of(ip).messages_per_minute;
         if !self.ips.entry(ip).or_default().messages.take(1, limit, now) {
             self.status.refused_by_limits += 1;
             self.error(id, &format!("Cannot send more than {limit} messages per minute."), now);
@@ -47,7 +47,7 @@ impl Venue {
             self.error(id, &format!("Already subscribed: {echo}"), now);
             return;
         }
-        let limits = self.config.limits;
+        let limits = self.limits_of(ip);
         let same_ip = || self.conns.values().filter(|conn| conn.ip == ip);
         let held: usize = same_ip().map(|conn| conn.subs.len()).sum();
         if held as u64 >= u64::from(limits.subscriptions) {

@@ -59,7 +59,7 @@ impl Venue {
             None => {}
         }
         let open = self.conns.values().filter(|conn| conn.ip == ip && !conn.closing).count();
-        let limits = self.config.limits;
+        let limits = self.limits_of(ip);
         let uses = self.ips.entry(ip).or_default();
         if open as u64 >= u64::from(limits.connections)
             || !uses.connects.take(1, limits.new_connections_per_minute, now)
@@ -107,10 +107,12 @@ impl Venue {
         self.outbox.push(id, how, now);
     }
 
-    /// Closes every socket.
-    pub(in crate::sim) fn close_all(&mut self, how: &Out, now: Duration) {
+    /// Closes every socket, or those of one address.
+    pub(in crate::sim) fn close_all(&mut self, of: Option<IpAddr>, how: &Out, now: Duration) {
         for id in self.ids() {
-            self.close(id, how.clone(), now);
+            if of.is_none() || of == self.conns.get(&id).map(|conn| conn.ip) {
+                self.close(id, how.clone(), now);
+            }
         }
     }
 

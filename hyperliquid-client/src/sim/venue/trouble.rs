@@ -34,7 +34,7 @@ impl Venue {
         let down = self.faults.outage(now);
         if down && !self.in_outage {
             self.faults.applied("outage");
-            self.close_all(&Out::Abort, now);
+            self.close_all(None, &Out::Abort, now);
         }
         self.in_outage = down;
     }

@@ -42,7 +42,9 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
             "subscriptions": fit.subscriptions,
             "uncovered": fit.uncovered,
             "fewerListeners": fit.fewer_listeners,
+            "oneAddress": fit.one_address,
             "moreAddresses": fit.more_addresses,
+            "bound": fit.bound.map(|bound| bound.to_string()),
             "addresses": fit.groups.iter().map(address).collect::<Vec<_>>(),
             "diskBytesAtMost": bound,
             "diskBytesFree": free,
@@ -88,6 +90,9 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
         }
         if let Some(thin) = fit.thin() {
             output.line(&format!("redundancy {thin}"))?;
+        }
+        if let Some(shared) = fit.shared_exit() {
+            output.line(&format!("shared     {shared}"))?;
         }
         if !fit.uncovered.is_empty() {
             output.line(&format!("uncovered  {fit}"))?;

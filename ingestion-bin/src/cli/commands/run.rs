@@ -332,6 +332,9 @@ fn tell_uncovered(set: &InfluencerSet, config: &Config) {
     if let Some(thin) = fit.thin() {
         warn!(%thin, "not everybody has all listeners");
     }
+    if let Some(shared) = fit.shared_exit() {
+        info!(%shared, "listeners that share a public address go together with it");
+    }
 }
 
 fn summary(stopped: &Stopped) {

@@ -119,6 +119,16 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
             part("subscriptions"),
             part("infoWeight"),
         ))?;
+        if let Some(learned) = endpoint.get("learned") {
+            let part = |key: &str| learned.get(key).map(plain).unwrap_or_default();
+            output.line(&format!(
+                "           the venue allows {} users where {} are configured; it refused {}: {}",
+                part("users"),
+                part("configured"),
+                part("influencerId"),
+                part("said"),
+            ))?;
+        }
     }
     for account in array(status, "/accounts") {
         let part = |key: &str| account.get(key).map(plain).unwrap_or_default();
@@ -134,7 +144,7 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
             complete(status, account),
         ))?;
         if let Some(refused) = account.get("refused") {
-            output.line(&format!("           refused by the venue, asked again: {}", plain(refused)))?;
+            output.line(&format!("           not served everywhere: {}", plain(refused)))?;
         }
     }
     for gap in array(status, "/gaps") {

@@ -129,11 +129,13 @@ impl Core {
         (refusal, text): (Refusal, &str),
         now: Instant,
     ) {
-        if let Some(slot) = subscription.user().and_then(|user| self.slots.get_mut(user.as_bytes())) {
+        let slot = subscription.user().and_then(|user| self.slots.get_mut(user.as_bytes()));
+        let hit = slot.map(|slot| {
             slot.refused.insert((line, subscription.to_json()), (refusal, text.to_owned()));
-        }
-        if matches!(refusal, Refusal::TooManyUsers { .. }) {
-            self.doubt_limit(line, now);
+            (slot.followed.influencer.clone(), text.to_owned())
+        });
+        if let Refusal::TooManyUsers { limit } = refusal {
+            self.doubt_limit(line, hit, limit, now);
         }
         self.rank(|_| true);
     }

@@ -7,7 +7,7 @@ use hyperliquid_client::limits::VenueLimits;
 use hyperliquid_client::weight::WeightBudget;
 use serde::Serialize;
 
-use super::learned::Learned;
+use super::learned::{Learned, LearnedLimit};
 use super::{Core, Slot};
 use crate::runtime::clock;
 
@@ -41,6 +41,9 @@ pub struct EndpointUse {
     pub subscriptions: Use,
     /// Info weight charged in the last minute.
     pub info_weight: Use,
+    /// Where the venue was found to allow fewer users than configured; then `users` has that for its most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learned: Option<LearnedLimit>,
 }
 
 /// So many of so many.
@@ -86,6 +89,7 @@ impl Core {
                     usize::try_from(weight).unwrap_or(usize::MAX),
                     group.limits.info_weight_per_minute,
                 ),
+                learned: group.learned.shown(group.limits.users),
             }
         };
         self.groups.iter().enumerate().map(shown).collect()

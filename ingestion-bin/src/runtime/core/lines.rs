@@ -103,6 +103,7 @@ impl Core {
             line.connection.take()
         });
         if was.is_some() {
+            self.note_end(line, now);
             self.for_seats_on(line, |slot, seat| slot.machine.handle_listener_down(seat, now));
         }
         self.is_gone(line, now);

@@ -39,6 +39,7 @@ use crate::account::{ClockSource, Output, Settings, VenueClock};
 use crate::record::Arrival;
 pub(super) use frames::From;
 pub(super) use history::Asked;
+pub use learned::LearnedLimit;
 pub(super) use limits::Limited;
 pub use limits::{EndpointUse, Use};
 use lines::Line;

@@ -140,10 +140,16 @@ event! { /// The venue complains, and not of a subscription that waits for its a
         warn!(listener = this.listener, kind = this.kind, venue = this.text, "venue error");
     }
 }
-event! { /// A public address carries fewer accounts than it is configured to.
-    LimitLearned { address: String, users: u32, configured: u32 }
+event! { /// A public address carries fewer accounts than it is configured to, as the refusal of one shows.
+    LimitLearned<'a> { address: &'a str, account: &'a str, users: u32, configured: u32 }
     LIMITS_LEARNED [], |this| {
-        warn!(address = this.address, users = this.users, configured = this.configured, "the venue allows fewer users: planned anew");
+        warn!(
+            address = this.address,
+            refused = this.account,
+            users = this.users,
+            configured = this.configured,
+            "the venue allows fewer users: planned anew"
+        );
     }
 }
 event! { /// Followed from now on.

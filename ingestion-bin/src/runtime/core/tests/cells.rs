@@ -78,10 +78,27 @@ impl Rig {
         }
     }
 
+    /// The venue refuses an account without saying how many it allows.
     pub(super) fn refuse(&mut self, line: usize, number: u8) {
+        self.refuse_saying(line, number, None);
+    }
+
+    fn refuse_saying(&mut self, line: usize, number: u8, limit: Option<u32>) {
         let user = Address::from_bytes(*account(number).as_bytes());
-        let refusal = (Refusal::TooManyUsers { limit: None }, "Cannot track more than 3 total users.");
+        let refusal = (Refusal::TooManyUsers { limit }, "Cannot track more users.");
         self.core.refuse_subscription(line, &Subscription::UserFills { user }, refusal, self.now);
+    }
+
+    /// The venue serves an account on this line; it was refused there.
+    fn serve(&mut self, line: usize, number: u8) {
+        let user = Address::from_bytes(*account(number).as_bytes());
+        assert!(self.core.serve_subscription(line, &Subscription::UserFills { user }));
+    }
+
+    /// What is planned with at the first address, as `status` says it: users, and whom the venue refused.
+    fn learned(&self) -> (usize, Option<(u32, String)>) {
+        let limits = self.core.status().limits.remove(0);
+        (limits.users.max, limits.learned.map(|learned| (learned.users, learned.influencer_id)))
     }
 
     fn pass(&mut self, seconds: u64) {
@@ -211,4 +228,95 @@ fn a_lasting_refusal_lowers_the_limit_and_the_important_stay() {
     rig.pass(60);
     rig.plan();
     assert_eq!(rig.wanting(4), lines);
+}
+
+#[test]
+fn a_number_that_the_venue_states_is_believed_at_once_and_nobody_served_is_left_out_for_it() {
+    let mut rig = Rig::new(&[6]);
+    (1..=5).for_each(|number| rig.follow(number, Cause::Start));
+    rig.plan();
+    let lines = rig.wanting(1);
+    (1..=4).for_each(|number| rig.snapshots(number));
+    assert_eq!(rig.learned(), (6, None));
+    // It allows three now, but goes on serving the four it has.
+    rig.refuse_saying(lines[0], 5, Some(3));
+    assert_eq!(rig.learned(), (4, Some((4, account(5).to_string()))));
+    rig.plan();
+    assert_eq!((rig.wanting(4).len(), rig.wanting(5).len()), (2, 0));
+    // All connections end: it serves three, whichever ask first.
+    lines.iter().for_each(|line| rig.core.line_down(*line, rig.now));
+    for line in &lines {
+        rig.core.line_up(*line, rig.now);
+    }
+    (2..=4).for_each(|number| rig.snapshots(number));
+    lines.iter().for_each(|line| rig.refuse_saying(*line, 1, Some(3)));
+    rig.plan();
+    assert_eq!(rig.learned(), (3, Some((3, account(1).to_string()))));
+    let served = [1, 2, 3, 4].map(|number| rig.wanting(number).len());
+    assert_eq!(served, [2, 2, 2, 0], "the most important ones are asked for");
+    // More than is configured is no news, nor is what is known.
+    rig.refuse_saying(lines[0], 1, Some(9));
+    rig.refuse_saying(lines[1], 1, Some(3));
+    assert_eq!(rig.learned().0, 3);
+}
+
+#[test]
+fn a_refusal_is_not_believed_while_ghosts_of_a_connection_may_cause_it() {
+    let mut rig = Rig::new(&[2]);
+    (1..=2).for_each(|number| rig.follow(number, Cause::Start));
+    rig.plan();
+    let lines = rig.wanting(2);
+    rig.refuse(lines[0], 2);
+    rig.pass(29);
+    // The other connection ends meanwhile: its accounts are counted for a while again.
+    rig.core.line_down(lines[1], rig.now);
+    rig.pass(29);
+    assert_eq!(rig.learned(), (2, None));
+    rig.serve(lines[0], 2);
+    rig.pass(60);
+    assert_eq!(rig.learned(), (2, None), "it was a ghost");
+    // Connections that end again and again put it off for two minutes at most.
+    rig.refuse(lines[0], 2);
+    for _ in 0..5 {
+        rig.core.line_up(lines[1], rig.now);
+        rig.pass(20);
+        rig.core.line_down(lines[1], rig.now);
+    }
+    assert_eq!(rig.learned(), (2, None));
+    rig.pass(20);
+    assert_eq!(rig.learned(), (1, Some((1, account(2).to_string()))));
+}
+
+#[test]
+fn a_learned_limit_is_tried_again_one_user_at_a_time() {
+    let mut rig = Rig::new(&[5]);
+    (1..=5).for_each(|number| rig.follow(number, Cause::Start));
+    rig.plan();
+    let lines = rig.wanting(1);
+    (1..=2).for_each(|number| rig.snapshots(number));
+    rig.refuse_saying(lines[0], 3, Some(2));
+    rig.plan();
+    let served = |rig: &Rig| (1..=5).filter(|number| !rig.wanting(*number).is_empty()).count();
+    assert_eq!((rig.learned().0, served(&rig)), (2, 2));
+    rig.pass(599);
+    rig.plan();
+    assert_eq!(served(&rig), 2);
+    rig.pass(1);
+    rig.plan();
+    assert_eq!((rig.learned().0, served(&rig)), (3, 3), "one more");
+    // It is refused as before: as many as before are asked for, for as long as before.
+    rig.refuse_saying(lines[0], 3, Some(2));
+    rig.plan();
+    assert_eq!((rig.learned().0, served(&rig)), (2, 2));
+    rig.pass(599);
+    rig.plan();
+    assert_eq!(served(&rig), 2);
+    // This time it is served; so is the next one, and then nothing is learned any more.
+    for (seconds, users) in [(1, 3), (59, 3), (1, 4), (60, 5)] {
+        rig.pass(seconds);
+        rig.plan();
+        rig.snapshots(users);
+        assert_eq!((rig.learned().0, served(&rig)), (users.into(), users.into()));
+    }
+    assert_eq!(rig.learned(), (5, None));
 }
