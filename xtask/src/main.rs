@@ -27,6 +27,9 @@ cargo xtask latency [--turns N]
                            healthy and in a reconnect storm
 cargo xtask restart [--events N]
                            measures restarts on a journal of N events
+cargo xtask egress [--fills N]
+                           300 accounts over 30 and over 60 addresses, N fills (1,500) in each account's
+                           key window, memory told; then one address is allowed fewer users
 cargo xtask own-pace       plays recorded segment s3 at its own pace (81 s), judged on disk;
                            INGESTION_TEST_DATA names the folder of recorded data
 cargo xtask help           this text";
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Some("drill") => drills::listeners(arguments.get(1..).unwrap_or_default()),
         Some("latency") => drills::latency(arguments.get(1..).unwrap_or_default()),
         Some("restart") => drills::restart(arguments.get(1..).unwrap_or_default()),
+        Some("egress") => egress(arguments.get(1..).unwrap_or_default()),
         Some("own-pace") => own_pace(),
         None | Some("help" | "--help") => {
             println!("{HELP}");
@@ -60,6 +64,25 @@ fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// The tests of many addresses, in the profile of all tests, with key windows filled.
+fn egress(arguments: &[String]) -> Result<(), Failure> {
+    let fills = match arguments {
+        [] => "1500",
+        [name, fills] if name == "--fills" && (1..=100_000).contains(&fills.parse().unwrap_or(0)) => fills,
+        _ => {
+            return Err(Failure::Usage(format!(
+                "egress takes --fills N, 1 to 100000, not {}",
+                arguments.join(" ")
+            )));
+        }
+    };
+    step::Step::cargo(
+        "test -p ingestion-bin --test many_addresses -- --nocapture --test-threads 1 three_hundred",
+    )
+    .env("INGESTION_WINDOW_FILLS", fills)
+    .run()
 }
 
 /// One test on the release binary, with its pace given; without recorded data it would show nothing.

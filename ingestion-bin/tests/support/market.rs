@@ -15,12 +15,25 @@ pub struct Chains {
     number: u64,
     positions: BTreeMap<(String, String), i128>,
     rows: Vec<Row>,
+    keeps_rows: bool,
 }
 
 impl Chains {
     /// From this venue time on.
     pub fn new(start_ms: u64, step_ms: u64) -> Self {
-        Self { time: start_ms, step_ms, number: 0, positions: BTreeMap::new(), rows: Vec::new() }
+        Self {
+            time: start_ms,
+            step_ms,
+            number: 0,
+            positions: BTreeMap::new(),
+            rows: Vec::new(),
+            keeps_rows: true,
+        }
+    }
+
+    /// From now on at another pace, and without rows to state expectations with.
+    pub fn fills_only(&mut self, step_ms: u64) {
+        (self.step_ms, self.keeps_rows) = (step_ms, false);
     }
 
     /// A block with one fill of every user in `coin`, at a venue time of its own.
@@ -55,7 +68,9 @@ impl Chains {
             "tid": 512_000_000_000_000_u64 + n, "feeToken": "USDC", "twapId": null,
         });
         let venue: VenueFill = serde_json::from_value(fill.clone()).expect("a fill of the venue");
-        self.rows.push(Row { segment: String::new(), user: user.to_owned(), fill });
+        if self.keeps_rows {
+            self.rows.push(Row { segment: String::new(), user: user.to_owned(), fill });
+        }
         BlockFill { user: Arc::from(user), stream: Stream::Fills, twap_id: None, fill: venue }
     }
 }

@@ -10,6 +10,8 @@
 
 pub mod document;
 pub mod drill;
+#[path = "../../../hyperliquid-client/tests/proxy_support/mod.rs"]
+pub mod egress_proxy;
 pub mod expected;
 pub mod judge;
 pub mod legs;

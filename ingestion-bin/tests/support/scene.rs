@@ -27,7 +27,16 @@ pub struct Scene {
 impl Scene {
     /// Blocks are `step_ms` apart; `influencers` is the inside of that table, given the directory.
     pub fn new(step_ms: u64, influencers: impl FnOnce(&Path) -> String, extra: &str) -> Self {
-        let mut sim = SimConfig::manual();
+        Self::at(SimConfig::manual(), step_ms, influencers, extra)
+    }
+
+    /// The same at a venue of one's own.
+    pub fn at(
+        mut sim: SimConfig,
+        step_ms: u64,
+        influencers: impl FnOnce(&Path) -> String,
+        extra: &str,
+    ) -> Self {
         // A socket may lag behind a burst of the test; that is not what is tried here.
         sim.queue_frames = 1 << 16;
         let venue = SimVenue::start(sim).expect("the venue starts");
@@ -38,8 +47,13 @@ impl Scene {
 
     /// Whom to follow is in [`Scene::list`], which is not there yet.
     pub fn of_list(extra: &str) -> Self {
+        Self::of_list_at(SimConfig::manual(), extra)
+    }
+
+    /// The same at a venue of one's own.
+    pub fn of_list_at(sim: SimConfig, extra: &str) -> Self {
         let list = |directory: &Path| format!("source = \"file\"\nfile = {:?}", directory.join(LIST));
-        Self::new(1_000, list, extra)
+        Self::at(sim, 1_000, list, extra)
     }
 
     pub fn list(&self) -> PathBuf {

@@ -94,6 +94,23 @@ impl Service {
         })
     }
 
+    /// Waits until a stream's sink has written so many lines in this run, as it says itself.
+    pub fn wait_count(&self, stream: &str, count: u64) {
+        eventually(&format!("{count} lines of {stream}"), || {
+            let status = self.status();
+            let sinks = status["sinks"].as_array().expect("sinks");
+            let lines = sinks.iter().find(|sink| sink["stream"] == stream).map(|sink| &sink["lines"]);
+            (lines?.as_u64()? >= count).then_some(())
+        });
+    }
+
+    /// A figure of the process' memory (`VmRSS`, `VmHWM`), KiB.
+    pub fn memory_kib(&self, figure: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'));
+        line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok()).expect("a figure in kB")
+    }
+
     /// SIGTERM and the end awaited.
     pub fn stop(mut self) -> End {
         self.process.terminate();
