@@ -59,6 +59,9 @@ fn states() {
     golden!("state_market_full", encoded(|out| market.encode(out)));
     golden!("state_market_minimal", encoded(|out| StateV1::from(minimal_market_state()).encode(out)));
     assert_eq!(market.key(), "whale-1|ETH-PERP");
+    let removed = StateV1::removed("whale-1", Some("ETH-PERP"));
+    golden!("state_removed", encoded(|out| removed.encode(out)));
+    assert_eq!(removed.key(), market.key());
 }
 
 #[test]
@@ -83,6 +86,7 @@ fn every_record_reads_back() {
         minimal_influencer_state().into(),
         full_market_state().into(),
         minimal_market_state().into(),
+        StateV1::removed("whale-1", None),
     ] {
         assert_eq!(StateV1::decode(&encoded(|out| state.encode(out))).unwrap(), state);
     }

@@ -70,6 +70,12 @@ fn records() -> Vec<Record> {
             full: value(&encoded(|out| StateV1::from(full_market_state()).encode(out))),
             minimal: value(&encoded(|out| StateV1::from(minimal_market_state()).encode(out))),
         },
+        Record {
+            schema: v1::STATE,
+            properties: "/$defs/removed",
+            full: value(&encoded(|out| StateV1::removed("whale-1", Some("ETH-PERP")).encode(out))),
+            minimal: value(&encoded(|out| StateV1::removed("whale-1", None).encode(out))),
+        },
     ]
 }
 

@@ -236,6 +236,11 @@ impl SimHandle {
         self.shared.with(|venue, _| venue.truth(from))
     }
 
+    /// Open perp positions of an account as the venue keeps them: coin and signed size.
+    pub fn positions(&self, user: &str) -> BTreeMap<String, String> {
+        self.shared.with(|venue, _| venue.positions(user))
+    }
+
     /// Limits from now on; what is over them already stays.
     pub fn set_limits(&self, limits: SimLimits) {
         self.shared.with(|venue, _| venue.config_mut().limits = limits);

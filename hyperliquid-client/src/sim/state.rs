@@ -72,18 +72,19 @@ struct CumFunding {
 }
 
 impl ClearinghouseState {
-    /// The state of `user` on `dex` at venue `time`; `mark` gives prices.
+    /// The state of `user` on `dex` at venue `time`; `mark` gives prices. A wrong one shows every position one unit larger.
     pub(super) fn of(
         book: &Book,
         user: &str,
         dex: &str,
         time: u64,
+        wrong: bool,
         mark: impl Fn(&str) -> Option<f64>,
     ) -> Self {
         let (mut value, mut unrealised, mut raw) = (0.0, 0.0, 0.0);
         let mut rows = Vec::new();
         for (coin, position) in book.positions(user).filter(|(coin, _)| dex_of(coin) == dex) {
-            let size = position.size.to_f64().unwrap_or(0.0);
+            let size = position.size.to_f64().unwrap_or(0.0) + f64::from(u8::from(wrong));
             let px = mark(coin).unwrap_or(position.entry);
             let (worth, pnl) = (size.abs() * px, size * (px - position.entry));
             value += worth;
@@ -145,16 +146,18 @@ mod tests {
         book.open(user.clone(), "ETH", "-0.025", 2_400.0);
         book.open(user.clone(), "xyz:CL", "3.0", 85.0);
         book.open(user.clone(), "BTC", "0.0", 80_000.0);
-        let main = ClearinghouseState::of(&book, &user, "", 7, |_| Some(2_300.0)).text();
+        let main = ClearinghouseState::of(&book, &user, "", 7, false, |_| Some(2_300.0)).text();
         assert!(
             main.contains(r#""coin":"ETH","szi":"-0.025""#) && main.contains(r#""unrealizedPnl":"2.5""#),
             "{main}"
         );
         assert!(!main.contains("xyz:CL") && !main.contains("BTC"), "{main}");
         assert!(main.starts_with(r#"{"marginSummary":{"accountValue":"1000002.5""#), "{main}");
-        let xyz = ClearinghouseState::of(&book, &user, "xyz", 7, |_| None).text();
+        let xyz = ClearinghouseState::of(&book, &user, "xyz", 7, false, |_| None).text();
         assert!(xyz.contains("xyz:CL") && xyz.ends_with(r#""time":7}"#), "{xyz}");
-        let nobody = ClearinghouseState::of(&book, "0xbb", "", 7, |_| None).text();
+        let wrong = ClearinghouseState::of(&book, &user, "xyz", 7, true, |_| None).text();
+        assert!(wrong.contains(r#""szi":"4.0""#), "{wrong}");
+        let nobody = ClearinghouseState::of(&book, "0xbb", "", 7, false, |_| None).text();
         assert!(nobody.contains(r#""assetPositions":[]"#));
     }
 }

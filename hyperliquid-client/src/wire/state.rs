@@ -5,6 +5,7 @@
 //! [`Meta::collateral_token`](crate::info::Meta::collateral_token)). Shapes as recorded in 2026.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::borrow::Cow;
 
 /// An account's state on one dex.
@@ -127,4 +128,43 @@ pub struct DexState<'a> {
     pub state: AccountState<'a>,
     /// The venue's bytes of the state object.
     pub raw: &'a [u8],
+}
+
+impl<'a> DexState<'a> {
+    /// The venue's bytes of every position's entry, in its order.
+    pub fn entries(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        const KEY: &[u8] = br#""assetPositions""#;
+        let at = self.raw.windows(KEY.len()).position(|window| window == KEY).map(|at| at + KEY.len());
+        let rest = at.and_then(|at| self.raw.get(at..)).unwrap_or_default().trim_ascii_start();
+        let rest = rest.strip_prefix(b":").unwrap_or_default().trim_ascii_start();
+        let mut rest = rest.strip_prefix(b"[").unwrap_or_default();
+        std::iter::from_fn(move || {
+            rest = rest.trim_ascii_start();
+            rest = rest.strip_prefix(b",").unwrap_or(rest).trim_ascii_start();
+            let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
+            values.next()?.ok()?;
+            let (entry, behind) = rest.split_at_checked(values.byte_offset())?;
+            rest = behind;
+            Some(entry)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_the_venues_bytes() {
+        let raw = br#"{"marginSummary":{"accountValue":"1","totalNtlPos":"1","totalRawUsd":"1","totalMarginUsed":"1"},
+            "assetPositions" : [ {"type":"oneWay","position":{"coin":"ETH","szi":"-0.025"}} ,
+            {"position":{"szi":"1","coin":"k]P"}}], "time":7, "later":[1]}"#;
+        let state = serde_json::from_slice(raw).unwrap();
+        let state = DexState { dex: "".into(), state, raw };
+        let entries: Vec<_> = state.entries().map(String::from_utf8_lossy).collect();
+        let eth = r#"{"type":"oneWay","position":{"coin":"ETH","szi":"-0.025"}}"#;
+        assert_eq!(entries, [eth, r#"{"position":{"szi":"1","coin":"k]P"}}"#]);
+        let flat = DexState { raw: br#"{"assetPositions":[]}"#, ..state };
+        assert_eq!(flat.entries().count(), 0);
+    }
 }

@@ -291,9 +291,9 @@ impl<P> Machine<P> {
         // §5: with no room for more keys one read must do, or nothing ever moves.
         let full = self.marks.len() >= self.settings.key_cap;
         match gap.id.kind {
-            GapKind::Chain | GapKind::Outage if full => 1,
+            GapKind::Chain | GapKind::Silent | GapKind::Outage if full => 1,
             GapKind::Chain if !gap.adds_up() => TRIES,
-            GapKind::Chain | GapKind::Outage => LOOKS,
+            GapKind::Chain | GapKind::Silent | GapKind::Outage => LOOKS,
             GapKind::Conflict | GapKind::History => 0,
         }
     }

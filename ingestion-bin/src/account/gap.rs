@@ -16,6 +16,8 @@ pub enum GapKind {
     Conflict,
     /// The venue's history does not reach or cannot be read there.
     History,
+    /// The venue's account state says so, and nothing else did.
+    Silent,
 }
 
 /// Whether it is still believed to be missing.

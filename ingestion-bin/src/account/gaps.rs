@@ -149,9 +149,12 @@ impl<P> Machine<P> {
                 {
                     GapState::Repaired
                 }
+                (GapKind::Silent, _) if gap.adds_up() => GapState::Repaired,
                 (GapKind::Outage, GapState::Opened) if !overlaps => GapState::Repaired,
                 (_, GapState::Unfillable) => continue,
-                (GapKind::Chain | GapKind::Outage, GapState::Opened) => GapState::Unfillable,
+                (GapKind::Chain | GapKind::Silent | GapKind::Outage, GapState::Opened) => {
+                    GapState::Unfillable
+                }
             };
             self.tries.remove(&gap.id);
             self.record(Record::Gap(Gap { state, ..gap }));
@@ -193,7 +196,7 @@ impl<P> Machine<P> {
     }
 
     /// A new or changed gap, inside the bound (§5).
-    fn put(&mut self, gap: Gap) {
+    pub(super) fn put(&mut self, gap: Gap) {
         self.record(Record::Gap(gap));
         while self.ledger.gaps().len() > self.settings.gap_cap.max(2) {
             self.join_oldest();

@@ -283,6 +283,7 @@ impl Ledger {
                 *first = Some(first.map_or(event.time, |first| first.min(event.time)));
             }
         }
+        self.fill_silent(&event.market, event.time, change);
         if event.late {
             self.explain(&event.market, event.time, change, event.fate != Fate::Baseline);
         }

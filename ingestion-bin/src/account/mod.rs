@@ -31,6 +31,7 @@ mod baseline;
 mod beginning;
 mod certify;
 mod clock;
+mod contradicted;
 mod feed;
 mod frames;
 mod gap;
@@ -272,6 +273,7 @@ impl<P> Machine<P> {
         self.resolve_twins(now);
         self.refuse_unwitnessed(now);
         self.pump(now);
+        self.end_silent();
         self.drive_reads(now);
         self.drive_misses(now);
         self.drive_refused(now);

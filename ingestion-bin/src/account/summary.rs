@@ -96,18 +96,24 @@ impl<P> Machine<P> {
         &self.counts
     }
 
+    /// How well the account is listened to.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage {
+        let live = |stream: Stream| self.listeners.iter().filter(|l| l.live_from[stream].is_some()).count();
+        match self.ledger.streams().map(live).min() {
+            Some(0) | None => Coverage::Blind,
+            Some(1) => Coverage::Single,
+            Some(_) => Coverage::Full,
+        }
+    }
+
     /// The account's status; costs a pass over its gaps.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let live = |stream: Stream| self.listeners.iter().filter(|l| l.live_from[stream].is_some()).count();
         let gaps = self.ledger.gaps();
         let open = gaps.iter().filter(|gap| gap.state == GapState::Opened).count();
         Summary {
-            coverage: match self.ledger.streams().map(live).min() {
-                Some(0) | None => Coverage::Blind,
-                Some(1) => Coverage::Single,
-                Some(_) => Coverage::Full,
-            },
+            coverage: self.coverage(),
             based: self.ledger.certified().is_some(),
             held: self.held_rows(),
             keys: self.marks.len(),

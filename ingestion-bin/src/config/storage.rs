@@ -17,6 +17,8 @@ pub struct Storage {
     pub raw_retention: Duration,
     /// `gap.v1`.
     pub gaps: SinkSettings,
+    /// `state.v1`.
+    pub positions: SinkSettings,
     /// `deadletter.v1`.
     pub dead_letters: SinkSettings,
 }
@@ -99,25 +101,15 @@ pub(super) fn storage(root: &Section<'_>) -> Storage {
     let signals = root.section("signals");
     let by_market = signals.choice("key", false, &[("influencer", false), ("influencer_market", true)]);
     let _used_by_kafka = by_market;
-    no_positions(root);
     Storage {
         journal: journal(root),
         signals: sink(signals, FILE, &[KAFKA, FILE, STDOUT, NONE, PAUSED]),
         raw: sink(raw, JOURNAL, &[JOURNAL, KAFKA, FILE, NONE]),
         raw_retention,
         gaps: sink(root.section("gaps"), FILE, &[KAFKA, FILE, STDOUT, NONE, PAUSED]),
+        positions: sink(root.section("positions"), FILE, &[KAFKA, FILE, STDOUT, NONE, PAUSED]),
         dead_letters: sink(root.section("dead_letters"), FILE, &[KAFKA, FILE, STDOUT, NONE, PAUSED]),
     }
-}
-
-/// `[positions]`: its records come later, so its sink has nothing to write and takes no room.
-fn no_positions(root: &Section<'_>) {
-    let section = root.section("positions");
-    section.text_not_built("sink", "none", "this build does not write state.v1 yet: wants \"none\"");
-    for name in ["topic", "from", "max_bytes", "rotate_bytes"] {
-        let _for_later = section.raw(name);
-    }
-    section.done();
 }
 
 fn sink(section: Section<'_>, default: (&str, Named), choices: &[(&str, Named)]) -> SinkSettings {

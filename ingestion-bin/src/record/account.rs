@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::body::{AccountBody, Change, EventBody, Stamp, Told};
+use super::shown::ContextBody;
 use crate::account::{Event, Origin, Record};
 
 /// How a row's bytes are to be read.
@@ -31,19 +32,21 @@ pub struct Arrival {
 
 /// What a record says besides what the machine knows.
 #[derive(Clone, Debug, Default)]
-pub struct Beside {
+pub struct Beside<'a> {
     /// The venue's clock, ms, where it was seen.
     pub venue_ms: Option<u64>,
     /// Of a gap; one without it makes no body.
     pub told: Option<Told>,
     /// Of a signal that replaces another.
     pub supersedes_signal: Option<[u8; 16]>,
+    /// Of a signal: what the venue had shown of the account.
+    pub context: Option<ContextBody<'a>>,
 }
 
 impl<'a> AccountBody<'a> {
     /// The body of a machine's record, or `None` for one that travels as a refusal.
     #[must_use]
-    pub fn of(stamp: Stamp<'a>, record: &'a Record<Arrival>, beside: Beside) -> Option<Self> {
+    pub fn of(stamp: Stamp<'a>, record: &'a Record<Arrival>, beside: Beside<'a>) -> Option<Self> {
         let change = match record {
             Record::Epoch { fresh, margin_ms, twap, .. } => {
                 Change::Epoch { fresh: *fresh, margin_ms: *margin_ms, twap: *twap }
@@ -52,7 +55,10 @@ impl<'a> AccountBody<'a> {
                 let made_at_ms = beside.venue_ms.unwrap_or(stamp.at_ms);
                 Change::Baseline { stream: *stream, at: *at, anchor: *anchor, made_at_ms }
             }
-            Record::Event(event) => Change::Event(event_body(event, beside.supersedes_signal)),
+            Record::Event(event) => {
+                let body = event_body(event, beside.supersedes_signal);
+                Change::Event(EventBody { context: beside.context, ..body })
+            }
             Record::Gap(gap) => Change::Gap { gap: gap.clone(), told: beside.told? },
             Record::Absorbed { gap } => Change::Absorbed { gap: gap.clone() },
             Record::Certified { stream, to, anchor } => {
@@ -90,6 +96,7 @@ pub(crate) fn event_body(event: &Event<Arrival>, supersedes_signal: Option<[u8; 
         received_at_ns: event.payload.received_at_ns,
         listener: event.payload.listener,
         connection: event.payload.connection,
+        context: None,
         raw: &event.payload.raw,
     }
 }

@@ -8,6 +8,8 @@ use signal_domain::Account;
 
 use super::Kind;
 use super::account::RowKind;
+use super::notice::Notice;
+use super::shown::{ContextBody, DexShown};
 use crate::account::{Fate, Gap, GapId, Market, Position, Stream};
 
 /// Any record's body.
@@ -41,6 +43,23 @@ pub enum Body<'a> {
         from: u64,
         /// The one behind the last.
         to: u64,
+    },
+    /// What the venue shows of one account on one dex.
+    State {
+        /// Whose and when.
+        #[serde(borrow)]
+        stamp: Stamp<'a>,
+        /// What.
+        shown: Cow<'a, DexShown>,
+    },
+    /// What consumers are told of where an account stands.
+    Notice {
+        /// Whose and when.
+        #[serde(borrow)]
+        stamp: Stamp<'a>,
+        /// What.
+        #[serde(borrow)]
+        notice: Notice<'a>,
     },
 }
 
@@ -177,6 +196,9 @@ pub struct EventBody<'a> {
     pub listener: u8,
     /// Which connection of the process; 0 for the info API.
     pub connection: u64,
+    /// Of a signal: what the venue had shown of the account by then.
+    #[serde(borrow)]
+    pub context: Option<ContextBody<'a>>,
     /// The venue's bytes, untouched.
     #[serde(borrow)]
     pub raw: &'a [u8],
@@ -264,6 +286,8 @@ impl Body<'_> {
             Self::Run(_) => Kind::Run,
             Self::Spent { .. } => Kind::Spent,
             Self::Passed { .. } => Kind::Passed,
+            Self::State { .. } => Kind::State,
+            Self::Notice { .. } => Kind::Notice,
         }
     }
 
@@ -271,7 +295,9 @@ impl Body<'_> {
     #[must_use]
     pub fn account(&self) -> Option<Account> {
         match self {
-            Self::Account(body) => Some(body.stamp.account),
+            Self::Account(AccountBody { stamp, .. })
+            | Self::State { stamp, .. }
+            | Self::Notice { stamp, .. } => Some(stamp.account),
             Self::Refusal(body) => body.account,
             Self::Raw(body) => body.account,
             Self::Run(_) | Self::Spent { .. } | Self::Passed { .. } => None,
@@ -281,13 +307,17 @@ impl Body<'_> {
 
     /// The venue time it is about, ms.
     #[must_use]
-    pub const fn time(&self) -> Option<i64> {
+    pub fn time(&self) -> Option<i64> {
         match self {
             Self::Account(AccountBody { change: Change::Event(event), .. }) => Some(event.time),
             Self::Raw(body) => body.time,
-            Self::Account(_) | Self::Refusal(_) | Self::Run(_) | Self::Spent { .. } | Self::Passed { .. } => {
-                None
-            }
+            Self::State { shown, .. } => Some(shown.time),
+            Self::Account(_)
+            | Self::Refusal(_)
+            | Self::Run(_)
+            | Self::Spent { .. }
+            | Self::Passed { .. }
+            | Self::Notice { .. } => None,
         }
     }
 }

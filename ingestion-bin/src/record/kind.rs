@@ -10,6 +10,8 @@ pub enum Kind {
     Refusal = 2,
     /// A gap's newest state.
     Gap = 3,
+    /// What the venue shows of an account's equity and positions.
+    State = 4,
     /// Where an account's stream begins.
     Baseline = 5,
     /// Up to where it is complete.
@@ -22,6 +24,8 @@ pub enum Kind {
     Run = 9,
     /// Info weight spent.
     Spent = 10,
+    /// What consumers are told of where an account stands.
+    Notice = 11,
     /// Positions that the sink of the signals will never get; for whoever audits the journal.
     Passed = 128,
 }
@@ -34,12 +38,14 @@ impl Kind {
             1 => Self::Event,
             2 => Self::Refusal,
             3 => Self::Gap,
+            4 => Self::State,
             5 => Self::Baseline,
             6 => Self::Certified,
             7 => Self::Epoch,
             8 => Self::Raw,
             9 => Self::Run,
             10 => Self::Spent,
+            11 => Self::Notice,
             128 => Self::Passed,
             _ => return None,
         })

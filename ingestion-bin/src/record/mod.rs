@@ -7,6 +7,8 @@
 mod account;
 mod body;
 mod kind;
+mod notice;
+mod shown;
 #[cfg(test)]
 mod tests;
 
@@ -14,12 +16,14 @@ pub(crate) use account::event_body;
 pub use account::{Arrival, Beside, RowKind, fold_record};
 pub use body::{AccountBody, Body, Change, EventBody, RawBody, RefusalBody, RunBody, Stamp, Told};
 pub use kind::Kind;
+pub use notice::{InfluencerNotice, MarketNotice, Notice};
+pub use shown::{ContextBody, DexShown, Held};
 
 use messaging::journal::{NO_TIME, NewRecord, Record};
 use signal_domain::Account;
 
 /// The version of all bodies written by this build.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// A record that this build cannot read.
 #[derive(Debug, thiserror::Error)]

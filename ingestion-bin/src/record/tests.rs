@@ -52,12 +52,12 @@ fn positions_passed_are_of_a_kind_that_other_builds_may_pass_by() {
 }
 
 #[test]
-fn the_bytes_of_version_2_do_not_change() {
+fn the_bytes_of_version_3_do_not_change() {
     encode(&refusal(b"{]"), &mut Vec::new(), |new| {
         let hex: String = new.body.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(
             hex,
-            "020106".to_owned()
+            "030106".to_owned()
                 + "6465636f6465"
                 + "0f6d616c666f726d65645f6672616d65"
                 + "086e6f74206a736f6e"
@@ -81,6 +81,6 @@ fn another_version_is_refused_by_name() {
         body[0] = 1;
         let record = Record { position: 5, kind: new.kind, partition: 0, key: 0, time: 0, body: &body };
         let text = decode(&record).expect_err("not ours").to_string();
-        assert_eq!(text, "record 5 has body version 1, this build reads 2");
+        assert_eq!(text, "record 5 has body version 1, this build reads 3");
     });
 }

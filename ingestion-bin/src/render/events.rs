@@ -1,14 +1,16 @@
 //! An accepted row read again: bytes to fill, fill to signal.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyperliquid_client::decode::Decoder;
 use signal_domain::{
-    Account, Decimal, Emission, Fill, GapKind, InfluencerId, Market, Network, Origin, Signal, Uuid, ids,
+    Account, Context, Decimal, Emission, Fill, GapKind, InfluencerId, Market, Network, Origin, Signal, Uuid,
+    ids,
 };
 
 use crate::account::{self, GapId};
-use crate::record::{EventBody, RowKind, Stamp};
+use crate::record::{ContextBody, EventBody, RowKind, Stamp};
 use crate::translate;
 
 /// Reads rows again. Keeps its buffers.
@@ -73,7 +75,20 @@ impl EventReader {
         emission.listener = Some(listener_name(event.listener));
         emission.revision = event.revision;
         emission.supersedes = event.supersedes_signal.map(Uuid::from_bytes);
+        emission.context = event.context.as_ref().map(context);
         Signal::from_fill(fill, emission).map_err(Unreadable::because)
+    }
+}
+
+/// Texts were numbers when they were recorded.
+fn context(recorded: &ContextBody<'_>) -> Context {
+    let decimal = |text: &Option<Cow<'_, str>>| text.as_deref().and_then(|text| Decimal::parse(text).ok());
+    Context {
+        account_value: decimal(&recorded.account_value),
+        leverage: recorded.leverage.and_then(|times| Decimal::from_parts(times.into(), 0).ok()),
+        margin_mode: recorded.margin_mode.as_deref().map(Into::into),
+        entry_price: decimal(&recorded.entry_price),
+        as_of: recorded.as_of,
     }
 }
 
@@ -108,6 +123,7 @@ pub(crate) const fn gap_kind(kind: account::GapKind) -> GapKind {
         account::GapKind::Outage => GapKind::Outage,
         account::GapKind::Conflict => GapKind::Conflict,
         account::GapKind::History => GapKind::History,
+        account::GapKind::Silent => GapKind::Silent,
     }
 }
 

@@ -16,12 +16,12 @@ use hyperliquid_client::weight::{Lane, SpentWeight, WeightBudget};
 use hyperliquid_client::wire::Address;
 use messaging::journal::Progress;
 use observability::causes;
-use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::clock;
 use super::core::{Asked, Core};
-use super::events::{InfoAsked, InfoCharged, InfoUnauthorised};
+use super::events::{InfoAsked, InfoUnauthorised};
+use super::purse::Purse;
 use crate::account::{ClockSource, Stream};
 use crate::state::Spent;
 
@@ -42,13 +42,9 @@ pub(super) struct History {
     /// Whose limits it keeps to.
     group: usize,
     client: InfoClient,
-    budget: Rc<RefCell<WeightBudget>>,
+    purse: Purse,
     /// When the venue was last asked for its clock.
     clock_asked: Option<Instant>,
-    /// Wall clock of the newest charge, ms. No two charges have the same: the second of one time settles the first.
-    charged_at_ms: u64,
-    progress: Arc<Progress>,
-    moved: Arc<Notify>,
     decoder: Decoder,
 }
 
@@ -75,25 +71,18 @@ impl History {
             age_ms: now_ms.saturating_sub(spent.at_ms.saturating_add(slack)),
         });
         budget.restore(&ages.collect::<Vec<_>>(), clock::now());
-        let moved = Arc::new(Notify::new());
-        let for_journal = Arc::clone(&moved);
-        progress.on_move(move || for_journal.notify_one());
-        Self {
-            core,
-            group,
-            client,
-            budget: Rc::new(RefCell::new(budget)),
-            clock_asked: None,
-            charged_at_ms: 0,
-            progress,
-            moved,
-            decoder: Decoder::new(),
-        }
+        let purse = Purse::new(Rc::clone(&core), &name, Rc::new(RefCell::new(budget)), progress);
+        Self { core, group, client, purse, clock_asked: None, decoder: Decoder::new() }
     }
 
     /// The budget it keeps to, for who shows it.
     pub(super) fn budget(&self) -> Rc<RefCell<WeightBudget>> {
-        Rc::clone(&self.budget)
+        Rc::clone(&self.purse.budget)
+    }
+
+    /// For who asks over the same address.
+    pub(super) fn purse(&self) -> Purse {
+        self.purse.another_hand()
     }
 
     /// Answers questions until it is dropped.
@@ -127,15 +116,11 @@ impl History {
         let request =
             InfoRequest::ClearinghouseState { user: Address::from_bytes(account), dex: String::new() };
         let cost = request.cost();
-        let charged = self.budget.borrow_mut().try_charge(cost, Lane::Background, clock::now());
-        let Ok(ticket) = charged else { return };
-        self.record_charge(cost.most());
-        self.written().await;
+        let Ok((ticket, _)) = self.purse.charge(cost, Lane::Background).await else { return };
         let telemetry = self.core.borrow().telemetry();
-        telemetry.emit(&InfoCharged { weight: cost.most() });
         let answer = self.client.ask(&request).await;
         let now = clock::now();
-        self.budget.borrow_mut().settle(ticket, cost, 0, now);
+        self.purse.budget.borrow_mut().settle(ticket, cost, 0, now);
         let kind = request.kind();
         match answer {
             Ok(answer) => match info::account_state(&answer.body) {
@@ -150,9 +135,9 @@ impl History {
                 }
             },
             Err(error) => {
-                self.tell_failed(kind, &error);
+                tell_failed(&self.core, self.client.endpoint().name(), kind, &error);
                 if let InfoError::Status { status: 429, retry_after, .. } = error {
-                    self.budget.borrow_mut().on_too_many_requests(retry_after, now);
+                    self.purse.budget.borrow_mut().on_too_many_requests(retry_after, now);
                 }
             }
         }
@@ -162,9 +147,8 @@ impl History {
         let request = request(asked);
         let cost = request.cost();
         let now = clock::now();
-        let charged = self.budget.borrow_mut().try_charge(cost, Lane::Priority, now);
-        let ticket = match charged {
-            Ok(ticket) => ticket,
+        let (ticket, charged_at_ms) = match self.purse.charge(cost, Lane::Priority).await {
+            Ok(charged) => charged,
             Err(free_at) => {
                 self.core.borrow_mut().page_deferred(
                     asked,
@@ -175,10 +159,7 @@ impl History {
             }
         };
         let telemetry = self.core.borrow().telemetry();
-        telemetry.emit(&InfoCharged { weight: cost.most() });
         self.core.borrow_mut().take_turn(&asked, now);
-        let charged_at_ms = self.record_charge(cost.most());
-        self.written().await;
         let kind = request.kind();
         match self.client.ask(&request).await {
             Ok(answer) => {
@@ -192,13 +173,13 @@ impl History {
                     Ok(rows) => {
                         let rows_charged = u32::try_from(rows).unwrap_or(u32::MAX);
                         let answered = clock::now();
-                        self.budget.borrow_mut().settle(ticket, cost, rows_charged, answered);
+                        self.purse.budget.borrow_mut().settle(ticket, cost, rows_charged, answered);
                         let at_once = answered.saturating_duration_since(now) <= ANSWERED_AT_ONCE;
-                        self.record_truth(at_once.then_some(charged_at_ms), cost.of_rows(rows_charged));
+                        self.purse.record_truth(at_once.then_some(charged_at_ms), cost.of_rows(rows_charged));
                         telemetry.emit(&InfoAsked { outcome: "answered", kind, detail: &rows.to_string() });
                     }
                     Err(error) => {
-                        self.budget.borrow_mut().settle_failed(ticket, clock::now());
+                        self.purse.budget.borrow_mut().settle_failed(ticket, clock::now());
                         telemetry.emit(&InfoAsked {
                             outcome: "unreadable",
                             kind,
@@ -209,48 +190,17 @@ impl History {
             }
             Err(error) => {
                 let now = clock::now();
-                self.budget.borrow_mut().settle_failed(ticket, now);
-                self.tell_failed(kind, &error);
+                self.purse.budget.borrow_mut().settle_failed(ticket, now);
+                tell_failed(&self.core, self.client.endpoint().name(), kind, &error);
                 self.failed(asked, &error, now);
             }
-        }
-    }
-
-    /// Records what is about to be spent; answers under which time.
-    fn record_charge(&mut self, weight: u32) -> u64 {
-        self.charged_at_ms = clock::wall_ms().max(self.charged_at_ms + 1);
-        self.core.borrow_mut().record_spent(self.client.endpoint().name(), weight, self.charged_at_ms);
-        self.charged_at_ms
-    }
-
-    /// Records what the charge of that time came to; a late answer's weight counts from now, beside the charge.
-    fn record_truth(&mut self, charged_at_ms: Option<u64>, weight: u32) {
-        match charged_at_ms {
-            Some(at_ms) => {
-                self.core.borrow_mut().record_spent(self.client.endpoint().name(), weight, at_ms);
-            }
-            None => {
-                self.record_charge(weight);
-            }
-        }
-    }
-
-    fn tell_failed(&self, kind: &'static str, error: &InfoError) {
-        let telemetry = self.core.borrow().telemetry();
-        if let InfoError::Unauthorised { retry_after, .. } = error {
-            let endpoint = self.client.endpoint().name();
-            let news = self.core.borrow_mut().refused_by(endpoint);
-            let (error, retry_in) = (causes(error), retry_after.unwrap_or(RARELY));
-            telemetry.emit(&InfoUnauthorised { endpoint, error, retry_in, news });
-        } else {
-            telemetry.emit(&InfoAsked { outcome: outcome(error), kind, detail: &causes(error) });
         }
     }
 
     fn failed(&mut self, asked: Asked, error: &InfoError, now: Instant) {
         let mut core = self.core.borrow_mut();
         if let InfoError::Status { status: 429, retry_after, .. } = error {
-            self.budget.borrow_mut().on_too_many_requests(*retry_after, now);
+            self.purse.budget.borrow_mut().on_too_many_requests(*retry_after, now);
             core.page_failed(asked, now);
             return;
         }
@@ -265,19 +215,17 @@ impl History {
         };
         core.page_deferred(asked, now + not_before.min(Duration::from_secs(3_600)), now);
     }
+}
 
-    /// Waits until everything handed to the journal so far is written.
-    async fn written(&self) {
-        loop {
-            let (last, blocked) = {
-                let core = self.core.borrow();
-                (core.outbox().last(), core.is_blocked())
-            };
-            if (!blocked && self.progress.tickets_appended() >= last) || self.progress.ended() {
-                return;
-            }
-            self.moved.notified().await;
-        }
+/// A question got no answer.
+pub(super) fn tell_failed(core: &RefCell<Core>, endpoint: &str, kind: &'static str, error: &InfoError) {
+    let telemetry = core.borrow().telemetry();
+    if let InfoError::Unauthorised { retry_after, .. } = error {
+        let news = core.borrow_mut().refused_by(endpoint);
+        let (error, retry_in) = (causes(error), retry_after.unwrap_or(RARELY));
+        telemetry.emit(&InfoUnauthorised { endpoint, error, retry_in, news });
+    } else {
+        telemetry.emit(&InfoAsked { outcome: outcome(error), kind, detail: &causes(error) });
     }
 }
 

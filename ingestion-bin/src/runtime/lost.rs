@@ -255,6 +255,7 @@ mod tests {
             received_at_ns: 1,
             listener: 0,
             connection: 1,
+            context: None,
             raw: b"{}",
         })
     }

@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** nothing here asks whether the venue is simulated.
 
+mod asked_states;
 pub mod clock;
 mod core;
 pub(crate) mod demand;
@@ -18,6 +19,7 @@ mod lost;
 mod obstacle;
 mod orders;
 mod published;
+mod purse;
 mod service;
 mod service_status;
 mod settings;

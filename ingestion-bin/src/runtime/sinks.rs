@@ -19,7 +19,7 @@ use super::events::{FrontDamaged, JournalDamaged};
 use super::lost::{began_earlier, lost_signals};
 use super::service::StartError;
 use crate::config::{self, SinkKind, SinkSettings, StartFrom};
-use crate::render::{DeadLetterLines, GapLines, RawFilter, RawLines, SignalLines};
+use crate::render::{DeadLetterLines, GapLines, RawFilter, RawLines, SignalLines, StateLines};
 
 pub(super) struct Sinks {
     threads: Vec<(&'static str, SinkThread)>,
@@ -125,6 +125,7 @@ impl Sinks {
         opening.open("signals", &settings.signals, Duty::Signals(lookout.clone()), SignalLines::default)?;
         opening.open("gaps", &settings.gaps, Duty::Gaps(lookout), || GapLines)?;
         opening.open("dead_letters", &settings.dead_letters, Duty::Nothing, DeadLetterLines::default)?;
+        opening.open("state", &settings.positions, Duty::Nothing, StateLines::default)?;
         let identity = journal.id().to_string().parse().unwrap_or(Uuid::nil());
         opening
             .open("raw", &settings.raw, Duty::Nothing, || RawLines::new(identity, RawFilter::default()))?;

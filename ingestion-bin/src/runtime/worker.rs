@@ -21,6 +21,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant as TokioInstant, interval, sleep_until};
 
+use super::asked_states::AskedStates;
 use super::clock;
 use super::core::{Core, CoreConfig, Followed, Known, Limited, Opening, Outbox, WorkerStatus};
 use super::desk::Standing;
@@ -125,9 +126,15 @@ async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) -> std::i
             continue;
         };
         let client = InfoClient::new(route.endpoint.clone(), dialer.clone(), wall.clone());
-        let (core, progress) = (Rc::clone(&core), Arc::clone(&plan.progress));
+        let progress = Arc::clone(&plan.progress);
         let history = History::new(Rc::clone(&core), number, client, &group.limits, &plan.spent, progress);
         core.borrow_mut().spends(number, history.budget());
+        let client = InfoClient::new(route.endpoint.clone(), dialer.clone(), wall.clone());
+        let states = AskedStates::new(Rc::clone(&core), number, client, &group.limits, history.purse());
+        tasks.spawn_local(async move {
+            states.run().await;
+            Task::Unending
+        });
         tasks.spawn_local(async move {
             history.run().await;
             Task::Unending

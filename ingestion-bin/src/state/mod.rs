@@ -5,6 +5,8 @@
 mod gap_book;
 #[cfg(test)]
 mod tests;
+mod told_book;
+mod venue_book;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +17,8 @@ use crate::account::{Ledger, Settings};
 use crate::record::{self, AccountBody, Body, Change, RecordError};
 
 pub use gap_book::GapBook;
+pub use told_book::{Told, ToldBook};
+pub use venue_book::{VenueBook, dex_of};
 
 /// One account as the journal knows it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -25,6 +29,22 @@ pub struct AccountState {
     pub ledger: Ledger,
     /// What is told of its gaps.
     pub gaps: GapBook,
+    /// What the venue showed of it last.
+    pub venue: VenueBook,
+    /// What consumers were told of it.
+    pub told: ToldBook,
+}
+
+impl Default for AccountState {
+    fn default() -> Self {
+        Self {
+            influencer: String::new(),
+            ledger: Ledger::new(&Settings::default()),
+            gaps: GapBook::default(),
+            venue: VenueBook::default(),
+            told: ToldBook::default(),
+        }
+    }
 }
 
 /// Weight spent at an endpoint.
@@ -90,26 +110,32 @@ impl State {
                 self.began_ms.get_or_insert(run.started_at_ms);
                 self.damaged.clear();
             }
+            Some(Body::State { stamp, shown }) => {
+                self.accounts.entry(stamp.account).or_default().venue.keep(&shown);
+            }
+            Some(Body::Notice { stamp, notice }) => {
+                self.accounts.entry(stamp.account).or_default().told.keep(&notice);
+            }
             Some(Body::Refusal(_) | Body::Raw(_) | Body::Passed { .. }) | None => {}
         }
         Ok(())
     }
 
     fn account(&mut self, body: &AccountBody<'_>) {
-        let state = self.accounts.entry(body.stamp.account).or_insert_with(|| AccountState {
-            influencer: String::new(),
-            ledger: Ledger::new(&Settings::default()),
-            gaps: GapBook::default(),
-        });
+        let state = self.accounts.entry(body.stamp.account).or_default();
         if state.influencer != body.stamp.influencer {
             body.stamp.influencer.clone_into(&mut state.influencer);
         }
         state.ledger.apply(&record::fold_record(body));
         match &body.change {
-            Change::Epoch { fresh, .. } => state.gaps.epoch(*fresh),
+            Change::Epoch { fresh, .. } => {
+                state.gaps.epoch(*fresh);
+                state.venue.epoch(*fresh);
+            }
             Change::Baseline { made_at_ms, .. } => state.gaps.based(*made_at_ms),
             Change::Gap { gap, told } => state.gaps.keep(gap, told),
             Change::Absorbed { gap } => state.gaps.absorbed(gap),
+            Change::Event(event) if !event.late => state.told.moved(&event.market),
             Change::Event(_) | Change::Certified { .. } | Change::Removed => {}
         }
     }

@@ -43,12 +43,6 @@ pub const fn account(address: wire::Address) -> Account {
     Account::from_bytes(*address.as_bytes())
 }
 
-/// What names an account state: its dex and its venue time.
-#[must_use]
-pub fn position_key(state: &wire::DexState<'_>) -> String {
-    signal_domain::ids::position_key(&state.dex, state.state.time)
-}
-
 /// The venue's fill as ours; `twap_id` is the one that stands outside a slice, where there is one.
 ///
 /// # Errors

@@ -120,7 +120,7 @@ fn transition(row: &wire::Fill<'_>, kind: MarketKind) -> Result<Transition, Tran
         .map_err(|source| TranslateError::Number { field: "startPosition", source })
 }
 
-fn position(value: Decimal) -> Position {
+pub(super) fn position(value: Decimal) -> Position {
     let (digits, scale) = value.parts();
     Position(rust_decimal::Decimal::from_i128_with_scale(digits, scale).normalize())
 }

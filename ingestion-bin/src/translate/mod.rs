@@ -4,8 +4,10 @@
 
 mod fill;
 mod identity;
+mod state;
 #[cfg(test)]
 mod tests;
 
-pub use fill::{TranslateError, account, fill, position_key};
+pub use fill::{TranslateError, account, fill};
 pub use identity::{Identifier, Interest};
+pub use state::{dex_shown, position_key};

@@ -14,7 +14,7 @@ pub use dead_letter::DeadLetterV1;
 pub use gap::GapV1;
 pub use raw::RawV1;
 pub use signal::{ContextV1, MetadataV1, SignalV1};
-pub use state::{InfluencerStateV1, MarketStateV1, StateV1};
+pub use state::{InfluencerStateV1, MarketStateV1, RemovedStateV1, StateV1};
 
 /// The name of the signal schema, in the record's `schema` key and in headers.
 pub const SIGNAL: &str = "signal.v1";

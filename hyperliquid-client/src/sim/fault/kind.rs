@@ -12,6 +12,8 @@ pub(in crate::sim) enum Kind {
     Info(InfoFault, f64),
     /// This account, or everyone, is silent.
     Mute(Option<String>),
+    /// The states of this account, or of everyone, show other positions.
+    WrongState(Option<String>),
     /// Everything is down.
     Outage,
     /// Upgrades are refused with this status, or never answered.
@@ -107,6 +109,7 @@ impl Kind {
             Self::Frame(fault, _) => fault.name(),
             Self::Info(fault, _) => fault.name(),
             Self::Mute(_) => "mute",
+            Self::WrongState(_) => "wrong-state",
             Self::Outage => "outage",
             Self::Handshake(_) => "handshake",
             Self::Moment(moment) => moment.name(),

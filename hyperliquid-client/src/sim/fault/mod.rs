@@ -143,6 +143,18 @@ impl Faults {
         muted
     }
 
+    /// Whether `user`'s states show other positions.
+    pub(super) fn wrong_state(&mut self, user: &str, now: Duration) -> bool {
+        let wrong = self.active.iter().any(|fault| {
+            let Kind::WrongState(who) = &fault.spec.kind else { return false };
+            who.as_deref().is_none_or(|who| who == user) && fault.holds(now, None)
+        });
+        if wrong {
+            self.applied("wrong-state");
+        }
+        wrong
+    }
+
     /// Whether everything is down; not counted (the venue counts when it cuts).
     pub(super) fn outage(&self, now: Duration) -> bool {
         self.active.iter().any(|fault| fault.spec.kind == Kind::Outage && fault.holds(now, None))
@@ -288,7 +300,12 @@ impl Faults {
                 Kind::Moment(moment) => {
                     due.push(Due { index, moment: moment.clone(), conns: fault.spec.conns });
                 }
-                Kind::Frame(..) | Kind::Info(..) | Kind::Mute(_) | Kind::Outage | Kind::Handshake(_) => {}
+                Kind::Frame(..)
+                | Kind::Info(..)
+                | Kind::Mute(_)
+                | Kind::WrongState(_)
+                | Kind::Outage
+                | Kind::Handshake(_) => {}
             }
         }
         due

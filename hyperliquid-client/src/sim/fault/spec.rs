@@ -20,6 +20,7 @@ use super::value::{account, bad_fill, connections, duration, number, period_of, 
 /// | `drop=P` `dup=P` `corrupt=P` `truncate=P` `fragment=P` `split=P` | a live data frame is lost, doubled, has one bit flipped, is cut, comes in 1-byte fragments, comes as two frames; `@T1..T2` limits it in time |
 /// | `delay=A..B@P` | a data frame comes A to B ms late, later ones overtake it |
 /// | `mute=ADDR` or `mute=*` | nothing about that account is sent, the socket stays alive; `@T1..T2`, or `@T` from T on |
+/// | `wrong-state=ADDR` or `wrong-state=*` | that account's states show every position one unit larger than it is, on sockets and info; `@T1..T2`, or `@T` from T on |
 /// | `outage=T1..T2` | every socket is cut, nothing can connect, info is down |
 /// | `handshake=STATUS` or `handshake=hang` | sockets are refused with that HTTP status, or never answered; `@T1..T2` |
 /// | `close=every:T` | every T one socket, in turn, is closed with `1000` |
@@ -163,6 +164,7 @@ fn plain(name: &str, value: Option<&str>) -> Result<Kind, String> {
         "fragment" => Kind::Frame(FrameFault::Fragment, p()?),
         "split" => Kind::Frame(FrameFault::Split, p()?),
         "mute" => Kind::Mute(account(need()?)?),
+        "wrong-state" => Kind::WrongState(account(need()?)?),
         "outage" => none(Kind::Outage)?,
         "handshake" if value == Some("hang") => Kind::Handshake(None),
         "handshake" => match u16::try_from(n()?) {

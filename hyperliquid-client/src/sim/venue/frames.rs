@@ -44,7 +44,7 @@ pub(super) fn liquidation_event(lid: u64, liquidator: &str, user: &str) -> Strin
     )
 }
 
-/// `filled` for every order of these fills: the minimum an order update says.
+/// `open` and `filled` for every order of these fills, in one millisecond: a partial fill is no update of its own.
 pub(super) fn order_updates(fills: &[&BlockFill]) -> Option<String> {
     let mut orders: Vec<(&BlockFill, f64)> = Vec::new();
     for row in fills.iter().filter(|row| row.stream == Stream::Fills && row.fill.tid != 0) {
@@ -54,23 +54,23 @@ pub(super) fn order_updates(fills: &[&BlockFill]) -> Option<String> {
             None => orders.push((row, size)),
         }
     }
-    let rows: Vec<String> = orders
-        .iter()
-        .map(|(row, size)| {
-            let fill = &row.fill;
-            let side = if fill.side == Side::B { "B" } else { "A" };
-            let cloid = fill.cloid.as_ref().map(|id| format!(r#","cloid":{}"#, quote(id))).unwrap_or_default();
-            format!(
-                r#"{{"order":{{"coin":{},"side":"{side}","limitPx":"{}","sz":"0.0","oid":{},"timestamp":{},"origSz":"{}"{cloid}}},"status":"filled","statusTimestamp":{}}}"#,
-                quote(&fill.coin),
-                fill.px,
-                fill.oid,
-                fill.time,
-                super::super::print::money(*size),
-                fill.time
-            )
-        })
-        .collect();
+    let update = |row: &BlockFill, size: f64, status: &str| {
+        let fill = &row.fill;
+        let side = if fill.side == Side::B { "B" } else { "A" };
+        let cloid = fill.cloid.as_ref().map(|id| format!(r#","cloid":{}"#, quote(id))).unwrap_or_default();
+        let placed = super::super::print::money(size);
+        let left = if status == "open" { placed.as_str() } else { "0.0" };
+        format!(
+            r#"{{"order":{{"coin":{},"side":"{side}","limitPx":"{}","sz":"{left}","oid":{},"timestamp":{},"origSz":"{placed}"{cloid}}},"status":"{status}","statusTimestamp":{}}}"#,
+            quote(&fill.coin),
+            fill.px,
+            fill.oid,
+            fill.time,
+            fill.time
+        )
+    };
+    let both = |(row, size): &(&BlockFill, f64)| ["open", "filled"].map(|status| update(row, *size, status));
+    let rows: Vec<String> = orders.iter().flat_map(both).collect();
     (!rows.is_empty()).then(|| format!(r#"{{"channel":"orderUpdates","data":{}}}"#, list(&rows)))
 }
 

@@ -153,7 +153,7 @@ impl Venue {
                 let rows = self.book.page(&user, stream, Range { cap, ..range }, view);
                 self.rows_answer(ip, rows, stream, fate, now)
             }
-            Ask::State { user, dex } => self.state(&user, &dex),
+            Ask::State { user, dex } => self.state(&user, &dex, now),
             Ask::Meta(dex) => self.catalogue.meta(&dex),
             Ask::PerpDexs => self.catalogue.perp_dexs(),
             Ask::SpotMeta => self.catalogue.spot_meta(),

@@ -229,16 +229,16 @@ impl Venue {
                 )
             }
             Subscription::ClearinghouseState { user, dex } => {
-                let state = self.state(user, dex);
+                let state = self.state(user, dex, now);
                 let dex = frames::quote(dex);
                 let data = format!(r#"{{"dex":{dex},"user":"{user}","clearinghouseState":{state}}}"#);
                 (format!(r#"{{"channel":"clearinghouseState","data":{data}}}"#), self.config.state_interval)
             }
             Subscription::AllDexsClearinghouseState(user) => {
-                let dexes = self.catalogue.dexes();
+                let dexes: Vec<String> = self.catalogue.dexes().into_iter().map(str::to_owned).collect();
                 let states: Vec<String> = dexes
                     .into_iter()
-                    .map(|dex| format!("[{},{}]", frames::quote(dex), self.state(user, dex)))
+                    .map(|dex| format!("[{},{}]", frames::quote(&dex), self.state(user, &dex, now)))
                     .collect();
                 let data = format!(r#"{{"user":"{user}","clearinghouseStates":{}}}"#, frames::list(&states));
                 (
@@ -261,9 +261,15 @@ impl Venue {
     }
 
     /// The state of an account on one dex, as JSON.
-    pub(super) fn state(&self, user: &str, dex: &str) -> String {
-        let time = self.status.venue_time;
-        ClearinghouseState::of(&self.book, user, dex, time, |coin| self.catalogue.px(coin)).text()
+    pub(super) fn state(&mut self, user: &str, dex: &str, now: Duration) -> String {
+        let (time, wrong) = (self.status.venue_time, self.faults.wrong_state(user, now));
+        ClearinghouseState::of(&self.book, user, dex, time, wrong, |coin| self.catalogue.px(coin)).text()
+    }
+
+    /// Open perp positions of an account, coin and signed size.
+    pub(in crate::sim) fn positions(&self, user: &str) -> BTreeMap<String, String> {
+        let positions = self.book.positions(user);
+        positions.map(|(coin, held)| (coin.to_owned(), held.size.normalize().to_string())).collect()
     }
 
     /// A fill changed these states: push them soon, but not with every block.

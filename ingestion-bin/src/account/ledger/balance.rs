@@ -36,7 +36,8 @@ impl Ledger {
         is_looked_at: impl Fn(&Gap) -> bool,
     ) -> Vec<GapId> {
         let mut markets: BTreeMap<&Market, Vec<(&Gap, Position)>> = BTreeMap::new();
-        for gap in self.gaps.iter().filter(|gap| gap.to <= certified || is_looked_at(gap)) {
+        let chains = self.gaps.iter().filter(|gap| gap.id.kind == GapKind::Chain);
+        for gap in chains.filter(|gap| gap.to <= certified || is_looked_at(gap)) {
             if let (Some(market), Some(lacking)) = (&gap.id.market, gap.lacking()) {
                 markets.entry(market).or_default().push((gap, lacking));
             }
@@ -125,6 +126,15 @@ impl Ledger {
             gap.filled = gap.filled.plus(size);
         } else if ours && let Some(book) = self.books.get_mut(market) {
             book.unplaced = book.unplaced.plus(size);
+        }
+    }
+
+    /// A3: what came out since inside the time of a `silent` gap is what it lacked.
+    pub(super) fn fill_silent(&mut self, market: &Market, time: i64, size: Position) {
+        for gap in &mut self.gaps {
+            if gap.id.kind == GapKind::Silent && gap.id.market.as_ref() == Some(market) && gap.covers(time) {
+                gap.filled = gap.filled.plus(size);
+            }
         }
     }
 

@@ -128,7 +128,7 @@ fn free_bytes(directory: &Path) -> Option<u64> {
 /// All bounds together: journal, its reserve, and the files of every sink.
 fn disk_bound(config: &Config) -> u64 {
     let storage = &config.storage;
-    let sinks = [&storage.signals, &storage.raw, &storage.gaps, &storage.dead_letters];
+    let sinks = [&storage.signals, &storage.raw, &storage.gaps, &storage.positions, &storage.dead_letters];
     let files: u64 = sinks.iter().filter(|sink| sink.kind == SinkKind::File).map(|sink| sink.max_bytes).sum();
     storage.journal.max_bytes + storage.journal.segment_bytes + files
 }

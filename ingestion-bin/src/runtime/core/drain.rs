@@ -39,7 +39,9 @@ impl Core {
             }
         }
         self.outputs = outputs;
-        let deadline = self.slots.get(&account).and_then(|slot| slot.machine.poll_timeout());
+        let Some(slot) = self.slots.get_mut(&account) else { return };
+        slot.positions.telling.covered(slot.machine.coverage());
+        let deadline = slot.machine.poll_timeout().into_iter().chain(slot.telling_due()).min();
         if deadline.is_some_and(|at| self.armed.is_none_or(|armed| at < armed)) {
             self.armed = deadline;
             self.timer.notify_one();
@@ -87,6 +89,7 @@ impl Core {
         let Some(slot) = self.slots.get_mut(&account) else { return };
         let told = slot.gaps.tell(&gap, at_ms, contents);
         slot.gaps.keep(&gap, &told);
+        slot.positions.telling.gap(&gap);
         let influencer = &slot.followed.influencer;
         self.telemetry.emit(&GapChanged { influencer, gap: &gap, from_ms: told.from_ms });
         self.put(account, &Record::Gap(gap), Beside { told: Some(told), ..Beside::default() }, at_ms);
@@ -94,25 +97,30 @@ impl Core {
 
     fn record(&mut self, account: [u8; 20], record: Record<Arrival>, at_ms: u64) {
         let Some(slot) = self.slots.get_mut(&account) else { return };
-        let mut beside = Beside::default();
+        let (mut venue_ms, mut supersedes) = (None, None);
         match &record {
             Record::Event(event) => {
                 slot.newest = slot.newest.max(Some(event.time));
+                slot.positions.telling.event(event);
                 self.meters.event(event.fate, event.late);
-                beside.supersedes_signal = self.replaced(account, event);
+                self.ask_state(account, event);
+                supersedes = self.replaced(account, event);
             }
             Record::Refused { reason, payload, .. } => self.refused(account, *reason, payload),
-            Record::Epoch { fresh, .. } => slot.gaps.epoch(*fresh),
+            Record::Epoch { fresh, .. } => {
+                slot.gaps.epoch(*fresh);
+                slot.positions.book.epoch(*fresh);
+            }
             Record::Baseline { .. } => {
                 // A venue that shows no time at all says 0.
-                beside.venue_ms =
-                    self.venue_time.and_then(|time| u64::try_from(time).ok()).filter(|ms| *ms > 0);
-                slot.gaps.based(beside.venue_ms.unwrap_or(at_ms));
+                venue_ms = self.venue_time.and_then(|time| u64::try_from(time).ok()).filter(|ms| *ms > 0);
+                slot.gaps.based(venue_ms.unwrap_or(at_ms));
+                slot.positions.telling.based();
             }
             Record::Absorbed { gap } => slot.gaps.absorbed(gap),
             Record::Gap(_) | Record::Certified { .. } | Record::Removed => {}
         }
-        let supersedes = beside.supersedes_signal;
+        let beside = Beside { venue_ms, supersedes_signal: supersedes, ..Beside::default() };
         self.put(account, &record, beside, at_ms);
         if let (Record::Event(event), Some(slot)) = (record, self.slots.get(&account)) {
             let epoch = slot.machine.ledger().epoch();
@@ -120,8 +128,11 @@ impl Core {
         }
     }
 
-    fn put(&mut self, account: [u8; 20], record: &Record<Arrival>, beside: Beside, at_ms: u64) {
+    fn put(&mut self, account: [u8; 20], record: &Record<Arrival>, beside: Beside<'_>, at_ms: u64) {
         let Some(slot) = self.slots.get(&account) else { return };
+        let signal = if let Record::Event(event) = record { event.seq.map(|_| event) } else { None };
+        let context = signal.and_then(|event| slot.positions.book.context(&event.market, event.time));
+        let beside = Beside { context, ..beside };
         let stamp = slot.stamp(&self.config.network, at_ms);
         if let Some(body) = AccountBody::of(stamp, record, beside) {
             self.outbox.put(&Body::Account(body));

@@ -7,10 +7,11 @@ use hyperliquid_client::wire::Subscription;
 
 use signal_domain::{Account, InfluencerId};
 
+use super::positions::Positions;
 use super::{Core, Followed, Known, Slot};
 use crate::account::{Cause, Ledger, Machine, Settings, Stream};
 use crate::runtime::events::{InfluencerAdded, InfluencerRemoved};
-use crate::state::GapBook;
+use crate::state::{GapBook, ToldBook, VenueBook};
 use crate::translate::Interest;
 
 impl Core {
@@ -25,10 +26,12 @@ impl Core {
             Some(slot) => Some(Known::of(slot)),
             None => self.known.remove(&account),
         };
-        let Known { ledger, gaps, .. } = known.unwrap_or_else(|| Known {
+        let Known { ledger, gaps, venue, told, .. } = known.unwrap_or_else(|| Known {
             influencer: followed.influencer.to_string(),
             ledger: Ledger::new(&self.config.settings),
             gaps: GapBook::default(),
+            venue: VenueBook::default(),
+            told: ToldBook::default(),
         });
         let epoch = self.config.epoch.max(ledger.epoch() + 1);
         self.telemetry.emit(&InfluencerAdded { followed: &followed });
@@ -45,7 +48,7 @@ impl Core {
         {
             machine.handle_no_state(since);
         }
-        self.slots.insert(account, Slot::new(followed, machine, gaps));
+        self.slots.insert(account, Slot::new(followed, machine, gaps, Positions::new(venue, told, now)));
         self.ask_for_plan();
         self.drain(account);
         self.flush();
@@ -70,10 +73,12 @@ impl Core {
             let newest = Stream::ALL.iter().filter_map(|stream| known.ledger.stream(*stream).newest).max();
             let epoch = self.config.epoch.max(known.ledger.epoch() + 1);
             let machine = Machine::new(self.config.settings.clone(), known.ledger, Cause::Start, epoch, now);
-            self.slots.insert(*account.as_bytes(), Slot::new(followed, machine, known.gaps));
+            let positions = Positions::new(known.venue, known.told, now);
+            self.slots.insert(*account.as_bytes(), Slot::new(followed, machine, known.gaps, positions));
             self.with_slot(*account.as_bytes(), |slot| {
                 slot.machine.handle_removed(newest.unwrap_or(i64::MIN), now);
             });
+            self.end_states(*account.as_bytes());
             if let Some(slot) = self.slots.remove(account.as_bytes()) {
                 self.telemetry.emit(&InfluencerRemoved { influencer: &slot.followed.influencer });
                 self.known.insert(*account.as_bytes(), Known::of(slot));
@@ -85,7 +90,11 @@ impl Core {
 
     /// Changes what of an account makes signals, or its name or priority; its numbers go on.
     pub(in crate::runtime) fn change(&mut self, followed: Followed) {
-        if let Some(slot) = self.slots.get_mut(followed.account.as_bytes()) {
+        let account = *followed.account.as_bytes();
+        if self.slots.get(&account).is_some_and(|slot| slot.followed.influencer != followed.influencer) {
+            self.end_states(account);
+        }
+        if let Some(slot) = self.slots.get_mut(&account) {
             slot.refollow(followed);
             self.ask_for_plan();
         }
@@ -100,6 +109,7 @@ impl Core {
             slot.leaving = Some(now + grace);
             slot.followed.clone()
         });
+        self.end_states(account);
         if let Some(followed) = removed {
             self.telemetry.emit(&InfluencerRemoved { influencer: &followed.influencer });
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hyperliquid_client::decode::{Decoded, Frame, Row as VenueRow, RowRefusal};
 use hyperliquid_client::io::{Received, Refused as RefusedFrame};
-use hyperliquid_client::wire::{Address, DexState, Fill, TwapFill};
+use hyperliquid_client::wire::{Address, Fill, TwapFill};
 
 use super::Core;
 use super::lines::Stand;
@@ -24,6 +24,9 @@ pub(in crate::runtime) struct From {
     pub(in crate::runtime) leg: usize,
     pub(in crate::runtime) connection: u64,
 }
+
+/// The info API in records.
+pub(super) const INFO: From = From { line: usize::MAX, leg: u8::MAX as usize, connection: 0 };
 
 impl From {
     pub(super) fn label(self) -> u8 {
@@ -173,6 +176,7 @@ impl Core {
         if !snapshot {
             self.measure(from, account, newest, at);
         }
+        self.heard(account, newest.filter(|_| !snapshot), at.at);
         if let Some(time) = newest.filter(|_| !snapshot) {
             self.handle_shown_time(ClockSource::Listener(from.label()), time, at.at);
         }
@@ -206,53 +210,6 @@ impl Core {
                 }
                 Err(refusal) => self.refuse_row(from, Some(account), refusal, at),
             }
-        }
-    }
-
-    fn states(&mut self, from: From, user: Address, states: &[VenueRow<'_, DexState<'_>>], at: Received) {
-        let account = *user.as_bytes();
-        let interval = self.config.state_interval.unwrap_or(Duration::MAX);
-        let keep = self.slots.get_mut(&account).is_some_and(|slot| {
-            let due = slot.state_kept.is_none_or(|kept| at.at.saturating_duration_since(kept) >= interval);
-            if due {
-                slot.state_kept = Some(at.at);
-            }
-            due
-        });
-        let mut newest = None;
-        for state in states {
-            match state {
-                Ok(state) => {
-                    let time = i64::try_from(state.state.time).ok();
-                    newest = newest.max(time);
-                    if keep && !self.outbox.is_blocked() && self.shows_positions(account, state) {
-                        let kept = Kept {
-                            event_type: "POSITION_SNAPSHOT",
-                            disposition: "stored",
-                            account: Some(account),
-                            source_event_id: Some(translate::position_key(state)),
-                            time,
-                            ..Kept::default()
-                        };
-                        self.keep(from, kept, state.raw, at);
-                    }
-                }
-                Err(refusal) => self.refuse_row(from, Some(account), refusal, at),
-            }
-        }
-        if let Some(time) = newest {
-            self.handle_shown_time(ClockSource::Listener(from.label()), time, at.at);
-        }
-    }
-
-    /// Whether it has positions, or had some when it was last kept: of the many dexes that it never used nothing is kept.
-    fn shows_positions(&mut self, account: [u8; 20], state: &DexState<'_>) -> bool {
-        let Some(slot) = self.slots.get_mut(&account) else { return false };
-        if state.state.asset_positions.is_empty() {
-            slot.dexes_held.remove(&*state.dex)
-        } else {
-            slot.dexes_held.insert(state.dex.to_string());
-            true
         }
     }
 
@@ -370,7 +327,7 @@ impl Core {
     }
 
     /// Keeps something that is no fill of a followed account; while the journal has no room it is only counted.
-    fn keep(&mut self, from: From, kept: Kept, raw: &[u8], at: Received) {
+    pub(super) fn keep(&mut self, from: From, kept: Kept, raw: &[u8], at: Received) {
         if self.outbox.is_blocked() {
             self.telemetry.emit(&FrameRefused { rows: 1 });
             return;
@@ -395,11 +352,11 @@ impl Core {
 
 /// What is said of something that is kept and is no fill of a followed account.
 #[derive(Default)]
-struct Kept {
-    event_type: &'static str,
-    disposition: &'static str,
-    account: Option<[u8; 20]>,
-    market: Option<String>,
-    source_event_id: Option<String>,
-    time: Option<i64>,
+pub(super) struct Kept {
+    pub(super) event_type: &'static str,
+    pub(super) disposition: &'static str,
+    pub(super) account: Option<[u8; 20]>,
+    pub(super) market: Option<String>,
+    pub(super) source_event_id: Option<String>,
+    pub(super) time: Option<i64>,
 }

@@ -8,7 +8,7 @@ use hyperliquid_client::io::Received;
 use hyperliquid_client::wire::Fill;
 
 use super::Core;
-use super::frames::From;
+use super::frames::INFO;
 use super::lines::Stand;
 use crate::account::{ClockSource, Row, Stream};
 use crate::record::{Arrival, Body, RowKind};
@@ -29,9 +29,6 @@ pub(in crate::runtime) struct Asked {
 /// Rows of a full page: what an answer is charged that was not read.
 const ROWS_MOST: usize = 2_000;
 
-/// The info API in records.
-const INFO: From = From { line: usize::MAX, leg: u8::MAX as usize, connection: 0 };
-
 impl Core {
     /// The next question: the most important account's, among equals the one whose last turn is longest ago. Where the
     /// budget is short, questions come back together, and without turns the same few would use it up every time.
@@ -44,7 +41,7 @@ impl Core {
     }
 
     /// Who asks for an account: the public address of its first line, or the first of all where it has none.
-    fn group_asked(&self, account: [u8; 20]) -> usize {
+    pub(super) fn group_asked(&self, account: [u8; 20]) -> usize {
         let cell = self.slots.get(&account).and_then(|slot| slot.cell);
         let serving =
             self.lines.values().filter(|line| Some(line.cell) == cell && line.stand == Stand::Serves);

@@ -8,7 +8,7 @@ use crate::account::{Gap, GapState, Ledger, Record};
 use crate::record::{AccountBody, Body, Change, Stamp};
 use crate::runtime::desk::Standing;
 use crate::runtime::lost::{Lost, Numbers};
-use crate::state::GapBook;
+use crate::state::{GapBook, ToldBook, VenueBook};
 
 impl Core {
     /// Where all accounts' numbers stand and the batch that brings the journal there; nothing while the journal's queue is full.
@@ -37,6 +37,8 @@ impl Core {
                 influencer: influencer.clone(),
                 ledger: Ledger::new(&self.config.settings),
                 gaps: GapBook::default(),
+                venue: VenueBook::default(),
+                told: ToldBook::default(),
             });
             if known.ledger.gap(&gap.id).is_none() {
                 known.ledger.apply(&Record::<()>::Gap(gap.clone()));

@@ -13,6 +13,7 @@ mod lines;
 mod lost;
 mod outbox;
 mod plan;
+mod positions;
 mod primary;
 mod probing;
 mod replacing;
@@ -45,6 +46,8 @@ pub use limits::{EndpointUse, Use};
 use lines::Line;
 pub(super) use lines::Opening;
 pub(super) use outbox::Outbox;
+pub(super) use positions::StateAsk;
+use positions::StateAsks;
 use primary::Primary;
 pub(super) use primary::PrimaryConfig;
 pub use probing::ListenerStatus;
@@ -87,6 +90,7 @@ pub(super) struct Core {
     slots: HashMap<[u8; 20], Slot>,
     outbox: Outbox,
     asks: VecDeque<Asked>,
+    state_asks: StateAsks,
     /// What the venue allows each group of routes.
     groups: Vec<Limited>,
     lines: BTreeMap<usize, Line>,
@@ -126,6 +130,8 @@ pub(super) struct Core {
     pub(super) timer: Rc<Notify>,
     /// Each told when there is something to ask, by group.
     pub(super) asking: Vec<Rc<Notify>>,
+    /// The same of account states.
+    pub(super) asking_states: Vec<Rc<Notify>>,
 }
 
 impl Core {
@@ -139,11 +145,13 @@ impl Core {
     ) -> Self {
         let meters = Meters::new(&telemetry);
         let asking = groups.iter().map(|_| Rc::default()).collect();
+        let asking_states = groups.iter().map(|_| Rc::default()).collect();
         Self {
             config,
             slots: HashMap::new(),
             outbox,
             asks: VecDeque::new(),
+            state_asks: StateAsks::new(groups.len()),
             groups,
             lines: BTreeMap::new(),
             next_line: 0,
@@ -169,6 +177,7 @@ impl Core {
             cannot_connect: None,
             timer: Rc::new(Notify::new()),
             asking,
+            asking_states,
         }
     }
 
@@ -176,7 +185,9 @@ impl Core {
     pub(super) fn deadline(&mut self) -> Option<Instant> {
         let machines = self.slots.values().filter_map(|slot| slot.machine.poll_timeout());
         let leaving = self.slots.values().filter_map(|slot| slot.leaving);
-        self.armed = machines.chain(leaving).chain(self.learned_due()).chain(self.probe_due()).min();
+        let telling = self.slots.values().filter_map(Slot::telling_due);
+        let due = machines.chain(leaving).chain(telling).chain(self.learned_due());
+        self.armed = due.chain(self.probe_due()).min();
         self.armed
     }
 
@@ -196,6 +207,7 @@ impl Core {
         self.handle_probes(now);
         self.go_on_moving(now);
         self.go_on_replacing(now);
+        self.tell_states(now);
         self.flush();
     }
 

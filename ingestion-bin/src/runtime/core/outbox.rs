@@ -148,7 +148,7 @@ impl Outbox {
 
 const fn class_of(body: &Body<'_>) -> Class {
     match body.kind() {
-        record::Kind::Event | record::Kind::Raw => Class::Event,
+        record::Kind::Event | record::Kind::Raw | record::Kind::State => Class::Event,
         record::Kind::Refusal
         | record::Kind::Gap
         | record::Kind::Baseline
@@ -156,6 +156,7 @@ const fn class_of(body: &Body<'_>) -> Class {
         | record::Kind::Epoch
         | record::Kind::Run
         | record::Kind::Spent
+        | record::Kind::Notice
         | record::Kind::Passed => Class::Control,
     }
 }

@@ -1,6 +1,6 @@
 //! One followed account in a worker: its machine and what the runtime keeps beside it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
@@ -8,9 +8,10 @@ use hyperliquid_client::session::Refusal;
 use hyperliquid_client::wire::{Address, Subscription};
 use signal_domain::{Account, InfluencerId};
 
+use super::positions::Positions;
 use crate::account::{Ledger, Machine, Stream};
 use crate::record::{Arrival, Stamp};
-use crate::state::{AccountState, GapBook};
+use crate::state::{AccountState, GapBook, ToldBook, VenueBook};
 use crate::translate::{Identifier, Interest};
 
 /// What the registry and the configuration say about an account.
@@ -52,11 +53,13 @@ pub(in crate::runtime) struct Known {
     pub(in crate::runtime) influencer: String,
     pub(in crate::runtime) ledger: Ledger,
     pub(in crate::runtime) gaps: GapBook,
+    pub(in crate::runtime) venue: VenueBook,
+    pub(in crate::runtime) told: ToldBook,
 }
 
 impl From<AccountState> for Known {
-    fn from(AccountState { influencer, ledger, gaps }: AccountState) -> Self {
-        Self { influencer, ledger, gaps }
+    fn from(AccountState { influencer, ledger, gaps, venue, told }: AccountState) -> Self {
+        Self { influencer, ledger, gaps, venue, told }
     }
 }
 
@@ -66,6 +69,8 @@ impl Known {
             influencer: slot.followed.influencer.to_string(),
             ledger: slot.machine.ledger().clone(),
             gaps: slot.gaps,
+            venue: slot.positions.book,
+            told: slot.positions.telling.book,
         }
     }
 }
@@ -80,10 +85,8 @@ pub(in crate::runtime) struct Slot {
     pub(super) gaps: GapBook,
     /// Venue time of the newest row, ms.
     pub(in crate::runtime) newest: Option<i64>,
-    /// When an account state was last kept.
-    pub(super) state_kept: Option<Instant>,
-    /// The dexes where it had positions when one was last kept.
-    pub(super) dexes_held: BTreeSet<String>,
+    /// What the venue shows of its equity and positions.
+    pub(super) positions: Positions,
     /// When each stream's history was last asked for.
     pub(super) turns: BTreeMap<Stream, Instant>,
     /// Removed from the list: subscribed until then, no signals.
@@ -125,7 +128,12 @@ impl RefusedRows {
 }
 
 impl Slot {
-    pub(super) fn new(followed: Followed, machine: Machine<Arrival>, gaps: GapBook) -> Self {
+    pub(super) fn new(
+        followed: Followed,
+        machine: Machine<Arrival>,
+        gaps: GapBook,
+        positions: Positions,
+    ) -> Self {
         let bytes = *followed.account.as_bytes();
         Self {
             address: Address::from_bytes(bytes),
@@ -134,8 +142,7 @@ impl Slot {
             machine,
             gaps,
             newest: None,
-            state_kept: None,
-            dexes_held: BTreeSet::new(),
+            positions,
             turns: BTreeMap::new(),
             leaving: None,
             cell: None,

@@ -113,6 +113,9 @@ pub struct AccountStatus {
     pub refused: Option<String>,
     /// It was removed and is kept subscribed for its grace.
     pub leaving: bool,
+    /// Markets where the venue shows another position than the account's fills tell; it is in doubt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contradicted: Vec<String>,
     /// Open perp positions by market, signed, as the account's fills tell them.
     pub positions: Vec<(String, String)>,
 }
@@ -154,6 +157,12 @@ impl Core {
                         .map(|(_, text)| text.clone())
                         .or_else(|| self.no_room_for(slot)),
                     leaving: slot.leaving.is_some(),
+                    contradicted: slot
+                        .positions
+                        .telling
+                        .disputed()
+                        .map(|market| market.as_str().to_owned())
+                        .collect(),
                     positions: positions.collect(),
                 }
             })

@@ -4,6 +4,8 @@ mod cells;
 mod clock;
 mod full;
 mod served;
+mod standing;
+mod states;
 mod storm;
 mod told;
 
@@ -54,8 +56,12 @@ impl Decode for Brittle {
 
 /// The journal on a disk.
 fn open(disk: &FaultyStorage) -> Opened<State> {
+    open_with(disk, JournalConfig::default())
+}
+
+fn open_with(disk: &FaultyStorage, config: JournalConfig) -> Opened<State> {
     let restore = |saved: Option<&[u8]>| State::restore(saved.unwrap_or_default());
-    Journal::open(JournalConfig::default(), Arc::new(disk.clone()), 1_000, restore).unwrap()
+    Journal::open(config, Arc::new(disk.clone()), 1_000, restore).unwrap()
 }
 
 /// A worker's state that goes on from `state`; earlier events are looked up in `library`.

@@ -65,6 +65,9 @@ pub(super) static GAPS: Definition<Counter, 2> =
         ["history", "opened"],
         ["history", "repaired"],
         ["history", "unfillable"],
+        ["silent", "opened"],
+        ["silent", "repaired"],
+        ["silent", "unfillable"],
     ]);
 pub(super) static RECYCLED: Definition<Counter, 0> = Definition::counter(
     "ingestion_listeners_recycled_total",
@@ -173,6 +176,11 @@ pub(super) static LIMITS_LEARNED: Definition<Counter, 0> = Definition::counter(
     "Times that the venue was found to allow a public address fewer users than configured.",
     [],
 );
+pub(super) static CONTRADICTED: Definition<Counter, 0> = Definition::counter(
+    "ingestion_positions_contradicted_total",
+    "Times that two successive account states of the venue contradicted a position made of fills.",
+    [],
+);
 pub(super) static FOLLOWED: Definition<Counter, 1> =
     Definition::counter("ingestion_influencer_changes_total", "Influencers added and removed.", ["change"])
         .known(&[["added"], ["removed"]]);
@@ -265,6 +273,7 @@ pub fn catalogue() -> Vec<Family> {
         SUBSCRIPTIONS_REFUSED.family(),
         VENUE_ERRORS.family(),
         LIMITS_LEARNED.family(),
+        CONTRADICTED.family(),
         FOLLOWED.family(),
         LISTED.family(),
         LIST_REFUSED.family(),
@@ -311,6 +320,7 @@ pub fn totals(telemetry: &Telemetry) -> Vec<(&'static str, String, u64)> {
         ("pings unanswered", &PINGS_UNANSWERED),
         ("subscriptions refused", &SUBSCRIPTIONS_REFUSED),
         ("limits learned", &LIMITS_LEARNED),
+        ("positions contradicted", &CONTRADICTED),
         ("journal damage", &JOURNAL_DAMAGE),
     ] {
         for (_, total) in telemetry.metrics().totals(family) {

@@ -14,11 +14,11 @@ use signal_domain::InfluencerId;
 use tracing::{debug, info, warn};
 
 use super::core::Followed;
-use crate::account::{Gap, GapKind, GapState};
+use crate::account::{Gap, GapKind, GapState, Position};
 use catalogue::{
-    CONNECT_FAILURES, CONNECTED, DRIFT, ENDED, FAILOVERS, FOLLOWED, FRAMES_REFUSED, GAPS, INFO, INFO_WEIGHT,
-    JOURNAL_DAMAGE, LIMITS_LEARNED, PINGS_UNANSWERED, RECONNECTS, RECYCLED, REFUSALS, REPLACEMENTS,
-    ROTATIONS, SUBSCRIPTIONS_REFUSED, UNFOLLOWED, UNKNOWN_CHANNELS, VENUE_ERRORS,
+    CONNECT_FAILURES, CONNECTED, CONTRADICTED, DRIFT, ENDED, FAILOVERS, FOLLOWED, FRAMES_REFUSED, GAPS, INFO,
+    INFO_WEIGHT, JOURNAL_DAMAGE, LIMITS_LEARNED, PINGS_UNANSWERED, RECONNECTS, RECYCLED, REFUSALS,
+    REPLACEMENTS, ROTATIONS, SUBSCRIPTIONS_REFUSED, UNFOLLOWED, UNKNOWN_CHANNELS, VENUE_ERRORS,
 };
 pub use catalogue::{catalogue, totals};
 pub(super) use meters::{Meters, show_journal, show_list, show_sink};
@@ -152,6 +152,14 @@ event! { /// A public address carries fewer accounts than it is configured to, a
         );
     }
 }
+event! { /// The venue shows another position than the chain of fills.
+    Contradicted<'a> { influencer: &'a InfluencerId, market: &'a str, expected: Position, found: Position, time: i64 }
+    CONTRADICTED [], |this| {
+        let (expected, found) = (this.expected.0.to_string(), this.found.0.to_string());
+        warn!(influencer = %this.influencer, market = this.market, expected, found, time = this.time,
+            "the venue contradicts the chain of fills: history is read, the position is in doubt");
+    }
+}
 event! { /// Followed from now on.
     InfluencerAdded<'a> { followed: &'a Followed }
     FOLLOWED ["added"], |this| {
@@ -223,6 +231,7 @@ impl Event<2> for GapChanged<'_> {
             GapKind::Outage => "outage",
             GapKind::Conflict => "conflict",
             GapKind::History => "history",
+            GapKind::Silent => "silent",
         };
         let state = match self.gap.state {
             GapState::Opened => "opened",

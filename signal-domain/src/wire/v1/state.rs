@@ -1,7 +1,8 @@
 //! The state records: where a followed account stands. Compacted by key, so a consumer can start from them alone.
 //!
 //! Two forms: one per influencer (key `{influencerId}`) and one per influencer and market (key `{influencerId}|{market}`).
-//! The value names its key's parts, because a file has no keys. A removal is a tombstone: the key without a value.
+//! The value names its key's parts, because a file has no keys. A removal is a tombstone: the key without a value, which in a file
+//! is a line of its own form.
 
 use std::borrow::Cow;
 
@@ -21,6 +22,19 @@ pub enum StateV1<'a> {
     Influencer(InfluencerStateV1<'a>),
     /// An influencer's position in one market.
     Market(MarketStateV1<'a>),
+    /// Nothing is known under this key any more.
+    Removed(RemovedStateV1<'a>),
+}
+
+/// A key without a value: the line that stands in a file for a compacted topic's tombstone.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RemovedStateV1<'a> {
+    /// Which.
+    #[serde(borrow)]
+    pub key: Cow<'a, str>,
+    /// Always null.
+    pub value: (),
 }
 
 /// How well an influencer is followed.
@@ -93,6 +107,7 @@ impl<'a> StateV1<'a> {
         match self {
             Self::Influencer(state) => state.influencer_id.to_string(),
             Self::Market(state) => format!("{}|{}", state.influencer_id, state.market),
+            Self::Removed(state) => state.key.to_string(),
         }
     }
 
@@ -101,22 +116,27 @@ impl<'a> StateV1<'a> {
         match self {
             Self::Influencer(state) => crate::wire::encode(state, out),
             Self::Market(state) => crate::wire::encode(state, out),
+            Self::Removed(state) => crate::wire::encode(state, out),
         }
     }
 
-    /// Reads a record of either form: the one with a `market` is a market's. Keys it does not know are ignored.
+    /// Reads a record of any form: the one with a `market` is a market's, the one with a `key` a removal. Keys it does not know are
+    /// ignored.
     ///
     /// # Errors
-    /// [`WireError::Json`] when it is not JSON or of neither shape.
+    /// [`WireError::Json`] when it is not JSON or of none of these shapes.
     pub fn decode(json: &'a [u8]) -> Result<Self, WireError> {
         #[derive(Deserialize)]
         struct Form<'a> {
             #[serde(borrow)]
             market: Option<Cow<'a, str>>,
+            #[serde(borrow)]
+            key: Option<Cow<'a, str>>,
         }
-        match crate::wire::decode::<Form<'_>>(STATE, json)?.market {
-            Some(_) => crate::wire::decode(STATE, json).map(Self::Market),
-            None => crate::wire::decode(STATE, json).map(Self::Influencer),
+        match crate::wire::decode::<Form<'_>>(STATE, json)? {
+            Form { market: Some(_), .. } => crate::wire::decode(STATE, json).map(Self::Market),
+            Form { key: Some(_), .. } => crate::wire::decode(STATE, json).map(Self::Removed),
+            Form { .. } => crate::wire::decode(STATE, json).map(Self::Influencer),
         }
     }
 }
@@ -124,6 +144,15 @@ impl<'a> StateV1<'a> {
 impl<'a> From<InfluencerStateV1<'a>> for StateV1<'a> {
     fn from(state: InfluencerStateV1<'a>) -> Self {
         Self::Influencer(state)
+    }
+}
+
+impl<'a> StateV1<'a> {
+    /// That nothing is known of an influencer any more, or of its position in one market.
+    pub fn removed(influencer_id: &str, market: Option<&str>) -> Self {
+        let key =
+            market.map_or_else(|| influencer_id.to_owned(), |market| format!("{influencer_id}|{market}"));
+        Self::Removed(RemovedStateV1 { key: key.into(), value: () })
     }
 }
 

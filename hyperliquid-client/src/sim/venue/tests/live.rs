@@ -35,9 +35,12 @@ fn user_events_and_order_updates_name_nobody() {
     let (events, orders) = (json(&sent[0]), json(&sent[1]));
     assert_eq!((&events["channel"], events["data"]["fills"].as_array().unwrap().len()), (&json!("user"), 3));
     assert_eq!(
-        (&orders["channel"], &orders["data"][0]["status"]),
+        (&orders["channel"], &orders["data"][1]["status"]),
         (&json!("orderUpdates"), &json!("filled"))
     );
+    let (open, filled) = (&orders["data"][0], &orders["data"][1]);
+    assert_eq!((&open["status"], &open["order"]["sz"]), (&json!("open"), &json!("3.0")));
+    assert_eq!((&filled["order"]["oid"], &filled["order"]["sz"]), (&open["order"]["oid"], &json!("0.0")));
     assert_eq!(orders["data"][0]["order"]["origSz"], "3.0");
     assert!(!sent.concat().contains(A));
     let slices = texts(&rig.fills(A, 1, Some(5)), id);

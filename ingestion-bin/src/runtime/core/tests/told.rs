@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hyperliquid_client::decode::Decoder;
 use hyperliquid_client::io::Received;
-use messaging::journal::{Fold, Journal, Limit, Opened, Read, Waited};
+use messaging::journal::{Fold, Journal, JournalConfig, Limit, Opened, Read, Waited};
 use messaging::sink::Render;
 use messaging::storage::{FaultyStorage, IoFault};
 use observability::Telemetry;
@@ -14,36 +14,46 @@ use signal_domain::wire::v1::GapV1;
 use signal_domain::{Account, Action, EventType, GapKind, InfluencerId, Market, ids};
 
 use super::super::{Core, Followed, From};
-use super::{ALICE, core, open};
+use super::{ALICE, core, open_with};
 use crate::account::Cause;
 use crate::render::{DeadLetterLines, GapLines, RawFilter, RawLines, SignalLines};
 use crate::runtime::clock;
 use crate::runtime::events::catalogue;
 use crate::state::State;
 
-const T: i64 = 1_790_000_000_000;
+pub(super) const T: i64 = 1_790_000_000_000;
 
-struct Rig {
-    disk: FaultyStorage,
-    journal: Journal,
-    core: Core,
-    now: Instant,
-    start: Instant,
+pub(super) struct Rig {
+    pub(super) disk: FaultyStorage,
+    pub(super) journal: Journal,
+    pub(super) core: Core,
+    pub(super) now: Instant,
+    pub(super) start: Instant,
+    config: JournalConfig,
 }
 
 impl Rig {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::on(FaultyStorage::new(1), None)
     }
 
+    /// With a journal of its own settings.
+    pub(super) fn with_journal(config: JournalConfig) -> Self {
+        Self::over(FaultyStorage::new(1), None, config)
+    }
+
     /// A run over what `disk` holds; earlier events are looked up in `library`, where it is another disk.
-    fn on(disk: FaultyStorage, library: Option<FaultyStorage>) -> Self {
-        let Opened { journal, state, .. } = open(&disk);
+    pub(super) fn on(disk: FaultyStorage, library: Option<FaultyStorage>) -> Self {
+        Self::over(disk, library, JournalConfig::default())
+    }
+
+    fn over(disk: FaultyStorage, library: Option<FaultyStorage>, config: JournalConfig) -> Self {
+        let Opened { journal, state, .. } = open_with(&disk, config.clone());
         assert_eq!(state.refused, None);
         let telemetry = Telemetry::new(&catalogue()).unwrap();
         let core = core(&journal, &telemetry, state, library.unwrap_or_else(|| disk.clone()));
         let start = clock::now();
-        let mut rig = Self { disk, journal, core, now: start, start };
+        let mut rig = Self { disk, journal, core, now: start, start, config };
         let account: Account = ALICE.parse().unwrap();
         let followed = Followed::by_address(account);
         rig.core.follow(followed, Cause::Start, start);
@@ -51,16 +61,16 @@ impl Rig {
         rig
     }
 
-    fn up(&mut self, listener: usize) {
+    pub(super) fn up(&mut self, listener: usize) {
         self.core.line_up(listener, self.now);
     }
 
-    fn frame(&mut self, listener: usize, snapshot: bool, fills: &[Value]) {
+    pub(super) fn frame(&mut self, listener: usize, snapshot: bool, fills: &[Value]) {
         let data = json!({ "isSnapshot": snapshot, "user": ALICE, "fills": fills });
         self.message(listener, &json!({ "channel": "userFills", "data": data }));
     }
 
-    fn message(&mut self, listener: usize, frame: &Value) {
+    pub(super) fn message(&mut self, listener: usize, frame: &Value) {
         let raw = frame.to_string().into_bytes();
         let mut decoder = Decoder::new();
         let decoded = decoder.decode(&raw).unwrap();
@@ -73,7 +83,7 @@ impl Rig {
     }
 
     /// Lets time pass until history is asked, and answers every question with the fills from the asked time on.
-    fn history(&mut self, seconds: u64, fills: &[Value]) {
+    pub(super) fn history(&mut self, seconds: u64, fills: &[Value]) {
         self.now += Duration::from_secs(seconds);
         self.core.handle_timeout(self.now);
         for _ in 0..20 {
@@ -88,13 +98,13 @@ impl Rig {
         }
     }
 
-    fn at(&self) -> Received {
+    pub(super) fn at(&self) -> Received {
         let passed = self.now.saturating_duration_since(self.start);
         Received { unix_ns: 1_000 + u64::try_from(passed.as_nanos()).unwrap(), at: self.now }
     }
 
     /// The lines that the journal's records make.
-    fn lines(&self, mut render: impl Render) -> Vec<Value> {
+    pub(super) fn lines(&self, mut render: impl Render) -> Vec<Value> {
         let last = self.core.outbox().last();
         assert_eq!(self.journal.progress().wait_synced(last, Duration::from_secs(60)), Waited::Reached);
         let mut reader = self.journal.reader(1_000, Limit::Synced);
@@ -109,7 +119,7 @@ impl Rig {
         lines
     }
 
-    fn gaps(&self) -> Vec<Value> {
+    pub(super) fn gaps(&self) -> Vec<Value> {
         let mut gaps = self.lines(GapLines);
         gaps.retain(|gap| gap["state"] != "reset");
         for gap in &gaps {
@@ -120,19 +130,19 @@ impl Rig {
     }
 
     /// The process ends and another one begins, at a later millisecond of our clock.
-    fn restart(self, library: Option<FaultyStorage>) -> Self {
+    pub(super) fn restart(self, library: Option<FaultyStorage>) -> Self {
         let ended = clock::wall_ms();
         drop(self.core);
         self.journal.close(Duration::from_secs(60)).unwrap();
         while clock::wall_ms() == ended {
             std::thread::yield_now();
         }
-        Self::on(self.disk, library)
+        Self::over(self.disk, library, self.config)
     }
 }
 
 /// A buy of 1 at `px`, `number` ms after the begin, in a chain of such.
-fn fill(number: i64, px: &str) -> Value {
+pub(super) fn fill(number: i64, px: &str) -> Value {
     json!({ "coin": "ETH", "px": px, "sz": "1", "side": "B", "time": T + number, "startPosition": format!("{number}.0"),
         "dir": "Open Long", "closedPnl": "0.0", "hash": format!("0x{number:064x}"), "oid": 7, "crossed": true,
         "fee": "0.1", "tid": 900 + number, "feeToken": "USDC", "twapId": null })
