@@ -23,16 +23,37 @@ struct Loss {
     silent: bool,
 }
 
-const LOSSES: [Loss; 8] = [
+/// Frames that no server may send: reserved bits, an opcode nobody knows, a mask, a control frame in pieces or too long, the middle of a
+/// message that never began.
+const BROKEN: [&[u8]; 6] = [
+    &[0xf1, 0x00],
+    &[0x83, 0x00],
+    &[0x81, 0x80, 1, 2, 3, 4],
+    &[0x09, 0x00],
+    &[0x89, 0x7e, 0x00, 0x80],
+    &[0x80, 0x01, b'x'],
+];
+
+const LOSSES: [Loss; 14] = [
     Loss { what: "RST", strike: |proxy| proxy.cut(Cut::Reset), causes: &["io"], silent: false },
     Loss { what: "FIN", strike: |proxy| proxy.cut(Cut::Fin), causes: &["eof"], silent: false },
     Loss { what: "half a close", strike: |proxy| proxy.cut(Cut::HalfClose), causes: &["eof"], silent: false },
     Loss { what: "the middle of a frame", strike: ends_soon, causes: &["eof", "io"], silent: false },
+    broken("reserved bits", |proxy| proxy.slip_in(BROKEN[0])),
+    broken("an unknown opcode", |proxy| proxy.slip_in(BROKEN[1])),
+    broken("a mask", |proxy| proxy.slip_in(BROKEN[2])),
+    broken("a ping in pieces", |proxy| proxy.slip_in(BROKEN[3])),
+    broken("a long ping", |proxy| proxy.slip_in(BROKEN[4])),
+    broken("a middle without a beginning", |proxy| proxy.slip_in(BROKEN[5])),
     Loss { what: "half-open", strike: |proxy| lose(proxy, true, true), causes: &["stale"], silent: true },
     Loss { what: "nothing in", strike: |proxy| lose(proxy, false, true), causes: &["stale"], silent: true },
     Loss { what: "nothing out", strike: stuck, causes: &["stale"], silent: true },
     Loss { what: "a byte a second", strike: trickles, causes: &["stale"], silent: true },
 ];
+
+const fn broken(what: &'static str, strike: fn(&Proxy)) -> Loss {
+    Loss { what, strike, causes: &["protocol", "message"], silent: true }
+}
 
 fn lose(proxy: &Proxy, up: bool, down: bool) {
     let way = |lost| Way::flow(if lost { Flow::Lost } else { Flow::Open });
@@ -110,4 +131,26 @@ fn late(legs: &mut Legs, service: &Service) {
     }
     let new = (legs.chains.rows().len() - from) as u64;
     eventually("the late copies", || (duplicates() >= known + new).then_some(()));
+}
+
+/// Messages in pieces of a byte, or doubled, are messages all the same.
+#[test]
+fn odd_frames_are_frames() {
+    let mut legs = Legs::new(2, &SimConfig::manual(), &Setting::default());
+    let service = legs.start();
+    for leg in [&legs.a, &legs.b] {
+        for fault in ["fragment=0.4", "dup=0.4"] {
+            leg.venue.add_fault(fault.parse().expect("a fault"));
+        }
+    }
+    legs.play(50);
+    legs.caught_up(&service);
+    for leg in [&legs.a, &legs.b] {
+        let counts = leg.venue.fault_counts();
+        assert!(["fragment", "dup"].iter().all(|fault| counts[fault] > 0), "{counts:?}");
+        assert_eq!(leg.proxy.accepted(), 1, "the connections stay");
+    }
+    let end = service.stop();
+    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    legs.judge_seamless();
 }

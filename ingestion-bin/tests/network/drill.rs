@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hyperliquid_client::sim::{Block, Replay, SimConfig, SimLimits, SimTls, TwapRows};
+use serde_json::Value;
 
 use super::support::document::{Documents, documents};
 use super::support::expected::{self, Row};
@@ -208,10 +209,32 @@ fn end(service: Service, legs: &Legs, expected: &Documents) {
     let none = BTreeSet::new();
     let allowed = Allowed { origins: &["live", "snapshot"], gaps: Some(&none), late: false };
     judge::judge(&judge::stored(&legs.data()), expected, &allowed);
+    can_fail(&judge::stored(&legs.data()), expected, &allowed);
     let gaps = lines(&legs.data(), "gaps");
     let opened: Vec<_> = gaps.iter().filter(|gap| gap["state"] != "reset").collect();
     assert!(opened.is_empty(), "a gap was opened: {opened:?}");
     legs.verifies();
+}
+
+type Spoil<'a> = &'a dyn Fn(&mut Vec<Value>);
+
+/// The judge sees a signal that is missing, one that is twice, and two that changed places.
+fn can_fail(signals: &[Value], expected: &Documents, allowed: &Allowed<'_>) {
+    let middle = signals.len() / 2;
+    let follows = (middle + 1..signals.len())
+        .find(|at| ["influencerId", "market"].iter().all(|key| signals[*at][key] == signals[middle][key]))
+        .expect("two signals of one market");
+    let spoils: [(&str, Spoil<'_>); 3] = [
+        ("missing", &|signals| drop(signals.remove(middle))),
+        ("twice", &|signals| signals.insert(middle, signals[middle].clone())),
+        ("swapped", &|signals| signals.swap(middle, follows)),
+    ];
+    for (what, spoil) in spoils {
+        let mut spoiled = signals.to_vec();
+        spoil(&mut spoiled);
+        let seen = std::panic::catch_unwind(|| judge::judge(&spoiled, expected, allowed)).is_err();
+        assert!(seen, "a signal {what} was not seen");
+    }
 }
 
 pub(super) fn number(name: &str) -> Option<usize> {
@@ -240,12 +263,14 @@ fn drill_recorded_fills() {
     for round in 0..rounds.unwrap_or(1) {
         for segment in segments {
             // Few turns fit into a recording: each round begins with others.
-            recorded(&fills, segment, seed + 3 * round);
+            recorded(&fills, segment, Some(seed + 3 * round));
+            recorded(&fills, segment, None);
         }
     }
 }
 
-fn recorded(fills: &Path, segment: &str, first: usize) {
+/// In turn, from the turn `first` on; `None`: one listener drops frames for good.
+fn recorded(fills: &Path, segment: &str, first: Option<usize>) {
     let replay = Replay::load(fills, Some(segment), TwapRows::Split).expect("the recording is read");
     let mut rows: Vec<Row> = expected::in_time(expected::rows(fills));
     rows.retain(|row| row.segment == segment);
@@ -258,9 +283,14 @@ fn recorded(fills: &Path, segment: &str, first: usize) {
     legs.b.venue.open(&replay);
     let service = legs.start();
     let blocks = replay.blocks().to_vec();
-    let turns = in_turn(&mut legs, Some(blocks), 2 * ILLNESSES.len(), first, &service);
-    println!("{segment}: {} signals expected, {turns} turns", expected.values().map(Vec::len).sum::<usize>());
-    assert!(turns >= 4, "few turns fit into {segment}");
+    let turns = if first.is_some() { 2 * ILLNESSES.len() } else { 0 };
+    if first.is_none() {
+        legs.a.venue.add_fault("drop=0.05".parse().expect("a fault"));
+    }
+    let done = in_turn(&mut legs, Some(blocks), turns, first.unwrap_or(0), &service);
+    println!("{segment}: {} signals expected, {done} turns", expected.values().map(Vec::len).sum::<usize>());
+    assert!(done >= turns / 2, "few turns fit into {segment}");
+    assert!(first.is_some() || legs.a.venue.fault_counts()["drop"] > 0, "nothing was dropped");
     end(service, &legs, &expected);
 }
 

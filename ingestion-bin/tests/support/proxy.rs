@@ -93,6 +93,8 @@ impl Way {
 struct Told {
     weather: Weather,
     cut: Option<Cut>,
+    /// Bytes for the service that the venue never sent, with their number.
+    slipped_in: (u64, Vec<u8>),
 }
 
 #[derive(Clone, Copy)]
@@ -186,6 +188,11 @@ impl Proxy {
         self.tell(|told| told.cut = Some(cut));
     }
 
+    /// Sends bytes of our own to the service, between two pieces of the venue's: between two messages where nothing flows.
+    pub fn slip_in(&self, bytes: &[u8]) {
+        self.tell(|told| told.slipped_in = (told.slipped_in.0 + 1, bytes.to_vec()));
+    }
+
     /// Connections ever accepted, those refused by a shut door not counted.
     pub fn accepted(&self) -> u64 {
         self.shared.accepted.load(Ordering::Relaxed)
@@ -244,7 +251,8 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::R
         let told = {
             let mut state = shared.state.lock().expect("nobody panics with it");
             (!state.shut).then(|| {
-                let (sender, told) = watch::channel(Told { weather: state.weather.clone(), cut: None });
+                let (sender, told) =
+                    watch::channel(Told { weather: state.weather.clone(), ..Told::default() });
                 state.living.push(sender);
                 told
             })
@@ -381,12 +389,19 @@ async fn write(
     mut pieces: mpsc::Receiver<Piece>,
 ) -> io::Result<()> {
     let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-    let mut half = told.clone();
-    let closes = |told: &Told| matches!(direction, Direction::Down) && told.cut == Some(Cut::HalfClose);
+    let (mut half, mut slips, mut slipped_in) = (told.clone(), told.clone(), 0);
+    let is_down = matches!(direction, Direction::Down);
+    let closes = |told: &Told| is_down && told.cut == Some(Cut::HalfClose);
     loop {
+        let more = |told: &Told| is_down && told.slipped_in.0 > slipped_in;
         let piece = tokio::select! {
             biased;
             _ = half.wait_for(closes) => None,
+            slip = slips.wait_for(more) => {
+                let slip = slip.map_err(gone)?.slipped_in.clone();
+                slipped_in = slip.0;
+                Some((Instant::now(), slip.1))
+            }
             piece = pieces.recv() => piece,
         };
         let Some((due, piece)) = piece else { break };
