@@ -124,7 +124,7 @@ impl Influencer {
         self.markets.is_empty() || self.markets.iter().any(|market| market.as_str() == name)
     }
 
-    /// The most venue subscriptions held for it at once, 1 to 1000; `None`: as many as the plan gives.
+    /// The most listeners it has at once, each with all its channels: 1 to 1000; `None`: as many as the service is configured to.
     #[must_use]
     pub fn max_streams(&self) -> Option<u16> {
         self.max_streams
@@ -136,7 +136,7 @@ impl Influencer {
         self.orders
     }
 
-    /// Its own reconnect delays; what is `None` in it is as the service is configured.
+    /// Its own waits before what failed for it is tried again; what is `None` in it is as for all.
     #[must_use]
     pub fn backoff(&self) -> &Backoff {
         &self.backoff
@@ -167,7 +167,8 @@ impl Influencer {
     }
 }
 
-/// Reconnect delays of one influencer. `initial_ms <= max_ms` where both are given.
+/// Waits before something about one influencer is tried again: a subscription that was refused, a question to history that was not
+/// answered. `initial_ms <= max_ms` where both are given.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Backoff {
     initial_ms: Option<u32>,
@@ -189,7 +190,7 @@ impl Backoff {
         self.max_ms
     }
 
-    /// The part of a delay that is random, 0 to 1.
+    /// The largest random part that is added to a delay, as a share of it, 0 to 1.
     #[must_use]
     pub fn jitter(&self) -> Option<f64> {
         self.jitter
@@ -205,13 +206,13 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// The largest share of the info weight budget spent on it, above 0 to 1.
+    /// The largest share of a public address' info weight that is spent on it, above 0 to 1.
     #[must_use]
     pub fn info_share(&self) -> Option<f64> {
         self.info_share
     }
 
-    /// How often a minute it may be subscribed anew, 1 to 2,000.
+    /// How often a minute a listener may subscribe it, 1 to 2,000.
     #[must_use]
     pub fn resubscribes_per_minute(&self) -> Option<u32> {
         self.resubscribes_per_minute

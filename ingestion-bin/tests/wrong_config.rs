@@ -190,13 +190,13 @@ fn entries_of_a_list_that_are_refused_are_named() {
     let entry = |id: &str, address: &str| format!("[[influencer]]\nid = {id:?}\naddress = {address:?}\n");
     let bob = "0x0000000000000000000000000000000a11ce0002";
     let good = entry("alice", ALICE);
-    let bad = entry("alice", bob) + &entry("carol", ALICE) + &entry("no id", bob) + "maxStreams = 2\n";
+    let bad = entry("alice", bob) + &entry("carol", ALICE) + &entry("no id", bob) + "maxStreams = 0\n";
     let why = |first: usize| {
         [
             format!("influencer {} (\"alice\"): id = \"alice\": influencer 1 (\"alice\") has the same id", first),
             format!("influencer {} (\"carol\"): address = \"{ALICE}\": influencer 1 (\"alice\") has the same address", first + 1),
             format!(
-                "influencer {} (\"no id\"): id = \"no id\": an id is 1 to 64 of the characters A-Z a-z 0-9 _ . -; maxStreams = 2: this build gives every account the same streams ([streams], [listeners] count)",
+                "influencer {} (\"no id\"): id = \"no id\": an id is 1 to 64 of the characters A-Z a-z 0-9 _ . -; maxStreams = 0: allowed is 1 to 1000",
                 first + 2
             ),
         ]

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::session::{Session, SessionConfig};
-use crate::wire::Subscription;
+use crate::session::{Session, SessionConfig, Tuning};
+use crate::wire::{Address, Subscription};
 
 /// A listener's controls; clones steer the same one.
 #[derive(Clone, Debug)]
@@ -67,6 +67,12 @@ impl Control {
     /// Wants it no more.
     pub fn unsubscribe(&self, subscription: &Subscription) {
         self.session().unsubscribe(subscription);
+        self.0.wake.notify_one();
+    }
+
+    /// Asks for an account's subscriptions in its own way; see [`Session::tune`].
+    pub fn tune(&self, user: Address, tuning: Tuning, now: Instant) {
+        self.session().tune(user, tuning, now);
         self.0.wake.notify_one();
     }
 

@@ -152,6 +152,8 @@ pub enum TimeoutReason {
     MessageBudget,
     /// A refused subscription is tried again.
     RefusedRetry,
+    /// An account that was subscribed often enough for a minute may be again.
+    Held,
     /// The connection should be replaced.
     Replace,
 }

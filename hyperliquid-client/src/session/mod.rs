@@ -31,6 +31,7 @@ mod event;
 mod heartbeat;
 mod pending;
 mod refused;
+mod tuning;
 
 #[cfg(test)]
 mod tests;
@@ -38,14 +39,15 @@ mod tests;
 pub use budget::MessageBudget;
 pub use config::SessionConfig;
 pub use event::{CloseReason, Refusal, SessionEvent, TimeoutReason};
+pub use tuning::Tuning;
 
 use crate::decode::{AckMethod, Frame, VenueError, VenueErrorKind};
 use crate::wire::{Subscription, SubscriptionEcho};
 use heartbeat::Heartbeat;
 use pending::{Entry, State};
-use refused::Patience;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+use tuning::Tunings;
 
 /// The state machine of one connection; see the [module](self) for the calling order.
 #[derive(Debug)]
@@ -61,6 +63,10 @@ pub struct Session {
     paused_until: Option<Instant>,
     /// Not before then what was refused is tried again.
     retry_from: Option<Instant>,
+    /// Accounts with ways of their own.
+    tunings: Tunings,
+    /// When the first of those may be subscribed that were often enough.
+    held_until: Option<Instant>,
 }
 
 impl Session {
@@ -76,6 +82,8 @@ impl Session {
             waiting_told: false,
             paused_until: None,
             retry_from: None,
+            tunings: Tunings::new(),
+            held_until: None,
         }
     }
 
@@ -85,7 +93,7 @@ impl Session {
         self.entries.retain(|entry| !entry.leaving || entry.again);
         self.entries.iter_mut().for_each(Entry::forget);
         (self.waiting_until, self.waiting_told) = (None, false);
-        (self.paused_until, self.retry_from) = (None, None);
+        (self.paused_until, self.retry_from, self.held_until) = (None, None, None);
     }
 
     /// The socket is gone. Nothing more is sent until the next `handle_connected`.
@@ -219,11 +227,15 @@ impl Session {
             return None;
         }
         let refused_before = (self.retry_from.is_none_or(|from| from <= now)).then_some(now);
-        let at = pending::next_to_send(&self.entries, refused_before)?;
+        self.held_until = self.first_unheld(now);
+        let at = pending::next_to_send(&self.entries, refused_before, |entry| self.is_held(entry, now))?;
         if let Err(free_at) = budget.try_send(now) {
             return self.wait_for_budget(free_at, now);
         }
         (self.waiting_until, self.waiting_told) = (None, false);
+        if let Some(user) = self.entries.get(at).and_then(|entry| self.begins(entry)) {
+            self.tunings.begin(user, now);
+        }
         self.entries.get_mut(at).map(|entry| entry.send(now, after(now, self.config.ack_timeout)))
     }
 
@@ -242,13 +254,14 @@ impl Session {
             self.entries.iter().filter_map(|entry| Some((entry.owed?.1, TimeoutReason::SubscriptionData)));
         let budget = self.waiting_until.max(self.paused_until).map(|at| (at, TimeoutReason::MessageBudget));
         let refused = self.next_retry().map(|at| (at, TimeoutReason::RefusedRetry));
+        let held = self.held_until.map(|at| (at, TimeoutReason::Held));
         // A ping that waits for the budget is due when the budget is.
         let heart =
             heartbeat.deadlines(&self.config).map(|(at, reason)| match (reason, self.waiting_until) {
                 (TimeoutReason::Ping, Some(free_at)) => (at.max(free_at), reason),
                 _ => (at, reason),
             });
-        acks.chain(owed).chain(budget).chain(refused).chain(heart).min_by_key(|(at, _)| *at)
+        acks.chain(owed).chain(budget).chain(refused).chain(held).chain(heart).min_by_key(|(at, _)| *at)
     }
 
     /// Time has passed.
@@ -257,8 +270,9 @@ impl Session {
         heartbeat.on_timeout(&self.config, now, &mut self.events);
         self.waiting_until = self.waiting_until.filter(|at| *at > now);
         self.paused_until = self.paused_until.filter(|at| *at > now);
-        let patience = Patience::of(&self.config);
+        self.held_until = self.held_until.filter(|at| *at > now);
         for entry in &mut self.entries {
+            let patience = self.tunings.patience(&self.config, entry.subscription.user());
             entry.on_timeout(patience, now, &mut self.events);
         }
     }

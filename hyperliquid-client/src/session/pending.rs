@@ -176,8 +176,12 @@ impl Entry {
 }
 
 /// Ends and second sendings first, then in the order asked for, then what was refused and is due `refused_before`; a user subscription
-/// only when no other waits for its answer.
-pub(super) fn next_to_send(entries: &[Entry], refused_before: Option<Instant>) -> Option<usize> {
+/// only when no other waits for its answer. Nothing that is `held`.
+pub(super) fn next_to_send(
+    entries: &[Entry],
+    refused_before: Option<Instant>,
+    held: impl Fn(&Entry) -> bool,
+) -> Option<usize> {
     let user_in_flight = |except: usize| {
         let mut others = entries.iter().enumerate().filter(|(at, _)| *at != except);
         others.any(|(_, entry)| entry.is_user_in_flight())
@@ -185,6 +189,7 @@ pub(super) fn next_to_send(entries: &[Entry], refused_before: Option<Instant>) -
     let may_go = |at: usize, entry: &Entry| {
         entry.wants_sending(refused_before)
             && (entry.leaving || entry.subscription.user().is_none() || !user_in_flight(at))
+            && !held(entry)
     };
     let ready = entries.iter().enumerate().filter(|(at, entry)| may_go(*at, entry));
     let rank = |entry: &Entry| {

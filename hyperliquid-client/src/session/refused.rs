@@ -9,6 +9,7 @@
 
 use super::event::{self, Refusal, SessionEvent};
 use super::pending::{Entry, State};
+use super::tuning::Tuning;
 use super::{Session, SessionConfig, after};
 use crate::backoff::SmallRng;
 use std::time::{Duration, Instant};
@@ -18,24 +19,35 @@ pub(super) const PACE: Duration = Duration::from_secs(1);
 /// After the venue said that we send too much. It counts over a minute; some of that is over after a part of it.
 pub(super) const PAUSE: Duration = Duration::from_secs(10);
 
+/// The largest random part of a wait, as a share of it.
+const JITTER: f64 = 0.5;
+
 /// How long a refused subscription waits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     first: Duration,
     most: Duration,
+    /// The largest random part, as a share.
+    jitter: f64,
     seed: u64,
 }
 
 impl Patience {
-    pub(super) const fn of(config: &SessionConfig) -> Self {
-        Self { first: config.refused_wait, most: config.refused_wait_max, seed: config.seed }
+    pub(super) fn of(config: &SessionConfig, tuning: &Tuning) -> Self {
+        let most = tuning.refused_wait_max.unwrap_or(config.refused_wait_max);
+        // A longest wait below the common least one is meant.
+        let first = tuning.refused_wait.unwrap_or_else(|| match tuning.refused_wait_max {
+            Some(most) => config.refused_wait.min(most),
+            None => config.refused_wait,
+        });
+        Self { first, most, jitter: tuning.jitter.unwrap_or(JITTER).clamp(0.0, 1.0), seed: config.seed }
     }
 
     /// The wait after so many refusals in a row: equal ones get an equal wait.
     fn wait(self, tries: u32) -> Duration {
         let doubled = 1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX);
         let plain = self.first.saturating_mul(doubled).min(self.most.max(self.first));
-        let share = SmallRng::seeded(self.seed ^ u64::from(tries).rotate_left(32)).unit() * 0.5;
+        let share = SmallRng::seeded(self.seed ^ u64::from(tries).rotate_left(32)).unit() * self.jitter;
         plain.saturating_add(Duration::try_from_secs_f64(plain.as_secs_f64() * share).unwrap_or_default())
     }
 }
@@ -57,7 +69,6 @@ impl Session {
     /// Ties an error to the entry it hit; one that hits none is reported all the same.
     pub(super) fn refuse(&mut self, at: Option<usize>, refusal: Refusal, text: &str, now: Instant) {
         let text = event::shown(text);
-        let patience = Patience::of(&self.config);
         let Some(entry) = at.and_then(|at| self.entries.get_mut(at)) else {
             self.events.push_back(SessionEvent::VenueErrorUnmatched { refusal, text });
             return;
@@ -65,6 +76,7 @@ impl Session {
         if entry.is_refused() {
             self.retry_from = Some(after(now, PACE));
         }
+        let patience = self.tunings.patience(&self.config, entry.subscription.user());
         entry.wait_refused(patience, now);
         if entry.told.replace(refusal) != Some(refusal) {
             let subscription = entry.subscription.clone();
@@ -87,8 +99,9 @@ impl Session {
 
     /// A slot becomes free.
     pub(super) fn on_slot_freed(&mut self, now: Instant) {
-        let due = after(now, Patience::of(&self.config).wait(1));
         for entry in &mut self.entries {
+            let patience = self.tunings.patience(&self.config, entry.subscription.user());
+            let due = after(now, patience.wait(1));
             if entry.due().is_some_and(|later| due < later) {
                 (entry.state, entry.tries) = (State::Refused { due }, 1);
             }
@@ -109,7 +122,12 @@ impl Session {
     pub(super) fn next_retry(&self) -> Option<Instant> {
         let in_flight = self.entries.iter().any(Entry::is_user_in_flight);
         let waiting = self.entries.iter().filter(|entry| !in_flight || entry.subscription.user().is_none());
-        let due = waiting.filter_map(Entry::due).min()?;
+        // One that was tried often enough for a minute is due when that is over.
+        let unheld = |entry: &Entry| {
+            let due = entry.due()?;
+            Some(self.begins(entry).and_then(|user| self.tunings.held_until(user, due)).unwrap_or(due))
+        };
+        let due = waiting.filter_map(unheld).min()?;
         [self.retry_from, self.paused_until, self.waiting_until].into_iter().flatten().chain([due]).max()
     }
 }

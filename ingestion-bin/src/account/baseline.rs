@@ -105,6 +105,10 @@ impl<P> Machine<P> {
 
     /// B3: follow from a time.
     pub(super) fn begin_at(&mut self, stream: Stream, start: i64, now: Instant) {
+        let at = start.saturating_sub(1);
+        if let Some(since) = self.orphaned.filter(|&since| since < at) {
+            self.declare_history(since, at);
+        }
         self.record(Record::Baseline { stream, at: start.saturating_sub(1), anchor: None });
         self.await_history(stream, None, now);
     }
@@ -112,7 +116,8 @@ impl<P> Machine<P> {
     /// B3, after a restart: nothing of the read from the start is certified yet.
     pub(super) fn still_from_start(&self, stream: Stream, at: i64, start: i64) -> bool {
         let state = self.ledger.stream(stream);
-        at == start.saturating_sub(1) && state.certified == Some(at) && state.anchor.is_none()
+        // X may have raised it.
+        at >= start.saturating_sub(1) && state.certified == Some(at) && state.anchor.is_none()
     }
 
     /// B1, B2, B4, B8: the record first, then the rows that are no signals, then what live frames brought before, then

@@ -169,7 +169,8 @@ pub(super) struct Feed<P> {
     pub(super) next_sweep: Option<Instant>,
     /// When the end that a read found is looked at again, if nothing newer comes before (C1).
     pub(super) second_look: Option<Instant>,
-    pub(super) backoff: Duration,
+    /// Questions in a row that were not answered.
+    pub(super) failures: u32,
     pub(super) beginning: Option<Beginning>,
     /// Since when what the journal says of the newest rows is in doubt, until a read is complete (R5).
     pub(super) distrusted: Option<Instant>,
@@ -187,8 +188,6 @@ pub(super) struct Feed<P> {
 pub(super) const PAUSE: Duration = Duration::from_millis(1_500);
 /// A stream that was not read for so long has rested.
 pub(super) const REST: Duration = Duration::from_secs(15);
-pub(super) const BACKOFF_MIN: Duration = Duration::from_secs(2);
-pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 impl<P> Default for Feed<P> {
     fn default() -> Self {
@@ -208,7 +207,7 @@ impl<P> Default for Feed<P> {
             hasty: 0,
             next_sweep: None,
             second_look: None,
-            backoff: BACKOFF_MIN,
+            failures: 0,
             beginning: None,
             distrusted: None,
             anchor_missed: 0,

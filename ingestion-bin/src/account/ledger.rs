@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use dedup::{Chain, Digest, Entry, FillKey, Head, Window};
 use serde::{Deserialize, Serialize};
 
-use super::gap::{Gap, GapId};
+use super::gap::{Gap, GapId, GapKind};
 use super::record::{Event, Record};
 use super::row::{Fate, Market, PerStream, Position, Stream};
 use super::settings::Settings;
@@ -159,6 +159,22 @@ impl Ledger {
     /// X: since when slices may be missing that were followed before they were switched off.
     pub(super) fn switched_off(&self) -> Option<i64> {
         self.switched_off
+    }
+
+    /// X: an account that begins anew was followed up to then, or that is declared; the least time where it never was.
+    pub(super) fn told_to(&self) -> i64 {
+        let is_baseline = |time: i64| self.streams.iter().any(|state| state.baseline == Some(time));
+        let declared = self.gaps.iter().filter(|gap| gap.id.kind == GapKind::History);
+        // What ends at a baseline is the time in which it was not followed: nothing of that was told.
+        declared.map(|gap| if is_baseline(gap.to) { gap.id.from } else { gap.to }).max().unwrap_or(i64::MIN)
+    }
+
+    /// Whether something happened since following began, on any stream that is followed.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        let newer = |state: &StreamLedger| state.baseline.is_some_and(|at| state.newest > Some(at));
+        self.streams().any(|stream| newer(&self.streams[stream]))
+            || self.keys.iter().any(|(_, _, known)| known.fate == Fate::Signal)
     }
 
     /// From where on something of this stream may be missing: `certified`; nobody was followed before the first baseline,

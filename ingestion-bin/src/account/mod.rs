@@ -60,7 +60,7 @@ pub use gap::{Gap, GapId, GapKind, GapState};
 pub use ledger::{Known, Ledger, StreamLedger};
 pub use record::{Event, Origin, Record, Refusal};
 pub use row::{Fate, Market, PerStream, Position, Row, Stream};
-pub use settings::Settings;
+pub use settings::{Retry, Settings};
 pub use showing::Showing;
 pub use summary::{Counts, Coverage, Summary};
 
@@ -169,8 +169,12 @@ impl<P> Machine<P> {
     /// A machine over what is durable. `epoch` is larger than every epoch before (the runtime knows; the ledger's own
     /// plus one is the least). Its first outputs are the epoch's record and every gap that is still kept.
     #[must_use]
-    pub fn new(settings: Settings, ledger: Ledger, cause: Cause, epoch: u64, now: Instant) -> Self {
+    pub fn new(mut settings: Settings, ledger: Ledger, cause: Cause, epoch: u64, now: Instant) -> Self {
         let fresh = cause == Cause::Added || ledger.is_removed();
+        if fresh {
+            // X: what was followed is told already, or declared.
+            settings.start = settings.start.map(|start| start.max(ledger.told_to().saturating_add(1)));
+        }
         let keys = settings.key_cap + 2 * settings.read_rows;
         let removed =
             ledger.gaps().iter().filter(|gap| gap.id.kind == GapKind::History && ledger.is_removed());
@@ -218,6 +222,11 @@ impl<P> Machine<P> {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Waits so from the next failure of a question on.
+    pub fn set_retry(&mut self, retry: Retry) {
+        self.settings.retry = retry;
     }
 
     /// What a row carries that is held and no event yet.

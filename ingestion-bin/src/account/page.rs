@@ -2,16 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use super::feed::{BACKOFF_MAX, BACKOFF_MIN, Kept, Proof, Read};
+use super::feed::{Kept, Proof, Read};
 use super::intake::Source;
 use super::{Machine, Row, Stream};
+
+/// There was no room for a row of history: it is asked for again after this long.
+const NO_ROOM: Duration = Duration::from_secs(30);
 
 impl<P> Machine<P> {
     /// The answer to question `id`: rows oldest first, all from the asked time on. `make` as for a frame.
     pub fn handle_page(&mut self, id: u64, rows: &[Row], mut make: impl FnMut(usize) -> P, now: Instant) {
         let stream = self.answered(id);
         if let Some(stream) = stream.filter(|_| !self.ledger.is_removed()) {
-            self.feeds[stream].backoff = BACKOFF_MIN;
+            self.feeds[stream].failures = 0;
             if let Some(read) = self.feeds[stream].read.take() {
                 self.take_page(stream, read, rows, &mut make, now);
             }
@@ -112,7 +115,7 @@ impl<P> Machine<P> {
         self.close_gaps();
         let feed = &mut self.feeds[stream];
         feed.want = true;
-        feed.not_before = Some(now + BACKOFF_MAX);
+        feed.not_before = Some(now + NO_ROOM);
     }
 
     fn go_on(&mut self, stream: Stream, mut read: Read, cursor: Option<i64>) {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use super::feed::{Asked, BACKOFF_MAX, BACKOFF_MIN, Proof, REST, Read};
+use super::feed::{Asked, Proof, REST, Read};
 use super::{GapState, Machine, Output, Stream};
 
 impl<P> Machine<P> {
@@ -34,8 +34,8 @@ impl<P> Machine<P> {
     fn fail(&mut self, stream: Stream, now: Instant) {
         self.counts.failed_pages += 1;
         let feed = &mut self.feeds[stream];
-        feed.not_before = Some(now + feed.backoff);
-        feed.backoff = (feed.backoff * 2).min(BACKOFF_MAX);
+        feed.not_before = Some(now + self.settings.retry.wait(feed.failures));
+        feed.failures = feed.failures.saturating_add(1);
     }
 
     /// Asks whatever is due.
@@ -142,7 +142,7 @@ impl<P> Machine<P> {
         let pause = if doubt { self.settings.recheck } else { self.settings.sweep_interval };
         let feed = &mut self.feeds[stream];
         feed.next_sweep = Some(now + pause);
-        feed.backoff = BACKOFF_MIN;
+        feed.failures = 0;
     }
 
     /// A row that came at `since` lacks what should be before it: every stream is read once from then on.

@@ -35,6 +35,8 @@ pub struct Settings {
     pub history_rows: usize,
     /// An answer that did not come within this time is given up.
     pub ask_timeout: Duration,
+    /// Waits before a question that was not answered is asked again.
+    pub retry: Retry,
     /// How long a listener may lack a row another source showed before it is recycled.
     pub miss_after: Duration,
     /// How long a twin waits for history.
@@ -48,6 +50,29 @@ pub struct Settings {
     pub start: Option<i64>,
     /// Whether the TWAP stream is followed.
     pub twap: bool,
+}
+
+/// Waits that double from `first` to `most`; `first` counts where it is the longer one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Retry {
+    /// After the first failure.
+    pub first: Duration,
+    /// The longest.
+    pub most: Duration,
+}
+
+impl Retry {
+    /// The wait after one more failure than so many.
+    pub(super) fn wait(self, failures: u32) -> Duration {
+        let doubled = 1_u32.checked_shl(failures).unwrap_or(u32::MAX);
+        self.first.saturating_mul(doubled).min(self.most.max(self.first))
+    }
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { first: Duration::from_secs(2), most: Duration::from_secs(30) }
+    }
 }
 
 impl Default for Settings {
@@ -67,6 +92,7 @@ impl Default for Settings {
             dense_rows: 500,
             history_rows: 10_000,
             ask_timeout: Duration::from_secs(60),
+            retry: Retry::default(),
             miss_after: Duration::from_secs(5),
             twin_hold: Duration::from_secs(180),
             ahead_ms: 300_000,

@@ -8,7 +8,7 @@ use signal_domain::{Account, InfluencerId};
 
 use crate::config::{Config, InfluencerSource, Origin, Problem, Problems, not_carried_out};
 use crate::runtime::clock;
-use crate::runtime::{Followed, ListStatus};
+use crate::runtime::{Followed, ListStatus, Tuning};
 use crate::translate::Interest;
 
 /// Refused entries that a status shows by name.
@@ -191,7 +191,29 @@ pub(super) fn followed(influencer: &Influencer, config: &Config) -> Followed {
         priority: influencer.priority(),
         added_at_ms: influencer.added_at_ms(),
         start: start.map(|at| i64::try_from(at).unwrap_or(i64::MAX)),
+        tuning: tuning(influencer),
+        listed: settings(influencer).into_iter().collect(),
     }
+}
+
+fn tuning(influencer: &Influencer) -> Tuning {
+    let (backoff, throttle) = (influencer.backoff(), influencer.throttle());
+    let ms = |ms: Option<u32>| ms.map(|ms| Duration::from_millis(ms.into()));
+    Tuning {
+        listeners_max: influencer.max_streams().map(usize::from),
+        retry_first: ms(backoff.initial_ms()),
+        retry_most: ms(backoff.max_ms()),
+        jitter: backoff.jitter(),
+        info_share: throttle.info_share(),
+        resubscribes_per_minute: throttle.resubscribes_per_minute(),
+    }
+}
+
+/// What an entry says beside who it is, defaults left out.
+pub(super) fn settings(influencer: &Influencer) -> serde_json::Map<String, serde_json::Value> {
+    let mut entry = influencer.to_json();
+    let fields = entry.as_object_mut().map(std::mem::take).unwrap_or_default();
+    fields.into_iter().filter(|(name, _)| !matches!(name.as_str(), "id" | "address" | "addedAt")).collect()
 }
 
 #[cfg(test)]

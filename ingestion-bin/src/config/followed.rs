@@ -94,19 +94,13 @@ pub(super) fn state(root: &Section<'_>) -> SharedState {
     SharedState::Journal
 }
 
-/// Why a setting of an influencer is refused: this build carries it out for nobody, or only for all accounts alike.
+/// Why a setting of an influencer is refused: this build carries it out for nobody.
 #[must_use]
 pub fn not_carried_out(field: &Field<'_>) -> Option<&'static str> {
-    let asks = field.value.as_object().is_none_or(|table| !table.is_empty());
     match field.name {
         "orders" if field.value.as_bool() == Some(true) => {
             Some("this build does not listen to order updates yet")
         }
-        "maxStreams" => {
-            Some("this build gives every account the same streams ([streams], [listeners] count)")
-        }
-        "backoff" if asks => Some("this build has one backoff for all accounts ([listeners] backoff)"),
-        "throttle" if asks => Some("this build does not divide the venue's limits among accounts yet"),
         _ => None,
     }
 }

@@ -131,23 +131,15 @@ fn entries_of_the_configuration_are_judged_whole() {
     let alice = "0x0000000000000000000000000000000a11ce0001";
     let entry =
         |fields: &str| format!("[influencers]\nstatic = [{{ id = \"a\", address = \"{alice}\", {fields} }}]");
-    for fine in ["start = \"2h\"", "orders = false, backoff = {}", "markets = [\"ETH-PERP\"]"] {
+    let tuned = "maxStreams = 1, backoff = { initial_ms = 9, jitter = 0.1 }, throttle = { infoShare = 0.5 }";
+    for fine in ["start = \"2h\"", "orders = false, backoff = {}", "markets = [\"ETH-PERP\"]", tuned] {
         load(&entry(fine), &[], &[]).unwrap_or_else(|problems| panic!("{fine}: {problems}"));
     }
     let refused = [
         ("orders = true", "orders = true: this build does not listen to order updates yet"),
-        (
-            "maxStreams = 3",
-            "maxStreams = 3: this build gives every account the same streams ([streams], [listeners] count)",
-        ),
-        (
-            "backoff = { max_ms = 9 }",
-            "backoff = {\"max_ms\":9}: this build has one backoff for all accounts ([listeners] backoff)",
-        ),
-        (
-            "throttle = { infoShare = 0.5 }",
-            "throttle = {\"infoShare\":0.5}: this build does not divide the venue's limits among accounts yet",
-        ),
+        ("maxStreams = 0", "maxStreams = 0: allowed is 1 to 1000"),
+        ("backoff = { max = 9 }", "backoff.max = 9: unknown key"),
+        ("throttle = { infoShare = 0 }", "throttle.infoShare = 0: allowed is above 0, at most 1"),
         (
             "priority = \"high\", colour = \"red\"",
             "priority = \"high\": expected a whole number; colour = \"red\": unknown key",

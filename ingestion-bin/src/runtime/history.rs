@@ -147,7 +147,14 @@ impl History {
         let request = request(asked);
         let cost = request.cost();
         let now = clock::now();
-        let (ticket, charged_at_ms) = match self.purse.charge(cost, Lane::Priority).await {
+        let own = self.core.borrow_mut().take_weight(asked.account, self.group, cost.most(), now);
+        let charged = match own {
+            Ok(()) => self.purse.charge(cost, Lane::Priority).await.inspect_err(|_| {
+                self.core.borrow_mut().settle_weight(asked.account, None);
+            }),
+            Err(free_at) => Err(free_at),
+        };
+        let (ticket, charged_at_ms) = match charged {
             Ok(charged) => charged,
             Err(free_at) => {
                 self.core.borrow_mut().page_deferred(
@@ -174,6 +181,8 @@ impl History {
                         let rows_charged = u32::try_from(rows).unwrap_or(u32::MAX);
                         let answered = clock::now();
                         self.purse.budget.borrow_mut().settle(ticket, cost, rows_charged, answered);
+                        let weight = cost.of_rows(rows_charged);
+                        self.core.borrow_mut().settle_weight(asked.account, Some(weight));
                         let at_once = answered.saturating_duration_since(now) <= ANSWERED_AT_ONCE;
                         self.purse.record_truth(at_once.then_some(charged_at_ms), cost.of_rows(rows_charged));
                         telemetry.emit(&InfoAsked { outcome: "answered", kind, detail: &rows.to_string() });

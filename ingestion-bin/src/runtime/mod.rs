@@ -27,7 +27,7 @@ mod sinks;
 mod worker;
 
 pub use self::core::{
-    AccountStatus, Completeness, EndpointUse, Followed, GapStatus, LearnedLimit, ListenerStatus, Use,
+    AccountStatus, Completeness, EndpointUse, Followed, GapStatus, LearnedLimit, ListenerStatus, Tuning, Use,
     WorkerStatus,
 };
 pub use echo::{Echo, Lines, human};

@@ -234,6 +234,11 @@ impl Service {
         self.orders.give(Command::Change(followed));
     }
 
+    /// The same where its start is another one.
+    pub fn change_start(&self, followed: Followed) {
+        self.orders.give(Command::ChangeStart(followed));
+    }
+
     /// Follows an account no longer.
     pub fn unfollow(&self, account: [u8; 20]) {
         self.orders.give(Command::Unfollow(account));

@@ -41,6 +41,8 @@ pub(super) const COMMANDS_MAX: usize = 1_024;
 pub(super) enum Command {
     Follow(Followed),
     Change(Followed),
+    /// With another start than before.
+    ChangeStart(Followed),
     Unfollow([u8; 20]),
     /// Where all numbers stand; no answer while the journal's queue is full.
     Numbers(SyncSender<Standing>),
@@ -229,7 +231,8 @@ impl Open<'_> {
 fn obey(core: &mut Core, command: Command, now: Instant) {
     match command {
         Command::Follow(followed) => core.follow(followed, Cause::Added, now),
-        Command::Change(followed) => core.change(followed),
+        Command::Change(followed) => core.change(followed, now),
+        Command::ChangeStart(followed) => core.change_start(followed, now),
         Command::Unfollow(account) => core.unfollow(account, now),
         Command::Numbers(answer) => tell(&answer, core.standing()),
         Command::Declare(lost, span, answer) => tell(&answer, core.declare_lost(&lost, span)),

@@ -3,6 +3,7 @@
 mod careless;
 mod life;
 mod refused;
+mod tuned;
 
 use super::*;
 use crate::decode::Decoder;

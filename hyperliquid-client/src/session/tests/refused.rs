@@ -6,7 +6,7 @@ const FULL: &str = "Cannot track more than 10 total users.";
 
 impl Rig {
     /// Lets `time` pass from deadline to deadline; `answer` is the venue, pings aside. Never a deadline without end.
-    fn run(&mut self, time: Duration, mut answer: impl FnMut(&mut Self, &str)) {
+    pub(super) fn run(&mut self, time: Duration, mut answer: impl FnMut(&mut Self, &str)) {
         let end = self.now + time;
         loop {
             loop {
@@ -32,7 +32,7 @@ impl Rig {
         }
     }
 
-    fn accept(&mut self, text: &str) {
+    pub(super) fn accept(&mut self, text: &str) {
         let request: serde_json::Value = serde_json::from_str(text).unwrap();
         self.receive(&serde_json::json!({ "channel": "subscriptionResponse", "data": request }).to_string());
     }

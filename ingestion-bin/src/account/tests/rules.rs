@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use dedup::FillKey;
 
-use super::super::{Cause, Event, GapKind, Intake, Ledger, Machine, Output, Record, Row, Settings, Stream};
+use super::super::{
+    Cause, Event, GapKind, Intake, Ledger, Machine, Output, Record, Retry, Row, Settings, Stream,
+};
 use super::super::{Fate, Market};
 use super::venue::{digest, link};
 
@@ -373,4 +375,64 @@ fn what_moved_between_removal_and_adding_is_said() {
     let out = rig.frame(false, &[row(4, 270_000, 9, 10)]);
     let gap = events(&out).first().expect("an event").gap.clone().expect("the signals do not link");
     assert_eq!((gap.kind, gap.from), (GapKind::Chain, 200_000));
+}
+
+/// A start is no way to be told again what was told before the removal.
+#[test]
+fn a_start_before_it_was_last_followed_is_where_that_ended() {
+    let mut rig = Rig::new();
+    rig.frame(false, &[row(2, 200_000, 5, 7)]);
+    rig.machine.handle_removed(210_000, rig.now);
+    rig.records();
+    let removed = rig.machine.ledger().clone();
+    let mut begin = |start: i64| {
+        let settings = Settings { twap: false, start: Some(start), ..Settings::default() };
+        rig.machine = Machine::new(settings, removed.clone(), Cause::Added, 2, rig.now);
+        rig.machine.handle_listener_up(0, rig.now);
+        let baseline = rig.machine.ledger().stream(Stream::Fills).baseline;
+        let asked = std::iter::from_fn(|| rig.machine.poll_output()).find_map(|output| match output {
+            Output::Ask { start, .. } => Some(start),
+            Output::Record(_) | Output::Recycle { .. } => None,
+        });
+        let gaps = rig.machine.ledger().gaps().iter().filter(|gap| gap.id.kind == GapKind::History);
+        (baseline, asked, gaps.map(|gap| (gap.id.from, gap.to)).max())
+    };
+    // Everything since the removal is read, so nothing more of it is declared.
+    let removal = Some((1_000, 210_000));
+    assert_eq!(begin(500), (Some(210_000), Some(210_000), removal));
+    let left_out = Some((210_000, 229_999));
+    assert_eq!(begin(230_000), (Some(229_999), Some(229_999), left_out), "what is left out is declared");
+
+    // Nothing was told since it was added: another start may reach back to the removal all the same.
+    let settings = Settings { twap: false, start: Some(500), ..Settings::default() };
+    let ledger = rig.machine.ledger().clone();
+    let again = Machine::<u32>::new(settings, ledger, Cause::Added, 3, rig.now);
+    assert_eq!(again.ledger().stream(Stream::Fills).baseline, Some(210_000));
+}
+
+#[test]
+fn a_question_that_fails_waits_as_it_is_told_to() {
+    let mut rig = Rig::new();
+    let pauses = |rig: &mut Rig| {
+        let mut pauses = Vec::new();
+        for _ in 0..5 {
+            let id = rig.asked(120_000).expect("a question");
+            let failed = rig.now;
+            rig.machine.handle_page_failed(id, rig.now);
+            let id = rig.asked(120_000).expect("it is asked again");
+            pauses.push((rig.now - failed).as_secs());
+            rig.machine.handle_page_failed(id, rig.now);
+        }
+        pauses
+    };
+    assert_eq!(pauses(&mut rig), [2, 8, 30, 30, 30]);
+    rig.machine.set_retry(Retry { first: Duration::from_secs(5), most: Duration::from_secs(7) });
+    assert_eq!(pauses(&mut rig), [7; 5]);
+    let id = rig.asked(120_000).expect("a question");
+    rig.page(id, &[row(1, 1_000, 0, 5)]);
+    let id = rig.asked(120_000).expect("the page that ends the read");
+    let failed = rig.now;
+    rig.machine.handle_page_failed(id, rig.now);
+    rig.asked(120_000).expect("it is asked again");
+    assert_eq!((rig.now - failed).as_secs(), 5, "an answer makes it begin anew");
 }

@@ -1,12 +1,14 @@
 //! `influencers`: the list, and edits of its file.
 
-use influencer_registry::{EditError, FileEditor, InfluencerSet};
+use std::fmt::Write as _;
+
+use influencer_registry::{EditError, FileEditor, Influencer, InfluencerSet};
 use observability::causes;
 use serde_json::{Value, json};
 
 use super::super::args::{Cli, Influencers};
 use super::super::exit::{Exit, Failure};
-use super::super::followed::List;
+use super::super::followed::{List, settings};
 use super::super::output::Output;
 use super::super::setup;
 use crate::config::{Config, InfluencerSource, not_carried_out};
@@ -85,6 +87,27 @@ fn refused(error: &EditError) -> Failure {
     Failure::World(causes(error))
 }
 
+/// Settings that have no place in the line of their own, as `set` takes them.
+fn others(influencer: &Influencer) -> String {
+    let mut text = String::new();
+    let mut say = |name: &str, value: &Value| {
+        let value = match value {
+            Value::String(value) => value.clone(),
+            Value::Array(names) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
+        };
+        let _never = write!(text, "  {name}={value}");
+    };
+    for (name, value) in settings(influencer) {
+        match value.as_object() {
+            _ if matches!(name.as_str(), "label" | "priority" | "enabled") => {}
+            Some(table) => table.iter().for_each(|(field, value)| say(&format!("{name}.{field}"), value)),
+            None => say(&name, &value),
+        }
+    }
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
 fn show(set: &InfluencerSet, output: &mut Output) -> Result<(), Failure> {
     for influencer in set.iter() {
         if output.json() {
@@ -93,9 +116,10 @@ fn show(set: &InfluencerSet, output: &mut Output) -> Result<(), Failure> {
             let state = if influencer.enabled() { "" } else { "  (off)" };
             let (id, address) = (influencer.id().as_str(), influencer.address().as_str());
             output.line(&format!(
-                "{id:<24} {address} {:>6} {}{state}",
+                "{id:<24} {address} {:>6} {}{state}{}",
                 influencer.priority(),
-                influencer.label()
+                influencer.label(),
+                others(influencer)
             ))?;
         }
     }

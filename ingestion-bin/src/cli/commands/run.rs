@@ -275,6 +275,9 @@ impl Running {
             match (changed.old.enabled(), changed.new.enabled()) {
                 (true, false) => service.unfollow(*changed.old.address().as_bytes()),
                 (false, true) => service.follow(followed(&changed.new, config)),
+                (true, true) if changed.old.start() != changed.new.start() => {
+                    service.change_start(followed(&changed.new, config));
+                }
                 (true, true) => service.change(followed(&changed.new, config)),
                 (false, false) => {}
             }

@@ -10,9 +10,8 @@ use signal_domain::{Account, InfluencerId};
 use super::positions::Positions;
 use super::{Core, Followed, Known, Slot};
 use crate::account::{Cause, Ledger, Machine, Settings, Stream};
-use crate::runtime::events::{InfluencerAdded, InfluencerRemoved};
+use crate::runtime::events::{InfluencerAdded, InfluencerChanged, InfluencerRemoved, StartChanged};
 use crate::state::{GapBook, ToldBook, VenueBook};
-use crate::translate::Interest;
 
 impl Core {
     /// Follows an account from now on. At a start `cause` says so; later it was added.
@@ -38,7 +37,8 @@ impl Core {
         // The journal never saw the account's removal, so a baseline it lacks was never made in it.
         let since = followed.added_at_ms.filter(|at| *at < self.config.journal_began_ms);
         let since = since.filter(|_| cause == Cause::Start && !ledger.is_removed());
-        let settings = Settings { start: followed.start, ..self.config.settings.clone() };
+        let retry = followed.tuning.retry();
+        let settings = Settings { start: followed.start, retry, ..self.config.settings.clone() };
         let mut machine = Machine::new(settings, ledger, cause, epoch, now);
         if self.config.damaged && cause == Cause::Start {
             machine.handle_damage(now);
@@ -67,9 +67,7 @@ impl Core {
             let Some(known) = self.known.remove(&account) else { continue };
             let account = Account::from_bytes(account);
             let influencer = InfluencerId::parse(&known.influencer).unwrap_or_else(|_| account.into());
-            let interest = Interest::default();
-            let followed =
-                Followed { account, influencer, interest, priority: 0, added_at_ms: None, start: None };
+            let followed = Followed { influencer, ..Followed::by_address(account) };
             let newest = Stream::ALL.iter().filter_map(|stream| known.ledger.stream(*stream).newest).max();
             let epoch = self.config.epoch.max(known.ledger.epoch() + 1);
             let machine = Machine::new(self.config.settings.clone(), known.ledger, Cause::Start, epoch, now);
@@ -88,15 +86,36 @@ impl Core {
         self.flush();
     }
 
-    /// Changes what of an account makes signals, or its name or priority; its numbers go on.
-    pub(in crate::runtime) fn change(&mut self, followed: Followed) {
+    /// Changes what of an account makes signals, what it may take, or its name or priority; its numbers go on, and no other account is
+    /// touched.
+    pub(in crate::runtime) fn change(&mut self, followed: Followed, now: Instant) {
         let account = *followed.account.as_bytes();
+        let priority = followed.priority;
         if self.slots.get(&account).is_some_and(|slot| slot.followed.influencer != followed.influencer) {
             self.end_states(account);
         }
-        if let Some(slot) = self.slots.get_mut(&account) {
-            slot.refollow(followed);
-            self.ask_for_plan();
+        let Some(slot) = self.slots.get_mut(&account) else { return };
+        self.telemetry.emit(&InfluencerChanged { followed: &followed });
+        slot.refollow(followed);
+        self.asks
+            .iter_mut()
+            .filter(|asked| asked.account == account)
+            .for_each(|asked| asked.priority = priority);
+        self.tune(account, now);
+        self.unseat_surplus(account, now);
+        self.ask_for_plan();
+    }
+
+    /// Where following begins was changed. An account of which nothing happened yet begins anew there, in a new epoch; of any other
+    /// something may be out that would go out again, so it waits until it is removed and added.
+    pub(in crate::runtime) fn change_start(&mut self, followed: Followed, now: Instant) {
+        let Some(slot) = self.slots.get(followed.account.as_bytes()) else { return };
+        let begins_anew = !slot.machine.ledger().has_events();
+        self.telemetry.emit(&StartChanged { followed: &followed, begins_anew });
+        if begins_anew {
+            self.follow(followed, Cause::Added, now);
+        } else {
+            self.change(followed, now);
         }
     }
 

@@ -145,6 +145,7 @@ impl Core {
         let Some((slot, sat)) = self.slots.get_mut(&account).zip(self.lines.get(&line)) else { return };
         let seat = (0..).find(|seat| !slot.seats.contains_key(seat)).unwrap_or_default();
         slot.seats.insert(seat, line);
+        sat.control.tune(slot.address, slot.followed.tuning.of_session(), now);
         for subscription in slot.subscriptions(self.config.twap, self.config.state_interval.is_some()) {
             sat.control.subscribe(subscription);
         }
@@ -166,6 +167,22 @@ impl Core {
             .filter(|(_, line)| elsewhere(line))
             .map(|(seat, line)| (*seat, *line))
             .collect();
+        self.unseat(account, gone, now);
+    }
+
+    /// Takes an account off the lines of its cell that are more than it may have.
+    pub(super) fn unseat_surplus(&mut self, account: [u8; 20], now: Instant) {
+        let Some(slot) = self.slots.get(&account) else { return };
+        let (all, kept) = (self.lines_of(slot.cell), self.lines_for(slot));
+        let surplus: Vec<usize> = all.into_iter().filter(|line| !kept.contains(line)).collect();
+        let replaces_one = |line: &usize| surplus.iter().any(|old| self.successor_of(*old) == Some(*line));
+        let surplus = |line: &usize| surplus.contains(line) || replaces_one(line);
+        let gone = slot.seats.iter().filter(|(_, line)| surplus(line)).map(|(seat, line)| (*seat, *line));
+        self.unseat(account, gone.collect(), now);
+    }
+
+    /// Out of these seats, each with its line.
+    fn unseat(&mut self, account: [u8; 20], gone: Vec<(usize, usize)>, now: Instant) {
         for (seat, line) in gone {
             self.unsubscribe(account, line);
             self.with_slot(account, |slot| {

@@ -21,6 +21,7 @@ mod slot;
 mod status;
 #[cfg(test)]
 mod tests;
+mod tuning;
 mod urgency;
 
 use std::cell::Cell;
@@ -56,6 +57,7 @@ use replacing::Replacing;
 pub use slot::Followed;
 pub(super) use slot::{Known, Slot};
 pub use status::{AccountStatus, Completeness, GapStatus, WorkerStatus};
+pub use tuning::Tuning;
 
 /// What a worker is told when it is made.
 pub(super) struct CoreConfig {

@@ -99,14 +99,14 @@ impl Core {
         let lines = &self.lines;
         self.primaries.retain(|cell, _| lines.values().any(|line| line.cell == *cell));
         self.rank(|_| true);
-        let waits = |slot: &Slot| self.lines_of(slot.cell).iter().any(|line| slot.seat_on(*line).is_none());
+        let waits = |slot: &Slot| self.lines_for(slot).iter().any(|line| slot.seat_on(*line).is_none());
         self.is_rearranging = self.slots.values().any(|slot| self.is_moving(slot) || waits(slot));
     }
 
     /// Whoever is live on every line of its cell sits nowhere else. True when somebody left.
     fn leave_old_cells(&mut self, now: Instant) -> bool {
         let arrived = |slot: &Slot| {
-            let cell = self.lines_of(slot.cell);
+            let cell = self.lines_for(slot);
             let live = |line: &usize| slot.seat_on(*line).is_some_and(|seat| slot.machine.is_live_on(seat));
             !cell.is_empty() && self.is_moving(slot) && cell.iter().all(live)
         };
@@ -128,7 +128,7 @@ impl Core {
         let mut seated = false;
         for account in self.by_importance() {
             let Some(slot) = self.slots.get(&account) else { continue };
-            let mut lines = self.lines_of(slot.cell);
+            let mut lines = self.lines_for(slot);
             lines.retain(|line| slot.seat_on(*line).is_none());
             if !lines.is_empty() && lines.iter().all(|line| self.has_place(slot, *line)) {
                 lines.into_iter().for_each(|line| self.seat(account, line, now));
@@ -142,7 +142,7 @@ impl Core {
     /// a gap like after any other outage. True when somebody did.
     fn make_room(&mut self, now: Instant) -> bool {
         let waits = |slot: &&Slot| {
-            let lines = self.lines_of(slot.cell);
+            let lines = self.lines_for(slot);
             lines.iter().any(|line| slot.seat_on(*line).is_none())
         };
         let in_both = |slot: &Slot| self.is_moving(slot) && !waits(&slot);
@@ -164,7 +164,7 @@ impl Core {
         slot.seats.values().any(|line| self.lines.get(line).map(|line| line.cell) != slot.cell)
     }
 
-    fn lines_of(&self, cell: Option<usize>) -> Vec<usize> {
+    pub(super) fn lines_of(&self, cell: Option<usize>) -> Vec<usize> {
         cell.map(|cell| self.serving(cell)).unwrap_or_default()
     }
 

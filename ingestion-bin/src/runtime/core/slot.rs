@@ -9,13 +9,14 @@ use hyperliquid_client::wire::{Address, Subscription};
 use signal_domain::{Account, InfluencerId};
 
 use super::positions::Positions;
+use super::tuning::{Tuning, Weight};
 use crate::account::{Ledger, Machine, Stream};
 use crate::record::{Arrival, Stamp};
 use crate::state::{AccountState, GapBook, ToldBook, VenueBook};
 use crate::translate::{Identifier, Interest};
 
 /// What the registry and the configuration say about an account.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Followed {
     /// The account.
     pub account: Account,
@@ -29,6 +30,10 @@ pub struct Followed {
     pub added_at_ms: Option<u64>,
     /// Read its history from this venue time on, ms, instead of beginning with what comes now. Looked at when following begins.
     pub start: Option<i64>,
+    /// What it may take, and how it waits.
+    pub tuning: Tuning,
+    /// Its settings as the list has them, to be shown.
+    pub listed: serde_json::Value,
 }
 
 impl Followed {
@@ -42,6 +47,8 @@ impl Followed {
             priority: 0,
             added_at_ms: None,
             start: None,
+            tuning: Tuning::default(),
+            listed: serde_json::Value::Null,
         }
     }
 }
@@ -89,6 +96,8 @@ pub(in crate::runtime) struct Slot {
     pub(super) positions: Positions,
     /// When each stream's history was last asked for.
     pub(super) turns: BTreeMap<Stream, Instant>,
+    /// What was spent of its share of the info weight.
+    pub(super) weight: Weight,
     /// Removed from the list: subscribed until then, no signals.
     pub(in crate::runtime) leaving: Option<Instant>,
     /// The cell it is planned into; `None`: there is no room for it.
@@ -144,6 +153,7 @@ impl Slot {
             newest: None,
             positions,
             turns: BTreeMap::new(),
+            weight: Weight::default(),
             leaving: None,
             cell: None,
             refused_rows: RefusedRows::default(),

@@ -116,6 +116,8 @@ pub struct AccountStatus {
     /// Markets where the venue shows another position than the account's fills tell; it is in doubt.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub contradicted: Vec<String>,
+    /// Its settings as the list has them: what is in force now.
+    pub settings: serde_json::Value,
     /// Open perp positions by market, signed, as the account's fills tell them.
     pub positions: Vec<(String, String)>,
 }
@@ -163,6 +165,7 @@ impl Core {
                         .disputed()
                         .map(|market| market.as_str().to_owned())
                         .collect(),
+                    settings: slot.followed.listed.clone(),
                     positions: positions.collect(),
                 }
             })

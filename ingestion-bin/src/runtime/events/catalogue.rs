@@ -181,9 +181,12 @@ pub(super) static CONTRADICTED: Definition<Counter, 0> = Definition::counter(
     "Times that two successive account states of the venue contradicted a position made of fills.",
     [],
 );
-pub(super) static FOLLOWED: Definition<Counter, 1> =
-    Definition::counter("ingestion_influencer_changes_total", "Influencers added and removed.", ["change"])
-        .known(&[["added"], ["removed"]]);
+pub(super) static FOLLOWED: Definition<Counter, 1> = Definition::counter(
+    "ingestion_influencer_changes_total",
+    "Influencers added, changed and removed.",
+    ["change"],
+)
+.known(&[["added"], ["changed"], ["start_changed"], ["removed"]]);
 pub(super) static LISTED: Definition<Gauge, 0> =
     Definition::gauge("ingestion_influencers_listed", "Influencers on the list that is in force.", []);
 pub(super) static LIST_REFUSED: Definition<Gauge, 0> = Definition::gauge(

@@ -166,6 +166,23 @@ event! { /// Followed from now on.
         info!(influencer = %this.followed.influencer, account = %this.followed.account, "following");
     }
 }
+event! { /// Followed in another way from now on.
+    InfluencerChanged<'a> { followed: &'a Followed }
+    FOLLOWED ["changed"], |this| {
+        info!(influencer = %this.followed.influencer, settings = %this.followed.listed, "followed in another way");
+    }
+}
+event! { /// Followed from another time on, or not yet.
+    StartChanged<'a> { followed: &'a Followed, begins_anew: bool }
+    FOLLOWED ["start_changed"], |this| {
+        let influencer = &this.followed.influencer;
+        if this.begins_anew {
+            info!(%influencer, start = this.followed.start, "the start is another one: nothing happened yet, it begins anew there");
+        } else {
+            warn!(%influencer, start = this.followed.start, "the start is another one, and something is out already: it holds once the influencer is removed and added again, and from the removal on at the earliest");
+        }
+    }
+}
 event! { /// Followed no longer.
     InfluencerRemoved<'a> { influencer: &'a InfluencerId }
     FOLLOWED ["removed"], |this| { info!(influencer = %this.influencer, "no longer followed"); }

@@ -133,7 +133,7 @@ fn a_removal_ends_every_key_and_another_name_begins_new_ones() {
         Followed { influencer, ..Followed::by_address(ALICE.parse::<Account>().unwrap()) }
     };
     let known = rig.told(0).len();
-    rig.core.change(named("whale"));
+    rig.core.change(named("whale"), rig.now);
     rig.pass(1_000);
     let told = rig.told(known);
     assert_eq!(told[0], json!({ "key": format!("{ALICE}|ETH-PERP"), "value": null }));
