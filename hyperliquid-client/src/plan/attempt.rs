@@ -56,6 +56,7 @@ impl<'a> Attempt<'a> {
         let mut moving = Vec::new();
         for (account, want) in accounts {
             let spread = match account {
+                _ if self.demand.dedicated && want.single => Spread::One,
                 _ if account < shape.apart => Spread::Apart,
                 _ if account < shape.full => Spread::Together,
                 _ => Spread::One,
@@ -203,7 +204,7 @@ impl<'a> Attempt<'a> {
     /// What an account takes of a group that carries `count` of its connections.
     fn cost(&self, want: &Want, count: u32, opening: bool) -> Room {
         let connections = if opening { count } else { 0 };
-        let subscriptions = want.subscriptions.saturating_mul(count);
+        let subscriptions = want.subscriptions_on(count);
         Room {
             users: 1,
             connections,

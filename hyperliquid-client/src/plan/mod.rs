@@ -54,6 +54,9 @@ pub struct Want {
     pub info_weight: u32,
     /// It wants a channel whose data names no account (`orderUpdates`): at most one such account shares a connection.
     pub unattributed: bool,
+    /// One listener is enough for it. On connections of its own it has one; where connections are shared it sits on one of its cell's, and
+    /// its place on the others is kept.
+    pub single: bool,
     /// Place of its cell among the open ones.
     pub at: Option<usize>,
 }
@@ -128,6 +131,9 @@ impl fmt::Display for Bound {
     }
 }
 
+/// Accounts for which [`more_addresses`] counts.
+pub const COUNTED_MAX: usize = 5_000;
+
 /// How the most important accounts are to be carried, by number of accounts.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
@@ -143,8 +149,11 @@ struct Shape {
 pub fn plan(demand: &Demand<'_>, open: &[Cell]) -> Plan {
     let attempt = |shape| Attempt::run(demand, open, shape);
     let all = demand.accounts.len();
-    let mut bound = None;
-    let covered = most(all, |covered| attempt(Shape { covered, full: 0, apart: 0 }), &mut bound);
+    // Each takes a place somewhere: no more than there are is tried, however long the list.
+    let places = demand.places().min(all);
+    let mut bound =
+        (places < all).then_some(if demand.routes.is_empty() { Bound::Routes } else { Bound::Users });
+    let covered = most(places, |covered| attempt(Shape { covered, full: 0, apart: 0 }), &mut bound);
     let (mut full, mut apart) = (0, 0);
     if demand.listeners > 1 {
         let mut lacks = None;
@@ -160,20 +169,35 @@ pub fn plan(demand: &Demand<'_>, open: &[Cell]) -> Plan {
         accounts.sort_unstable();
         accounts
     };
+    let mut fewer_listeners = in_cells(&|cell| cell.routes.len() < demand.listeners);
+    fewer_listeners.retain(|account| demand.accounts.get(*account).is_some_and(|want| !want.single));
     Plan {
         uncovered: (covered..all).collect(),
-        fewer_listeners: in_cells(&|cell| cell.routes.len() < demand.listeners),
         one_address: in_cells(&|cell| {
             cell.routes.len() > 1
                 && cell.routes.iter().map(group).all(|one| one == cell.routes.first().and_then(group))
         }),
-        bound,
+        bound: bound.filter(|_| covered < all || !fewer_listeners.is_empty()),
+        fewer_listeners,
         taken: (0..demand.groups.len()).map(|group| demand.taken(&cells, group)).collect(),
         cells,
     }
 }
 
+impl Want {
+    /// What it subscribes on so many of its connections at one address.
+    fn subscriptions_on(&self, connections: u32) -> u32 {
+        self.subscriptions.saturating_mul(if self.single { connections.min(1) } else { connections })
+    }
+}
+
 impl Demand<'_> {
+    /// Accounts that all groups together may follow.
+    fn places(&self) -> usize {
+        let places = self.groups.iter().fold(0_u64, |sum, limits| sum.saturating_add(limits.users.into()));
+        usize::try_from(places).unwrap_or(usize::MAX)
+    }
+
     fn group(&self, route: usize) -> Option<usize> {
         self.routes.get(route).map(|route| route.group)
     }
@@ -186,7 +210,7 @@ impl Demand<'_> {
             let asks = cell.routes.first().and_then(|route| self.group(*route)) == Some(group);
             for want in cell.accounts.iter().filter_map(|account| self.accounts.get(*account)) {
                 taken.users += u32::from(here > 0);
-                taken.subscriptions += here * want.subscriptions;
+                taken.subscriptions += want.subscriptions_on(here);
                 taken.info_weight += if asks { want.info_weight } else { 0 };
             }
             taken.connections += here;
@@ -197,9 +221,13 @@ impl Demand<'_> {
 }
 
 /// How many more public addresses with limits `like` these, one route each, would carry everyone with all listeners.
-/// `None` where no number would: an account wants more than one address allows.
+/// `None` where no number would: an account wants more than one address allows. Also for more than [`COUNTED_MAX`] accounts: nobody plans
+/// for that many by this number, and it takes long to count.
 #[must_use]
 pub fn more_addresses(demand: &Demand<'_>, like: VenueLimits) -> Option<usize> {
+    if demand.accounts.len() > COUNTED_MAX {
+        return None;
+    }
     let fits = |more: usize| {
         let first = demand.groups.len();
         let groups: Vec<VenueLimits> =
@@ -210,9 +238,16 @@ pub fn more_addresses(demand: &Demand<'_>, like: VenueLimits) -> Option<usize> {
         Attempt::run(&Demand { routes: &routes, groups: &groups, ..*demand }, &[], shape)
     };
     let most_useful = demand.accounts.len();
+    // Fewer have too few places.
+    let lacking = most_useful.saturating_sub(demand.places());
+    let least = lacking.div_ceil(usize::try_from(like.users).unwrap_or(usize::MAX).max(1)).min(most_useful);
+    let spare = most_useful - least;
+    if fits(least).is_ok() {
+        return Some(least);
+    }
     fits(most_useful).ok()?;
     // The least that fits: what is left when as many as possible are taken away.
-    Some(most_useful - most(most_useful, |fewer| fits(most_useful - fewer), &mut None))
+    Some(most_useful - most(spare, |fewer| fits(most_useful - fewer), &mut None))
 }
 
 /// The largest number up to `limit` that works; `lacks` says what the next one lacks. Nothing is asked of none at all, and mostly there

@@ -55,6 +55,34 @@ fn whom_nothing_can_carry_is_named_with_the_bound_and_what_would_help() {
 }
 
 #[test]
+fn who_wants_one_listener_has_one_and_is_not_named_for_it() {
+    let groups = users(&[10]);
+    let mut wanted = accounts(2);
+    wanted[1].single = true;
+    let routes = routes(&groups);
+    let shared = demand(&routes, &groups, &wanted);
+    let together = plan(&shared, &[]);
+    assert_eq!((shapes(&together), together.taken[0].subscriptions), (vec![(vec![0, 0], 2)], 9));
+    let own = plan(&Demand { dedicated: true, ..shared }, &[]);
+    assert_eq!(shapes(&own), [(vec![0, 0], 1), (vec![0], 1)]);
+    assert_eq!((own.fewer_listeners.len(), own.taken[0].subscriptions, own.bound), (0, 9, None));
+}
+
+#[test]
+fn a_list_that_is_far_too_long_is_planned_all_the_same() {
+    let long = planned(&[10, 10], 100_000);
+    assert_eq!((long.uncovered.len(), long.bound), (99_980, Some(Bound::Users)));
+    let groups = users(&[10]);
+    let count = |count: usize| {
+        let wanted = accounts(count);
+        more_addresses(&demand(&routes(&groups), &groups, &wanted), groups[0])
+    };
+    assert_eq!((count(COUNTED_MAX), count(COUNTED_MAX + 1)), (Some(499), None));
+    let one = accounts(1);
+    assert_eq!(plan(&demand(&[], &[], &one), &[]).bound, Some(Bound::Routes));
+}
+
+#[test]
 fn listeners_are_apart_where_both_addresses_have_room_and_together_where_slots_are_short() {
     assert_eq!(shapes(&planned(&[10, 10], 10)), [(vec![0, 1], 10)]);
     // Twenty places: five take two each, ten take one.
@@ -164,7 +192,7 @@ prop_compose! {
 
 prop_compose! {
     fn some_want()(subscriptions in 1_u32..5, info_weight in 0_u32..12, unattributed in prop::bool::weighted(0.1)) -> Want {
-        Want { subscriptions, info_weight, unattributed, at: None }
+        Want { subscriptions, info_weight, unattributed, ..Want::default() }
     }
 }
 

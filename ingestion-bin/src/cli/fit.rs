@@ -4,7 +4,7 @@ use std::fmt;
 
 use hyperliquid_client::limits::VenueLimits;
 use hyperliquid_client::plan::{self, Bound, Demand, Plan, Route, Want};
-use influencer_registry::InfluencerSet;
+use influencer_registry::{Influencer, InfluencerSet};
 
 use crate::config::{Allocation, Config, Group, Routes};
 use crate::runtime::{demand, machine_settings, session_settings};
@@ -38,7 +38,9 @@ impl Fit {
         let Routes { routes, groups } = Routes::of(&config.venue);
         let routes: Vec<Route> = routes.iter().map(|route| Route { group: route.group }).collect();
         let limits: Vec<VenueLimits> = groups.iter().map(|group| group.limits).collect();
-        let accounts: Vec<Want> = vec![each; list.len()];
+        let single = |influencer: &Influencer| influencer.max_streams() == Some(1);
+        let accounts: Vec<Want> =
+            list.iter().map(|influencer| Want { single: single(influencer), ..each }).collect();
         let demand = Demand {
             routes: &routes,
             groups: &limits,

@@ -330,13 +330,22 @@ fn tell_refused(list: &List, told: &HashSet<String>) -> HashSet<String> {
 fn tell_uncovered(set: &InfluencerSet, config: &Config) {
     let fit = Fit::of(set, config);
     if !fit.uncovered.is_empty() {
-        warn!(%fit, "not everybody fits into the venue's limits");
+        warn!(fit = %brief(&fit.to_string()), "not everybody fits into the venue's limits");
     }
     if let Some(thin) = fit.thin() {
-        warn!(%thin, "not everybody has all listeners");
+        warn!(thin = %brief(&thin), "not everybody has all listeners");
     }
     if let Some(shared) = fit.shared_exit() {
-        info!(%shared, "listeners that share a public address go together with it");
+        info!(shared = %brief(&shared), "listeners that share a public address go together with it");
+    }
+}
+
+/// A line of the log is not for a hundred thousand names; `check` has all of them.
+fn brief(text: &str) -> String {
+    const CHARS_MAX: usize = 4_000;
+    match text.char_indices().nth(CHARS_MAX) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}… (`check` names all)", text.get(..end).unwrap_or_default()),
     }
 }
 

@@ -33,6 +33,7 @@ impl Core {
         let cell_of = |account: &[u8; 20]| self.slots.get(account).and_then(|slot| slot.cell);
         let accounts = order.iter().map(|account| plan::Want {
             at: cell_of(account).and_then(|cell| ids.iter().position(|id| *id == cell)),
+            single: self.slots.get(account).is_some_and(Slot::is_single),
             ..each
         });
         let accounts: Vec<plan::Want> = accounts.collect();

@@ -168,6 +168,11 @@ impl Slot {
         self.followed = followed;
     }
 
+    /// One listener is enough for it.
+    pub(super) fn is_single(&self) -> bool {
+        self.followed.tuning.listeners_max == Some(1)
+    }
+
     /// The seat it has on a line.
     pub(super) fn seat_on(&self, line: usize) -> Option<usize> {
         self.seats.iter().find(|(_, sat)| **sat == line).map(|(seat, _)| *seat)
