@@ -99,6 +99,9 @@ fn judge_one(found: &Value, wanted: &Value, allowed: &Allowed<'_>) {
     let origin = rest.remove("origin").expect("an origin");
     assert!(allowed.origins.contains(&origin.as_str().expect("text")), "origin of {found}");
     assert!(rest.remove("more").is_none_or(|more| more == json!(true)), "{found}");
+    if let Some(context) = rest.remove("context") {
+        judge_context(&context, found);
+    }
     let gap = rest.remove("gapId");
     assert!(rest.remove("late").is_none_or(|late| allowed.late && late == json!(true)), "{found}");
     if let Some(gaps) = allowed.gaps {
@@ -107,6 +110,17 @@ fn judge_one(found: &Value, wanted: &Value, allowed: &Allowed<'_>) {
         assert_eq!(gap.is_some(), gaps.contains(&event), "gapId of {found}");
     }
     assert_eq!(Value::Object(rest), *wanted, "fields of {found}");
+}
+
+/// What the venue showed of the account: by whom and when depends on the run, so only its form and its age, at most 120 s, are judged.
+fn judge_context(context: &Value, found: &Value) {
+    let fields = context.as_object().expect("an object");
+    for (key, value) in fields.iter().filter(|(key, _)| *key != "asOf") {
+        let known = ["accountValue", "leverage", "marginMode", "entryPrice"].contains(&key.as_str());
+        assert!(known && value.is_string(), "{key} in the context of {found}");
+    }
+    let (at, of) = (context["asOf"].as_i64().expect("a time"), found["timestamp"].as_i64().expect("a time"));
+    assert!((of - at).abs() <= 120_000, "the age of the context of {found}");
 }
 
 fn judge_numbering(found: &[&Value]) {
