@@ -207,7 +207,7 @@ fn end(service: Service, legs: &Legs, expected: &Documents) {
     let end = service.stop();
     assert_eq!(end.status.code(), Some(0), "{}", end.log);
     let none = BTreeSet::new();
-    let allowed = Allowed { origins: &["live", "snapshot"], gaps: Some(&none), late: false };
+    let allowed = Allowed { origins: &["live", "snapshot", "backfill"], gaps: Some(&none), late: false };
     judge::judge(&judge::stored(&legs.data()), expected, &allowed);
     can_fail(&judge::stored(&legs.data()), expected, &allowed);
     let gaps = lines(&legs.data(), "gaps");
