@@ -5,6 +5,7 @@
 
 mod drills;
 mod fuzz;
+mod seeds;
 mod step;
 mod test;
 
@@ -25,6 +26,9 @@ cargo xtask drill [--rounds N] [--seed S]
 cargo xtask latency [--turns N]
                            measures socket to signal file on a healthy listener, the other one
                            healthy and in a reconnect storm
+cargo xtask seeds [--from N] [--count N] [--profile NAME]
+                           plays N schedules of the account machine, of all faults or of a named profile;
+                           those that fail are printed, and kept in ingestion-bin/src/account/tests/open.txt
 cargo xtask restart [--events N]
                            measures restarts on a journal of N events
 cargo xtask egress [--fills N]
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
         Some("kills") => drills::run(arguments.get(1..).unwrap_or_default()),
         Some("drill") => drills::listeners(arguments.get(1..).unwrap_or_default()),
         Some("latency") => drills::latency(arguments.get(1..).unwrap_or_default()),
+        Some("seeds") => seeds::run(arguments.get(1..).unwrap_or_default()),
         Some("restart") => drills::restart(arguments.get(1..).unwrap_or_default()),
         Some("egress") => egress(arguments.get(1..).unwrap_or_default()),
         Some("own-pace") => own_pace(),

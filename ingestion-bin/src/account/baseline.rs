@@ -148,10 +148,13 @@ impl<P> Machine<P> {
         self.record(Record::Baseline { stream, at, anchor });
         let feed = &mut self.feeds[stream];
         let before = std::mem::take(&mut feed.before);
+        let (last_began, hasty) = (feed.last_began, feed.hasty);
         *feed = Feed {
             blind: false,
             next_sweep: Some(now + self.settings.first_sweep),
             older_events: (LOOKS, None),
+            last_began,
+            hasty,
             ..Feed::default()
         };
         let events = page.and_then(|page| self.emit_first_page(stream, page, at, origin, now));

@@ -301,6 +301,8 @@ impl<P> Machine<P> {
     /// K2: what is certified with the margin is known by rule.
     fn forget(&mut self) {
         let floor = self.ledger.floor();
+        let certified = self.ledger.certified().filter(|_| planted!(self, ForgetsTooSoon));
+        let floor = certified.unwrap_or(floor);
         let kept = self.ledger.kept_keys();
         self.marks
             .prune(floor, |key, mark| kept.contains(&key) || matches!(mark.state, State::Held | State::Twin));

@@ -82,6 +82,9 @@ impl<P> Machine<P> {
 
     /// §5: no room for more rows. History is not refused: it is what makes room.
     fn is_full(&self, rows: usize) -> bool {
+        if planted!(self, NoBounds) {
+            return false;
+        }
         let waiting: usize =
             self.feeds.iter().flat_map(|feed| feed.before.iter()).map(|kept| kept.rows.len()).sum();
         self.held_rows() + waiting + rows > self.settings.held_cap

@@ -122,7 +122,9 @@ impl<P> Machine<P> {
 
     /// G1, G2: what `certified` and the rows found since say about every gap.
     pub(super) fn close_gaps(&mut self) {
-        let Some(certified) = self.ledger.certified() else { return };
+        let Some(certified) = self.ledger.certified().filter(|_| !planted!(self, NothingEnds)) else {
+            return;
+        };
         let spans = self.unreadable();
         let balanced = self.ledger.balanced(certified, |gap| self.is_looked_at(gap));
         let horizon = self.horizon();

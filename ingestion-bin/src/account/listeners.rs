@@ -42,7 +42,9 @@ impl<P> Machine<P> {
 
     /// The listener's socket is gone, or it carries this account no more.
     pub fn handle_listener_down(&mut self, listener: usize, now: Instant) {
-        *self.listener(listener) = Listener::default();
+        if !planted!(self, NeverBlind) {
+            *self.listener(listener) = Listener::default();
+        }
         for stream in Stream::ALL {
             self.feeds[stream].blind |= !self.listeners.iter().any(|l| l.live_from[stream].is_some());
         }

@@ -291,6 +291,9 @@ impl<P> Machine<P> {
 
     fn record(&mut self, record: Record<P>) {
         self.ledger.apply(&record);
+        if planted!(self, Unrecorded) && matches!(record, Record::Certified { .. }) {
+            return;
+        }
         self.out.push_back(Output::Record(record));
     }
 
@@ -301,7 +304,7 @@ impl<P> Machine<P> {
             if let Output::Record(Record::Event(event)) = output
                 && event.seq.is_some()
             {
-                event.more = followed.contains(&event.market);
+                event.more = followed.contains(&event.market) && !planted!(self, NeverMore);
                 if !event.more {
                     followed.push(event.market.clone());
                 }

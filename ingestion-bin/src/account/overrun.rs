@@ -23,15 +23,16 @@ impl<P> Machine<P> {
 
     /// The same for a page; the read it belongs to goes on.
     pub(super) fn take_back(&mut self, stream: Stream, rows: &[Row]) -> Option<i64> {
-        let floor = self.ledger.floor();
-        if planted!(self, KnownByRule) || rows.iter().all(|row| row.time >= floor) {
+        // What `certified` passed is published, what lies below the floor known by rule.
+        let passed = self.ledger.stream(stream).certified.max(Some(self.ledger.floor().saturating_sub(1)))?;
+        if planted!(self, KnownByRule) || rows.iter().all(|row| row.time > passed) {
             return None;
         }
         let states = || self.ledger.streams().map(|stream| self.ledger.stream(stream));
         let newest = states().filter_map(|state| state.newest.max(state.baseline)).max()?;
         let overrun = rows.iter().filter(|row| {
             newest < row.time
-                && row.time < floor
+                && row.time <= passed
                 && self.marks.get(row.key).is_none()
                 && !self.is_before_start(stream, row.time)
         });

@@ -68,7 +68,7 @@ impl<P> Machine<P> {
             return None;
         }
         let soon = feed.read.is_some() || feed.want || feed.new_rows >= self.settings.sweep_rows;
-        let rests = if feed.read.is_some() { None } else { feed.rests_until() };
+        let rests = if feed.read.is_some() || planted!(self, Restless) { None } else { feed.rests_until() };
         let earliest = feed.not_before.max(rests);
         if soon {
             return Some(earliest.unwrap_or(self.born));

@@ -165,7 +165,8 @@ impl<P> Machine<P> {
         if from_history && reading && now < repair {
             return Verdict::Wait(repair);
         }
-        if now >= hold || (!from_history && self.all_passed(row.time)) {
+        let waits = planted!(self, HeldForEver);
+        if !waits && (now >= hold || (!from_history && self.all_passed(row.time))) {
             return Verdict::Break;
         }
         Verdict::Wait(hold)

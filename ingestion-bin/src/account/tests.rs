@@ -11,10 +11,13 @@
 )]
 #![expect(clippy::wildcard_enum_match_arm, reason = "a judge names what it judges")]
 
+mod alone;
 mod clock;
 mod judge;
+mod plan;
 mod planted;
 mod random;
+mod rehearsed;
 mod rules;
 mod seeds;
 mod showing;

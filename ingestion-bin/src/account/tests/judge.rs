@@ -3,6 +3,7 @@
 mod fills;
 mod gaps;
 mod journal;
+mod told;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -31,6 +32,8 @@ struct Life {
     switched: bool,
     /// Venue time of its removal.
     end: Option<i64>,
+    /// What happened so shortly before an end may have been on its way still, venue milliseconds.
+    on_its_way: i64,
 }
 
 impl Life {
@@ -38,7 +41,7 @@ impl Life {
     fn requires(&self, fill: &Fill) -> bool {
         // B8: whatever is baseline, what happened since the first signal is not.
         let begins = |at: i64| self.first.map_or(at, |first| at.min(first));
-        let in_time = |end: Option<i64>| end.is_none_or(|end| fill.time() < end - 8_000);
+        let in_time = |end: Option<i64>| end.is_none_or(|end| fill.time() < end - self.on_its_way);
         let followed = match fill.stream {
             Stream::Fills => self.baselines[0].is_some_and(|at| fill.time() > begins(at)),
             Stream::Twap => self.slices.iter().any(|&(at, end)| {
@@ -70,6 +73,8 @@ struct Judge {
     at_switch: HashSet<GapId>,
     /// Where the signals of a market stand.
     said: HashMap<String, Option<Position>>,
+    /// The gaps a consumer knows that follows the rule of gap records: a reset voids all of lower epochs.
+    told: BTreeMap<GapId, Gap>,
     /// Newest row of a market that a listener brought and that went out in its turn.
     shown: HashMap<String, (u32, i64)>,
 }
@@ -82,6 +87,8 @@ pub(super) fn judge(world: &mut World) -> (Vec<Violation>, BTreeMap<String, u64>
     judge.certified(world);
     judge.gaps(world);
     judge.liveness(world);
+    judge.batches(world);
+    judge.consumer(world);
     (judge.violations, judge.counts)
 }
 

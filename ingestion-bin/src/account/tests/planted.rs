@@ -41,28 +41,56 @@ pub(in super::super) enum Bug {
     SeqSkips,
     /// X: removal declares nothing.
     SilentRemoval,
+    /// K2: keys are forgotten as soon as they are certified.
+    ForgetsTooSoon,
+    /// G3: a certificate changes the ledger and is not recorded.
+    Unrecorded,
+    /// G3: a new epoch does not tell the gaps that are kept.
+    ForgetsGaps,
+    /// Q: no signal says that more follow.
+    NeverMore,
+    /// H1: a row that does not link waits without an end.
+    HeldForEver,
+    /// G: no gap ends.
+    NothingEnds,
+    /// §5: no frame is refused for want of room.
+    NoBounds,
+    /// A listener that is gone counts as live.
+    NeverBlind,
+    /// S4: reads follow each other without a rest.
+    Restless,
 }
 
 impl Bug {
-    pub(super) const ALL: [Self; 19] = [
-        Self::EverySnapshotIsBaseline,
-        Self::LateStreamForgets,
-        Self::SilentBaseline,
-        Self::KnownKeysEndARead,
-        Self::NoAnchor,
-        Self::HeldKeysProve,
-        Self::NoMargin,
-        Self::OneSource,
-        Self::KnownByRule,
-        Self::PassesHeldRows,
-        Self::OneWitness,
-        Self::PassesOpenGaps,
-        Self::RepairedBySum,
-        Self::SilentBreak,
-        Self::NoTwins,
-        Self::NoCorrections,
-        Self::NeverLate,
-        Self::SeqSkips,
-        Self::SilentRemoval,
+    /// With the invariant it breaks (`docs/faults.md`) and the seed that caught it last.
+    pub(super) const ALL: &[(Self, &'static str, u64)] = &[
+        (Self::EverySnapshotIsBaseline, "I1", 1),
+        (Self::LateStreamForgets, "I1", 174),
+        (Self::SilentBaseline, "I4", 10),
+        (Self::KnownKeysEndARead, "I1", 2),
+        (Self::NoAnchor, "I1", 37),
+        (Self::HeldKeysProve, "I1", 243),
+        (Self::NoMargin, "I1", 59),
+        (Self::OneSource, "I1", 12),
+        (Self::KnownByRule, "I1", 12),
+        (Self::PassesHeldRows, "I1", 0),
+        (Self::OneWitness, "I1", 1177),
+        (Self::PassesOpenGaps, "I1", 272),
+        (Self::RepairedBySum, "I1", 2),
+        (Self::SilentBreak, "I4", 0),
+        (Self::NoTwins, "I1", 0),
+        (Self::NoCorrections, "I1", 3),
+        (Self::NeverLate, "I4", 0),
+        (Self::SeqSkips, "I4", 0),
+        (Self::SilentRemoval, "I1", 67),
+        (Self::ForgetsTooSoon, "I1", 0),
+        (Self::NeverMore, "I4", 0),
+        (Self::Unrecorded, "I5", 0),
+        (Self::ForgetsGaps, "I5", 5),
+        (Self::NoBounds, "I6", 10),
+        (Self::HeldForEver, "I8", 0),
+        (Self::NothingEnds, "I8", 0),
+        (Self::NeverBlind, "I9", 0),
+        (Self::Restless, "I10", 0),
     ];
 }

@@ -43,6 +43,8 @@ pub(super) struct Venue {
     /// Rows kept per endpoint.
     pub(super) retention: usize,
     pub(super) lag: Lag,
+    /// A market whose positions also move without fills.
+    pub(super) chainless: Option<usize>,
 }
 
 pub(super) fn digest(price: i64, size: i64, start: i64, side: i64) -> Digest {
@@ -72,6 +74,7 @@ impl Venue {
             page,
             retention,
             lag,
+            chainless: None,
         }
     }
 
@@ -81,6 +84,11 @@ impl Venue {
 
     pub(super) fn position(&self, market: usize) -> i64 {
         self.positions[market]
+    }
+
+    /// A fee or a transfer: no fill says so.
+    pub(super) fn move_unsaid(&mut self, market: usize, delta: i64) {
+        self.positions[market] += delta;
     }
 
     pub(super) fn trade(
@@ -99,7 +107,7 @@ impl Venue {
             key,
             digest: digest(random.within(100, 104), delta.abs(), before, delta.signum()),
             market: self.markets[market].clone(),
-            strict: true,
+            strict: self.chainless != Some(market),
             time,
             link: Some(link(before, before + delta)),
             fate: Fate::Signal,
@@ -152,9 +160,9 @@ impl Venue {
     }
 
     /// The newest rows, oldest first, as a subscription's snapshot shows them.
-    pub(super) fn snapshot(&self, stream: Stream, inline: bool) -> Vec<u32> {
+    pub(super) fn snapshot(&self, stream: Stream, inline: bool, len: usize) -> Vec<u32> {
         let all: Vec<u32> = (0..self.all.len() as u32).collect();
         let rows = if inline && stream == Stream::Fills { &all } else { &self.streams[stream as usize] };
-        rows[rows.len().saturating_sub(30)..].to_vec()
+        rows[rows.len().saturating_sub(len)..].to_vec()
     }
 }

@@ -7,66 +7,27 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::super::{Cause, ClockSource, Counts, Ledger, Machine, Record, Row, Settings, Stream, VenueClock};
+use super::super::{Cause, ClockSource, Ledger, Machine, Record, Row, Settings, Stream, VenueClock};
+use super::plan::Plan;
 use super::planted::Bug;
 use super::random::Random;
 use super::venue::Venue;
 use dedup::FillKey;
 
+mod counting;
+mod faults;
 mod listeners;
 mod making;
 mod runtime;
 mod trading;
+mod watching;
 mod weather;
+
+pub(super) use faults::Fault;
 
 const VENUE: i64 = 1_700_000_000_000;
 /// Payload of a row that never happened.
 pub(super) const PHANTOM: u32 = u32::MAX;
-
-macro_rules! faults {
-    ($($name:ident),* $(,)?) => {
-        /// What goes wrong in a seed.
-        #[derive(Clone, Copy, Debug, Eq, PartialEq, PartialOrd, Ord)]
-        pub(super) enum Fault { $($name),* }
-        impl Fault {
-            pub(super) const ALL: &[Self] = &[$(Self::$name),*];
-        }
-    };
-}
-
-faults!(
-    Drop,
-    Delay,
-    Close,
-    Mute,
-    Outage,
-    Duplicate,
-    Split,
-    Phantom,
-    Flip,
-    LateSnapshot,
-    Short,
-    Holey,
-    Empty,
-    Stale,
-    Busy,
-    LostAnswer,
-    Lag,
-    Disorder,
-    Retention,
-    Dense,
-    Kill,
-    Remove,
-    Start,
-    Twap,
-    InlineTwap,
-    SlowTwap,
-    NoRoom,
-    TightCaps,
-    OneListener,
-    TwapSwitch,
-    WrongTime,
-);
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -98,6 +59,8 @@ enum Step {
     Fault,
     Kill,
     Restart,
+    /// The process begins again over a journal whose newest certificate is wrong.
+    Overrun,
     Remove,
     Add,
     Room(bool),
@@ -109,6 +72,8 @@ struct Connection {
     subscribed: bool,
     life: u32,
     muted: [bool; 2],
+    /// Its snapshots that came.
+    shown: [bool; 2],
     /// Nothing is delivered before this: sockets keep their order.
     after: [i64; 2],
     slow: i64,
@@ -121,6 +86,8 @@ pub(super) struct World {
     pub(super) journal: Vec<Record<u32>>,
     /// When each record was appended, our milliseconds.
     pub(super) appended: Vec<i64>,
+    /// The batch each record was part of: what one call of the machine let out.
+    pub(super) batches: Vec<u64>,
     pub(super) machine: Option<Machine<u32>>,
     /// The process' own; a kill begins another.
     clock: VenueClock,
@@ -130,6 +97,10 @@ pub(super) struct World {
     /// Venue times at which the account was removed.
     pub(super) removed_at: Vec<i64>,
     pub(super) removed: bool,
+    /// Fills that a subscribed listener was to show and did not.
+    pub(super) missed: HashSet<u32>,
+    /// Certificates that no machine made: positions in the journal.
+    pub(super) wrong_certificates: HashSet<usize>,
     /// When it was killed, our milliseconds.
     pub(super) kills: Vec<i64>,
     /// Keys of rows that never happened, with the fill each is a copy of.
@@ -150,6 +121,9 @@ pub(super) struct World {
     random: Random,
     /// Draws that must not disturb the schedule.
     aside: Random,
+    /// Nor these, of the faults that came last.
+    later: Random,
+    plan: Plan,
     /// Whether slices are traded at all.
     sliced: bool,
     queue: BinaryHeap<Reverse<(i64, u64)>>,
@@ -160,18 +134,22 @@ pub(super) struct World {
     connections: Vec<Connection>,
     life: u32,
     epoch: u64,
+    batch: u64,
     outage: bool,
     drop_until: i64,
     twap_blocks: i64,
     full: bool,
     weight: VecDeque<(i64, i64)>,
+    /// When reads began within the least pause, and how many this process has begun.
+    begun: VecDeque<i64>,
+    reads: u64,
     bug: Option<Bug>,
     pub(super) print: bool,
 }
 
 impl World {
-    pub(super) fn run(seed: u64, bug: Option<Bug>, print: bool) -> Self {
-        let mut world = Self::new(seed, bug, print);
+    pub(super) fn run(seed: u64, plan: &Plan, bug: Option<Bug>, print: bool) -> Self {
+        let mut world = Self::new(seed, plan, bug, print);
         world.play();
         world
     }
@@ -181,11 +159,15 @@ impl World {
     }
 
     fn play(&mut self) {
-        let quiet = self.random.chance(50.0);
+        let quiet = self.random.chance(50.0) && self.plan.pace.is_none();
         let trading_end = if quiet { self.fault_end + 60_000 } else { i64::MAX };
         let end = self.fault_end + 900_000;
         self.settled_to = if quiet { i64::MAX } else { VENUE + end - 330_000 };
         let pace = self.random.of(&[250, 800, 2_500, 9_000]);
+        let pace = self.plan.pace.unwrap_or(pace);
+        if self.has(Fault::Overrun) && !quiet {
+            self.at(self.fault_end + 400_000, Step::Overrun);
+        }
         let mut idle = 0;
         loop {
             let timer = self.machine.as_ref().and_then(Machine::poll_timeout).map(|at| {
@@ -225,6 +207,7 @@ impl World {
     fn step(&mut self, step: Step, trading_end: i64, pace: i64) {
         match step {
             Step::Block => {
+                self.note_keys();
                 if self.now < trading_end {
                     self.block();
                 }
@@ -234,7 +217,7 @@ impl World {
                     () => self.random.within(1, pace * 2),
                 };
                 // Healing needs time, not trades.
-                let pause = if self.faulty() { pause } else { pause * 3 };
+                let pause = if self.faulty() || self.plan.pace.is_some() { pause } else { pause * 3 };
                 if self.now < trading_end {
                     self.at(self.now + pause, Step::Block);
                 }
@@ -280,6 +263,7 @@ impl World {
                     self.connect_all();
                 }
             }
+            Step::Overrun => self.overrun(),
             Step::Remove => self.remove(),
             Step::Add => {
                 if !self.removed || self.machine.is_none() {
@@ -287,61 +271,11 @@ impl World {
                     return;
                 }
                 self.removed = false;
+                self.count("followed anew after a removal");
                 self.start(Cause::Added);
                 self.connect_all();
             }
             Step::Room(room) => self.full = !room && self.faulty(),
-        }
-    }
-
-    pub(super) fn collect_counts(&mut self) {
-        let Some(machine) = &self.machine else { return };
-        let Counts {
-            duplicates,
-            mismatches,
-            corrections,
-            twins,
-            late,
-            recycles,
-            reads,
-            questions,
-            hold_reads,
-            rechecks,
-            failed_pages,
-            anchors_missed,
-            outages,
-            history_gaps,
-            gates_expired,
-            below_floor,
-            passed_over,
-            overruns,
-            ahead,
-            refused_frames,
-            ..
-        } = machine.summary().counts;
-        for (name, count) in [
-            ("duplicates", duplicates),
-            ("mismatches", mismatches),
-            ("corrections", corrections),
-            ("twins", twins),
-            ("late", late),
-            ("recycles", recycles),
-            ("reads", reads),
-            ("questions", questions),
-            ("reads for a held row", hold_reads),
-            ("rechecks", rechecks),
-            ("failed pages", failed_pages),
-            ("anchors missed", anchors_missed),
-            ("outages declared", outages),
-            ("history declared", history_gaps),
-            ("gates expired", gates_expired),
-            ("below floor", below_floor),
-            ("passed over", passed_over),
-            ("overruns", overruns),
-            ("rows ahead", ahead),
-            ("frames refused", refused_frames),
-        ] {
-            *self.counts.entry(name.into()).or_default() += count;
         }
     }
 
@@ -361,10 +295,6 @@ impl World {
         let place = 10_i64.pow(self.aside.within(0, 13) as u32);
         let digit = time / place % 10;
         time + ((digit + self.aside.within(1, 10)) % 10 - digit) * place
-    }
-
-    fn count(&mut self, what: &str) {
-        *self.counts.entry(what.into()).or_default() += 1;
     }
 
     fn at(&mut self, at: i64, step: Step) {

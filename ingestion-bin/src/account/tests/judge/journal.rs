@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::super::{Event, Fate, GapKind, GapState, Origin, Position, Record, Stream};
+use super::super::super::{Event, Fate, GapKind, GapState, Origin, Position, Record, Refusal, Stream};
 use super::super::world::{Fault, PHANTOM, World};
 use super::{Judge, Life};
 
@@ -25,9 +25,11 @@ impl Judge {
                     }
                     epoch = *next;
                     seqs.clear();
+                    self.told.clear();
                     removed = false;
                     if *fresh || self.lives.is_empty() {
-                        self.lives.push(Life::default());
+                        let on_its_way = if world.has(Fault::Lagging) { 68_000 } else { 8_000 };
+                        self.lives.push(Life { on_its_way, ..Life::default() });
                         heads.clear();
                     }
                     if !twap {
@@ -80,15 +82,24 @@ impl Judge {
                         self.count(format!("gap {:?}", gap.id.kind));
                     }
                     self.count(format!("gap {:?} {:?}", gap.id.kind, gap.state));
+                    if gap.id.kind == GapKind::Conflict && gap.state == GapState::Repaired {
+                        self.count("conflict closed by history".into());
+                    }
+                    self.tell(gap);
                     self.gaps.insert(gap.id.clone(), (at, gap.clone()));
                 }
                 Record::Absorbed { gap } => {
                     self.count("gap absorbed".into());
                     self.gaps.remove(gap);
+                    self.told.remove(gap);
                 }
+                Record::Certified { .. } if world.wrong_certificates.contains(&at) => {}
                 Record::Certified { stream, to, .. } => self.certified.push((*stream, *to, at)),
                 Record::Refused { key, reason, .. } => {
                     self.count(format!("refused {reason:?}"));
+                    if *reason == Refusal::Twin {
+                        self.count("twin refused".into());
+                    }
                     self.refused.insert(*key);
                 }
                 Record::Removed => {
@@ -113,7 +124,7 @@ impl Judge {
         let after = event.link.map(|link| link.after);
         let market = event.market.as_str();
         if event.revision > 0 {
-            self.count("event correction".into());
+            self.count("corrected".into());
             if !event.late
                 && let Some(head) = heads.get_mut(market)
             {
@@ -123,7 +134,7 @@ impl Judge {
             return;
         }
         if let Some(other) = event.supersedes {
-            self.count("event superseding".into());
+            self.count("taken for its twin, replaced".into());
             self.superseded.insert(other);
         }
         let wrong =
@@ -144,6 +155,7 @@ impl Judge {
             return;
         }
         let index = event.payload;
+        let strict = world.venue.all[index as usize].row.strict;
         // H3: the true row behind a phantom that went out waits for history (as long as history takes to decide).
         let plain = event.supersedes.is_none() && event.origin == Origin::Live && !wrong;
         let waits = plain && self.copied.get(&index).is_some_and(|since| world.appended[at] - since < 2_000);
@@ -159,6 +171,9 @@ impl Judge {
             event.origin,
             if event.late { " late" } else { "" }
         ));
+        if event.fate == Fate::Signal {
+            self.count_path(world, event);
+        }
         if event.fate == Fate::Baseline {
             self.baselines.insert(index);
             if let Some(since) =
@@ -186,6 +201,7 @@ impl Judge {
             let before = event.link.map(|link| link.before);
             if self.said.insert(market.into(), after).is_some_and(|said| said != before)
                 && event.gap.is_none()
+                && strict
                 && !wrong
             {
                 self.violated("signals-chain", format!("#{index} begins at {before:?}"));
@@ -240,13 +256,20 @@ impl Judge {
         } else if index < newest {
             if before == position {
                 self.count("ambiguous ms".into());
+            } else if !strict {
+                self.count("ambiguous ms without a chain".into());
             } else if event.gap.is_some() {
                 self.count("unknown order in ms, declared".into());
             } else {
                 self.violated("order-in-ms", format!("#{index} after #{newest}"));
             }
         }
-        if before != position && event.gap.is_none() && !wrong {
+        if !strict {
+            // O6: nothing tells that something is missing.
+            if event.gap.as_ref().is_some_and(|gap| gap.kind == GapKind::Chain) {
+                self.violated("chain-gap-without-a-chain", format!("#{index} {:?}", event.gap));
+            }
+        } else if before != position && event.gap.is_none() && !wrong {
             // O5: nobody can tell whether a row is missing there, or was of a stream that is known only since later.
             let since = self.lives.last().map(|life| life.since).unwrap_or_default();
             let unknown = since.into_iter().flatten().any(|since| since > time);

@@ -1,6 +1,6 @@
 //! Connections: they come up, subscribe, deliver, and go.
 
-use super::super::super::{ClockSource, Row, Stream};
+use super::super::super::{ClockSource, Intake, Row, Stream};
 use super::{Connection, Fault, Step, World};
 
 impl World {
@@ -13,13 +13,19 @@ impl World {
         let Some(machine) = self.machine.as_mut().filter(|_| !self.removed) else { return };
         if self.full {
             machine.handle_refused(now);
-            self.count("refused frame");
+            self.count(Fault::NoRoom.counted_as());
             return;
         }
         self.note_copies(listener, rows);
         let Some(machine) = self.machine.as_mut() else { return };
         let page: Vec<Row> = rows.iter().map(|row| row.0.clone()).collect();
-        let _ = machine.handle_frame(listener, stream, snapshot, &page, |at| rows[at].1, now);
+        let taken = machine.handle_frame(listener, stream, snapshot, &page, |at| rows[at].1, now);
+        if taken == Intake::Refused {
+            self.count(Fault::TightCaps.counted_as());
+        } else {
+            self.connections[listener].shown[stream as usize] |= snapshot;
+            self.check_bounds(stream);
+        }
         if let Some(newest) = page.iter().map(|row| row.time).max().filter(|_| !snapshot) {
             self.show(ClockSource::Listener(listener as u8), newest);
         }
@@ -51,6 +57,7 @@ impl World {
         for listener in 0..self.connections.len() {
             self.connections[listener].up = false;
             self.connections[listener].subscribed = false;
+            self.connections[listener].shown = [false; 2];
             self.connections[listener].life += 1;
             let at = self.now + self.random.within(50, 3_000);
             self.at(at, Step::Connect(listener));
@@ -82,14 +89,14 @@ impl World {
         self.connections[listener].subscribed = true;
         for stream in Stream::ALL {
             let inline = self.has(Fault::InlineTwap);
-            let rows = self.venue.snapshot(stream, inline);
+            let rows = self.venue.snapshot(stream, inline, self.plan.snapshot);
             let rows =
                 rows.iter().map(|&index| (self.venue.all[index as usize].row.clone(), index)).collect();
             let delay = self.random.within(50, 300) + self.connections[listener].slow;
             let mut at = (self.now + delay).max(self.connections[listener].after[0]);
             if self.has(Fault::LateSnapshot) && self.random.chance(30.0) {
                 at += self.random.within(0, 3_000);
-                self.count("late snapshot");
+                self.count(Fault::LateSnapshot.counted_as());
             } else {
                 self.connections[listener].after = [at; 2];
             }
@@ -103,7 +110,7 @@ impl World {
         }
         let now = self.instant();
         let connection = &mut self.connections[listener];
-        (connection.up, connection.subscribed) = (false, false);
+        (connection.up, connection.subscribed, connection.shown) = (false, false, [false; 2]);
         connection.life += 1;
         if let Some(machine) = self.machine.as_mut() {
             machine.handle_listener_down(listener, now);

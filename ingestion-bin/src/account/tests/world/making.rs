@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::super::super::{Cause, Ledger, Settings, Stream, VenueClock};
+use super::super::plan::Plan;
 use super::super::planted::Bug;
 use super::super::random::Random;
 use super::super::venue::{Lag, Venue};
 use super::{Connection, Fault, Step, VENUE, World};
 
 impl World {
-    pub(super) fn new(seed: u64, bug: Option<Bug>, print: bool) -> Self {
+    pub(super) fn new(seed: u64, plan: &Plan, bug: Option<Bug>, print: bool) -> Self {
         let mut random = Random::new(seed);
         let mut aside = Random::new(!seed);
+        let mut later = Random::new(seed.rotate_left(32) ^ 0x1A7E);
         let faults: Vec<Fault> = Fault::ALL
             .iter()
             .copied()
@@ -22,6 +24,8 @@ impl World {
                     // Drawn apart: what it changes between runs must not change every other schedule.
                     Fault::TwapSwitch => return aside.chance(30.0),
                     Fault::WrongTime => return aside.chance(12.0),
+                    Fault::OneDrops | Fault::Spot | Fault::Overrun => return later.chance(10.0),
+                    Fault::Lagging | Fault::Reorder => return later.chance(5.0),
                     Fault::TightCaps | Fault::NoRoom | Fault::Start | Fault::Remove => 20.0,
                     _ => 40.0,
                 })
@@ -31,6 +35,7 @@ impl World {
         let both = [Fault::TwapSwitch, Fault::InlineTwap].iter().all(|fault| faults.contains(fault));
         let faults: Vec<Fault> =
             faults.into_iter().filter(|&fault| !both || fault != Fault::TwapSwitch).collect();
+        let faults = plan.faults.map_or(faults, <[Fault]>::to_vec);
         let has = |fault: Fault| faults.contains(&fault);
         let lag = match (has(Fault::Lag), has(Fault::Disorder)) {
             (true, false) => Lag::Whole(random.within(2_000, 90_000)),
@@ -40,9 +45,12 @@ impl World {
         let markets = random.within(1, 5) as usize;
         let retention = if has(Fault::Retention) { random.within(60, 400) as usize } else { usize::MAX };
         let page = random.of(&[25, 40, 100, 400]);
-        let venue = Venue::new(markets, page, retention, lag, &mut random);
+        let mut venue = Venue::new(markets, page, retention, lag, &mut random);
+        venue.chainless = has(Fault::Spot).then(|| markets - 1);
         let fault_end = random.within(150, 420) * 1_000;
+        let fault_end = plan.faulty_for.unwrap_or(fault_end);
         let listeners = if has(Fault::OneListener) { 1 } else { random.of(&[2, 2, 2, 3]) };
+        let listeners = plan.listeners.unwrap_or(listeners);
         let tight = has(Fault::TightCaps);
         let settings = Settings {
             sweep_interval: Duration::from_secs(random.of(&[60, 120, 300])),
@@ -60,12 +68,15 @@ impl World {
             venue,
             journal: Vec::new(),
             appended: Vec::new(),
+            batches: Vec::new(),
             machine: None,
             clock: VenueClock::default(),
             counts: BTreeMap::new(),
             problems: Vec::new(),
             removed_at: Vec::new(),
             removed: false,
+            missed: HashSet::new(),
+            wrong_certificates: HashSet::new(),
             kills: Vec::new(),
             phantoms: HashMap::new(),
             mistimed: HashSet::new(),
@@ -84,6 +95,7 @@ impl World {
             connections: vec![Connection::default(); listeners],
             life: 0,
             epoch: 0,
+            batch: 0,
             outage: false,
             drop_until: 0,
             twap_blocks: 0,
@@ -93,7 +105,11 @@ impl World {
             settings,
             random,
             aside,
+            later,
+            plan: *plan,
             faults,
+            begun: VecDeque::new(),
+            reads: 0,
             bug,
             print,
         };
@@ -103,9 +119,10 @@ impl World {
 
     pub(super) fn prepare(&mut self) {
         let before = self.random.of(&[0, 3, 50, 200]);
+        let before = self.plan.before.unwrap_or(before);
         let mut time = VENUE - 400_000;
         for _ in 0..before {
-            time += self.random.within(50, 2_000);
+            time += self.random.within(50, 2_000).min(400_000 / before);
             let market = self.any_market();
             let delta = self.any_delta();
             let stream =
@@ -141,6 +158,12 @@ impl World {
                 let pause = self.random.of(&[500, 5_000, 40_000]);
                 self.at(at + pause, Step::Room(true));
             }
+        }
+        if self.has(Fault::OneListener) {
+            self.count(Fault::OneListener.counted_as());
+        }
+        if self.has(Fault::Start) {
+            self.count(Fault::Start.counted_as());
         }
         self.start(Cause::Start);
     }

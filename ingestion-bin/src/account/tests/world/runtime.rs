@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::super::super::{Machine, Output, Stream};
+use super::super::planted::Bug;
 use super::{Step, World};
 
 impl World {
     pub(super) fn drain(&mut self) {
+        self.batch += 1;
         while let Some(output) = self.machine.as_mut().and_then(Machine::poll_output) {
             match output {
                 Output::Record(record) => {
@@ -20,16 +22,20 @@ impl World {
                         println!("{:>8} RECORD {record:?}", self.now);
                     }
                     self.fold.apply(&record);
+                    if self.bug == Some(Bug::ForgetsGaps) && self.is_told_again(&record) {
+                        continue;
+                    }
                     self.journal.push(record);
                     self.appended.push(at);
+                    self.batches.push(self.batch);
                 }
                 Output::Ask { stream, start, id } => self.asked(stream, start, id),
                 Output::Recycle { listener } => {
-                    self.count("recycled");
                     self.at(self.now, Step::Down(listener));
                 }
             }
         }
+        self.check_coverage();
         if self.check_every_step
             && let Some(machine) = &self.machine
             && *machine.ledger() != self.fold
@@ -40,6 +46,7 @@ impl World {
     }
 
     pub(super) fn asked(&mut self, stream: Stream, start: i64, id: u64) {
+        self.check_pace();
         while self.weight.front().is_some_and(|&(at, _)| at < self.now - 60_000) {
             self.weight.pop_front();
         }

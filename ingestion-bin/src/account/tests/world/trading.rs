@@ -8,6 +8,11 @@ use dedup::FillKey;
 impl World {
     pub(super) fn block(&mut self) {
         let time = self.venue_now();
+        if let Some(market) = self.venue.chainless.filter(|_| self.later.chance(5.0)) {
+            let delta = self.later.within(1, 3);
+            self.venue.move_unsaid(market, delta);
+            self.count(Fault::Spot.counted_as());
+        }
         let mode = self.random.within(0, 10);
         let mut count = match mode {
             0..=4 => 1,
@@ -21,6 +26,7 @@ impl World {
         }
         if self.has(Fault::Dense) && self.random.chance(0.6) {
             count = self.random.within(30, 70);
+            self.count(Fault::Dense.counted_as());
         }
         let market = self.any_market();
         self.twap_blocks -= 1;
@@ -50,6 +56,9 @@ impl World {
                 let heard = self.connections.iter().any(|connection| connection.subscribed);
                 self.venue.all[index as usize].unheard = !heard;
                 frames[stream as usize].push(index);
+                if stream == Stream::Twap {
+                    self.count(Fault::Twap.counted_as());
+                }
                 if self.print {
                     let fill = &self.venue.all[index as usize];
                     println!(
@@ -61,6 +70,7 @@ impl World {
         }
         if self.has(Fault::InlineTwap) {
             let slices = frames[1].clone();
+            slices.iter().for_each(|_| self.count(Fault::InlineTwap.counted_as()));
             frames[0].extend(slices);
             frames[0].sort_unstable();
         }
@@ -70,19 +80,23 @@ impl World {
             for stream in Stream::ALL {
                 let rows = &frames[stream as usize];
                 let connection = &self.connections[listener];
-                if rows.is_empty()
-                    || !connection.up
-                    || !connection.subscribed
-                    || connection.muted[stream as usize]
-                {
+                if rows.is_empty() || !connection.up || !connection.subscribed {
+                    continue;
+                }
+                if connection.muted[stream as usize] {
+                    self.missed.extend(rows);
+                    continue;
+                }
+                let dropped = nobody || (self.faulty() && self.has(Fault::Drop) && self.random.chance(3.0));
+                let others = self.connections.iter().skip(1).any(|other| other.shown[stream as usize]);
+                let one = self.faulty() && listener == 0 && self.has(Fault::OneDrops) && others;
+                if dropped || (one && self.later.chance(5.0)) {
+                    self.missed.extend(rows);
+                    self.count(if dropped { Fault::Drop } else { Fault::OneDrops }.counted_as());
                     continue;
                 }
                 let rows: Vec<_> =
                     rows.iter().map(|&index| (self.venue.all[index as usize].row.clone(), index)).collect();
-                if nobody || (self.faulty() && self.has(Fault::Drop) && self.random.chance(3.0)) {
-                    self.count("dropped frame");
-                    continue;
-                }
                 self.send(listener, stream, rows);
             }
         }
@@ -95,20 +109,26 @@ impl World {
         let mut delay = self.random.within(80, 350) + self.connections[listener].slow;
         if slow_twap {
             delay += self.random.within(0, 700);
+            self.count(Fault::SlowTwap.counted_as());
         }
         if faulty && self.has(Fault::Delay) && self.random.chance(3.0) {
-            self.count("delayed frame");
+            self.count(Fault::Delay.counted_as());
             delay += self.random.within(300, 3_000);
         }
-        let at = (self.now + delay).max(self.connections[listener].after[channel]);
-        self.connections[listener].after[channel] = at;
+        let mut at = (self.now + delay).max(self.connections[listener].after[channel]);
+        if faulty && self.has(Fault::Reorder) && self.later.chance(5.0) {
+            at += self.later.within(200, 2_000);
+            self.count(Fault::Reorder.counted_as());
+        } else {
+            self.connections[listener].after[channel] = at;
+        }
         if faulty && self.has(Fault::Phantom) && self.random.chance(1.0) {
             let index = self.random.index(rows.len());
             let (row, payload) = &mut rows[index];
             row.key = FillKey(row.key.0 ^ (1 << self.random.within(0, 40)));
             // A copy of a copy is one of the same fill.
             self.phantoms.insert(row.key, std::mem::replace(payload, PHANTOM));
-            self.count("phantom");
+            self.count(Fault::Phantom.counted_as());
         }
         if faulty && self.has(Fault::Flip) && self.random.chance(1.0) {
             let index = self.random.index(rows.len());
@@ -119,7 +139,7 @@ impl World {
                 let start = i64::try_from(before.0).unwrap();
                 row.link = Some(link(start, start + 5));
                 row.digest = digest(999, 5, start, 1);
-                self.count("flip");
+                self.count(Fault::Flip.counted_as());
             }
         }
         if faulty && listener == 0 && self.has(Fault::WrongTime) && self.aside.chance(2.0) {
@@ -131,14 +151,14 @@ impl World {
                 row.key = FillKey(row.key.0 ^ (1 << self.aside.within(0, 40)));
                 self.phantoms.insert(row.key, std::mem::replace(payload, PHANTOM));
                 self.mistimed.insert(row.key);
-                self.count("wrong time");
+                self.count(Fault::WrongTime.counted_as());
             }
         }
         let life = self.connections[listener].life;
         let deliver = |rows| Step::Deliver { listener, life, stream, snapshot: false, rows };
         if faulty && self.has(Fault::Split) && rows.len() > 1 && self.random.chance(50.0) {
             let rest = rows.split_off(1 + self.random.index(rows.len() - 1));
-            self.count("split frame");
+            self.count(Fault::Split.counted_as());
             self.at(at, deliver(rows));
             let pause = self.random.within(0, 30);
             self.connections[listener].after[channel] = at + pause;
@@ -146,10 +166,29 @@ impl World {
             return;
         }
         if faulty && self.has(Fault::Duplicate) && self.random.chance(5.0) {
-            self.count("doubled frame");
+            self.count(Fault::Duplicate.counted_as());
             self.at(at, deliver(rows.clone()));
         }
         self.at(at, deliver(rows));
+    }
+
+    /// Counts what an honest answer lacks all the same.
+    fn note_answer(&mut self, stream: Stream, start: i64, rows: &[u32]) {
+        let (all, now) = (&self.venue.streams[stream as usize], self.venue_now());
+        let fill = |&index: &u32| &self.venue.all[index as usize];
+        let kept = self.venue.kept(stream);
+        let forgets = kept.len() < all.len() && kept.first().is_some_and(|first| fill(first).time() > start);
+        let first = all.partition_point(|index| fill(index).time() < start);
+        let hidden =
+            all[first..].iter().map(fill).find(|fill| fill.visible > now && fill.time() < now - 2_000);
+        let lags = hidden.is_some();
+        let holes =
+            hidden.is_some_and(|hidden| rows.last().is_some_and(|last| fill(last).time() > hidden.time()));
+        for (fault, hit) in [(Fault::Retention, forgets), (Fault::Lag, lags), (Fault::Disorder, holes)] {
+            if hit && self.has(fault) {
+                self.count(fault.counted_as());
+            }
+        }
     }
 
     pub(super) fn answer(&mut self, id: u64, stream: Stream, start: i64) {
@@ -158,7 +197,7 @@ impl World {
         let bad = |world: &mut Self, fault: Fault, percent: f64| {
             let hit = faulty && world.has(fault) && world.random.chance(percent);
             if hit {
-                world.count(&format!("answer {fault:?}"));
+                world.count(fault.counted_as());
             }
             hit
         };
@@ -176,6 +215,7 @@ impl World {
             0
         };
         let mut rows = self.venue.history(stream, start, self.venue_now() - stale);
+        self.note_answer(stream, start, &rows);
         if bad(self, Fault::Empty, 4.0) {
             rows.clear();
         }
