@@ -2,6 +2,7 @@
 
 mod cut;
 mod late;
+mod storm;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -166,7 +166,7 @@ impl Core {
         if let Refusal::TooManyUsers { limit } = refusal {
             self.doubt_limit(line, hit, limit, now);
         }
-        self.rank(|_| true);
+        self.rank();
     }
 
     /// The venue serves it; true where it was refused before.

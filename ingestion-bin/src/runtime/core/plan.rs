@@ -99,7 +99,7 @@ impl Core {
         }
         let lines = &self.lines;
         self.primaries.retain(|cell, _| lines.values().any(|line| line.cell == *cell));
-        self.rank(|_| true);
+        self.rank();
         let waits = |slot: &Slot| self.lines_for(slot).iter().any(|line| slot.seat_on(*line).is_none());
         self.is_rearranging = self.slots.values().any(|slot| self.is_moving(slot) || waits(slot));
     }

@@ -1,14 +1,15 @@
 //! Listeners watched: what their frames say of how late they are, probes of the labels, and what `/status` shows of each.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use hyperliquid_client::io::Received;
 use serde::Serialize;
 
+use super::Core;
 use super::frames::From;
 use super::lines::{Line, Stand};
 use super::primary::Why;
-use super::{Core, Slot};
 use crate::runtime::events::{Failover, Reconnected, Rotated};
 
 /// Further apart than this, our wall clock and the venue's do not measure a delay.
@@ -108,23 +109,19 @@ impl Core {
         }
         let config = self.config.primary;
         self.probe_at = Some(now + config.probe_interval);
-        let cells: Vec<usize> = self.primaries.keys().copied().collect();
-        for cell in cells {
-            let lines: Vec<(usize, String, bool)> = self
-                .lines
-                .iter()
-                .filter(|(_, line)| line.cell == cell && line.stand == Stand::Serves)
-                .map(|(number, line)| (line.leg, line.name.clone(), self.delivers(*number, line)))
-                .collect();
-            let is_live = |leg: usize| lines.iter().any(|(of, _, live)| *of == leg && *live);
-            let name = |leg: usize| {
-                lines.iter().find(|(of, ..)| *of == leg).map_or("", |(_, name, _)| name.as_str())
+        let delivering = self.delivering();
+        for (cell, lines) in self.cells() {
+            let listener = |leg: usize| {
+                let line = |number: &usize| self.lines.get(number).filter(|line| line.leg == leg);
+                lines.iter().find_map(|number| Some((*number, line(number)?)))
             };
+            let is_live = |leg: usize| listener(leg).is_some_and(|(number, _)| delivering.contains(&number));
             let Some(moved) =
                 self.primaries.get_mut(&cell).and_then(|primary| primary.probe(&config, is_live, now))
             else {
                 continue;
             };
+            let name = |leg: usize| listener(leg).map_or("", |(_, line)| line.name.as_str());
             let (from, to) = (name(moved.from), name(moved.to));
             match moved.why {
                 Why::Lag(by) => self.telemetry.emit(&Failover { from, to, reason: "lag", by: Some(by) }),
@@ -135,12 +132,19 @@ impl Core {
         self.show_roles(now);
     }
 
-    /// Whether it is connected and shows somebody live, or carries nobody.
-    fn delivers(&self, number: usize, line: &Line) -> bool {
-        let mut seated =
-            self.slots.values().filter_map(|slot| Some((slot, slot.seat_on(number)?))).peekable();
-        let live = |(slot, seat): (&Slot, usize)| slot.machine.is_live_on(seat);
-        line.connection.is_some() && (seated.peek().is_none() || seated.any(live))
+    /// Lines that are connected and show somebody live, or carry nobody.
+    fn delivering(&self) -> BTreeSet<usize> {
+        let (mut seated, mut live) = (BTreeSet::new(), BTreeSet::new());
+        for slot in self.slots.values() {
+            seated.extend(slot.seats.values().copied());
+            let shown = slot.seats.iter().filter(|(seat, _)| slot.machine.is_live_on(**seat));
+            live.extend(shown.map(|(_, line)| *line));
+        }
+        let delivers = |(number, line): (&usize, &Line)| {
+            let is = line.connection.is_some() && (live.contains(number) || !seated.contains(number));
+            is.then_some(*number)
+        };
+        self.lines.iter().filter_map(delivers).collect()
     }
 
     fn show_roles(&self, now: Instant) {

@@ -178,7 +178,7 @@ impl Core {
             .collect();
         seated.into_iter().for_each(|account| self.seat(account, opening.line, now));
         self.replacing.openings.push(opening);
-        self.rank(|line| line.cell == cell);
+        self.rank();
         self.timer.notify_one();
     }
 
@@ -202,7 +202,7 @@ impl Core {
     fn succeed(&mut self, old: usize, new: usize, now: Instant) {
         let Some(line) = self.lines.get_mut(&new) else { return };
         line.stand = Stand::Serves;
-        let (cell, name, is_open) = (line.cell, line.name.clone(), line.connection.is_some());
+        let (name, is_open) = (line.name.clone(), line.connection.is_some());
         if is_open {
             self.begin_measuring(new);
         }
@@ -216,7 +216,7 @@ impl Core {
         if is_closed {
             self.drop_line(old, now);
         }
-        self.rank(|line| line.cell == cell);
+        self.rank();
     }
 
     /// A line is no more: nobody sits on it.
