@@ -177,14 +177,15 @@ impl Telling {
         self.due = earlier(self.due, self.born);
     }
 
-    /// The next time at which a key is due.
-    fn next(&self) -> Option<Instant> {
+    /// The next time at which a key is due; before the baseline none of a market is.
+    fn next(&self, based: bool) -> Option<Instant> {
         let of = |key: &Key, beat: Duration| match (key.pending, key.told) {
             (Some(_), told) => Some(told.map_or(self.born, |told| told + KEY_EVERY)),
             (None, told) => told.map(|told| told + beat),
         };
         let is_open = |market: &Market| self.book.market(market).is_some_and(|told| !told.size.0.is_zero());
-        let markets = self.markets.iter().filter(|(market, key)| key.pending.is_some() || is_open(market));
+        let is_due = |(market, key): &(&Market, &Key)| based && (key.pending.is_some() || is_open(market));
+        let markets = self.markets.iter().filter(is_due);
         markets.filter_map(|(_, key)| of(key, MARKET_BEAT)).chain(of(&self.influencer, INFLUENCER_BEAT)).min()
     }
 }
@@ -209,7 +210,8 @@ impl Slot {
             telling.coverage = Some(self.machine.coverage());
         }
         // Nothing is known before the baseline.
-        if self.machine.ledger().certified().is_some() {
+        let based = self.machine.ledger().certified().is_some();
+        if based {
             self.owe_every_key();
             let due: Vec<(Market, StateReason)> = self.due_markets(now);
             for (market, reason) in due {
@@ -223,7 +225,7 @@ impl Slot {
         for notice in &notices {
             self.positions.telling.book.keep(notice);
         }
-        self.positions.telling.due = self.positions.telling.next();
+        self.positions.telling.due = self.positions.telling.next(based);
         notices
     }
 

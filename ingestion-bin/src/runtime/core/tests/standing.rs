@@ -98,6 +98,20 @@ fn every_open_position_at_the_baseline_then_changes_a_second_apart() {
 }
 
 #[test]
+fn a_state_before_the_baseline_waits_for_it_and_wakes_nobody() {
+    let mut rig = Rig::new();
+    rig.core.config.state_interval = Some(Duration::from_secs(30));
+    rig.up(0);
+    rig.shows(0, &state(T + 1_000, "100.5", &[("SOL", "-3", 5)]));
+    rig.pass(0);
+    assert_eq!(rig.markets(0), Vec::<String>::new());
+    assert!(rig.core.deadline().is_none_or(|at| at > rig.now), "the timer would never rest");
+    rig.frame(0, true, &[fill(0, "2400.5")]);
+    rig.pass(0);
+    assert_eq!(rig.markets(0), ["ETH-PERP LONG 1 chain baseline", "SOL-PERP SHORT 3 venue baseline"]);
+}
+
+#[test]
 fn a_restart_tells_what_was_not_told_any_more() {
     let mut rig = followed();
     rig.frame(0, false, &[fill(1, "2400.5")]);
