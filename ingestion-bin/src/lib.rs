@@ -5,12 +5,14 @@
 //! - [`translate`]: the venue's words and ours, the only place that knows both;
 //! - [`record`], [`state`], [`render`]: what the journal holds, what it adds up to, what lines it makes;
 //! - [`runtime`]: threads, sockets and timers around them;
+//! - [`completeness`]: events published of those in the venue's history, as a number;
 //! - [`audit`]: whether a log of signals keeps its promises;
 //! - [`config`], [`cli`]: the person's side.
 
 pub mod account;
 pub mod audit;
 pub mod cli;
+pub mod completeness;
 pub mod config;
 pub mod record;
 pub mod render;

@@ -237,10 +237,14 @@ fn an_account_older_than_the_journal_declares_what_it_lost() {
     for part in ["gapId", "influencerId", "kind", "state", "fromTime", "toTime"] {
         assert_eq!(shown[part], gap[part], "{part} as in the stream: {status}");
     }
-    let complete = status["completeness"].as_array().expect("an array");
+    let complete = status["completeness"]["accounts"].as_array().expect("an array");
     let of =
         |id: &str| complete.iter().find(|known| known["influencerId"] == id).expect("each account is there");
     assert_eq!((&of("alice")["unfillableGaps"], &of("bob")["unfillableGaps"]), (&1.into(), &0.into()));
+    assert_eq!(
+        (&of("alice")["sinceStart"]["missing"], &of("bob")["sinceStart"]["percent"]),
+        (&1.into(), &100.0.into())
+    );
     let limits = &status["limits"][0];
     assert_eq!(limits["users"], serde_json::json!({ "used": 2, "max": 10 }), "{limits}");
     assert_eq!(limits["connections"]["used"], 2, "{limits}");

@@ -244,7 +244,7 @@ impl<P> Machine<P> {
     /// C4: not past a gap until history was read often enough there: one answer may have been stale or have had a
     /// hole.
     fn before_open_gaps(&mut self, stream: Stream, read: &Read, target: i64, now: Instant) -> i64 {
-        let now_ms = self.millis(now);
+        let (now_ms, apart_ms) = (self.millis(now), self.settings.apart_ms());
         let (mut limit, horizon) = (i64::MAX, self.horizon());
         let open: Vec<(GapId, i64, u8)> = self
             .ledger
@@ -259,7 +259,7 @@ impl<P> Machine<P> {
             let from = id.from;
             let tries = self.tries.entry(id).or_insert_with(|| PerStream::from_fn(|_| (0, 0)));
             let (count, last) = &mut tries[stream];
-            let apart = now_ms.saturating_sub(*last) >= 25_000 || *count == 0;
+            let apart = now_ms.saturating_sub(*last) >= apart_ms || *count == 0;
             // A wrong time made it end where the venue will not be soon.
             let unreached = horizon.is_some_and(|horizon| to > horizon);
             if (target >= to || (unreached && target >= from)) && apart {

@@ -119,9 +119,9 @@ pub(super) struct Beginning {
 impl<P> Feed<P> {
     /// Until when a new read must wait, so that one account does not spend what all share. Rows that wait for history
     /// wait no longer than they must.
-    pub(super) fn rests_until(&self) -> Option<Instant> {
+    pub(super) fn rests_until(&self, pause: Duration) -> Option<Instant> {
         let doubled = if self.gate.is_some() { 0 } else { self.hasty.min(3) };
-        self.last_began.map(|began| began + PAUSE * (1 << doubled))
+        self.last_began.map(|began| began + pause * (1 << doubled))
     }
 }
 
@@ -183,11 +183,6 @@ pub(super) struct Feed<P> {
     /// How many reads still look for events from before the baseline that history has not shown, and when one last did.
     pub(super) older_events: (u8, Option<Instant>),
 }
-
-/// Two reads of one stream do not follow each other faster; the pause doubles three times while they follow at once.
-pub(super) const PAUSE: Duration = Duration::from_millis(1_500);
-/// A stream that was not read for so long has rested.
-pub(super) const REST: Duration = Duration::from_secs(15);
 
 impl<P> Default for Feed<P> {
     fn default() -> Self {

@@ -3,6 +3,7 @@
 
 mod balance;
 mod book;
+mod missing;
 
 use std::collections::BTreeMap;
 
@@ -69,6 +70,9 @@ pub struct Ledger {
     gaps: Vec<Gap>,
     /// A chain gap whose event has not followed yet, and what it lacked before: a kill may come between them (G3).
     announced: Option<(GapId, Position)>,
+    /// Keys in conflict that are told already as they should be: refused, so that no signal was made, or replaced by the
+    /// row that history shows.
+    settled: Vec<FillKey>,
 }
 
 impl Ledger {
@@ -88,6 +92,7 @@ impl Ledger {
             markets: Vec::new(),
             gaps: Vec::new(),
             announced: None,
+            settled: Vec::new(),
         }
     }
 
@@ -243,7 +248,10 @@ impl Ledger {
             }
             Record::Event(event) => self.apply_event(event),
             Record::Gap(gap) => self.apply_gap(gap),
-            Record::Absorbed { gap } => self.gaps.retain(|kept| kept.id != *gap),
+            Record::Absorbed { gap } => {
+                self.gaps.retain(|kept| kept.id != *gap);
+                self.forget_settled();
+            }
             Record::Certified { stream, to, anchor } => {
                 let state = &mut self.streams[*stream];
                 if state.certified > Some(*to) {
@@ -269,6 +277,10 @@ impl Ledger {
 
     fn apply_event<P>(&mut self, event: &Event<P>) {
         self.announced = None;
+        if let Some(wrong) = event.supersedes {
+            self.settle(wrong);
+            self.forget_settled();
+        }
         let size = event.link.map_or_else(Position::default, |link| link.after.minus(link.before));
         let known = Known {
             digest: event.digest,

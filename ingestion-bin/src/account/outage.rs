@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::feed::{Gate, PAUSE};
+use super::feed::Gate;
 use super::mark::Mark;
 use super::{Machine, Origin, Output, Row, Stream};
 
@@ -145,6 +145,7 @@ impl<P> Machine<P> {
 
     /// Live rows of the account wait for a read of this stream begun from now on, at most `longest`.
     pub(super) fn await_history(&mut self, stream: Stream, longest: Option<Duration>, now: Instant) {
+        let pause = self.settings.pause();
         let feed = &mut self.feeds[stream];
         feed.blind = false;
         feed.passed_from = None;
@@ -153,7 +154,7 @@ impl<P> Machine<P> {
             feed.gate = Some(Gate { since: now, deadline: longest.map(|wait| now + wait), declared: false });
             // A read that began before proves nothing about what was missed since, and would delay the one that does.
             // A long one goes on: begun anew at every break it would never end.
-            if feed.read.as_ref().is_none_or(|read| now < read.began + PAUSE) {
+            if feed.read.as_ref().is_none_or(|read| now < read.began + pause) {
                 feed.read = None;
                 feed.asked = None;
                 feed.not_before = feed.not_before.filter(|_| feed.anchor_missed > 0);

@@ -1,6 +1,6 @@
 //! What an answer of history means: more pages, a complete read, or no proof at all (S1, S2, S3).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::feed::{Kept, Proof, Read};
 use super::intake::Source;
@@ -151,7 +151,7 @@ impl<P> Machine<P> {
             let feed = &mut self.feeds[stream];
             feed.anchor_missed = missed.min(2);
             feed.want = true;
-            feed.not_before = Some(now + Duration::from_secs(30) * missed.clamp(1, 2));
+            feed.not_before = Some(now + self.settings.recheck * missed.clamp(1, 2));
             return false;
         };
         self.feeds[stream].anchor_missed = 0;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use super::feed::{Asked, Proof, REST, Read};
+use super::feed::{Asked, Proof, Read};
 use super::{GapState, Machine, Output, Stream};
 
 impl<P> Machine<P> {
@@ -68,7 +68,8 @@ impl<P> Machine<P> {
             return None;
         }
         let soon = feed.read.is_some() || feed.want || feed.new_rows >= self.settings.sweep_rows;
-        let rests = if feed.read.is_some() || planted!(self, Restless) { None } else { feed.rests_until() };
+        let read_on = feed.read.is_some() || planted!(self, Restless);
+        let rests = if read_on { None } else { feed.rests_until(self.settings.pause()) };
         let earliest = feed.not_before.max(rests);
         if soon {
             return Some(earliest.unwrap_or(self.born));
@@ -89,7 +90,7 @@ impl<P> Machine<P> {
             state.anchor.or_else(|| self.feeds[stream].beginning.map(|first| (first.key, first.time)));
         self.counts.reads += 1;
         let before = self.unseen_before(stream, from, now);
-        let venue_time = self.venue_time;
+        let (venue_time, rest) = (self.venue_time, self.settings.rest());
         let feed = &mut self.feeds[stream];
         let back = feed.look_back.take().into_iter().chain(before).min().filter(|&time| time < from);
         let from = back.unwrap_or(from);
@@ -97,7 +98,7 @@ impl<P> Machine<P> {
         feed.new_rows = 0;
         feed.second_look = None;
         feed.not_before = None;
-        let rested = feed.last_began.is_none_or(|began| now >= began + REST);
+        let rested = feed.last_began.is_none_or(|began| now >= began + rest);
         feed.hasty = if rested { 0 } else { feed.hasty.saturating_add(1) };
         feed.last_began = Some(now);
         feed.read = Some(Read {

@@ -102,3 +102,21 @@ impl Default for Settings {
         }
     }
 }
+
+impl Settings {
+    /// S4: two reads of one stream do not follow each other faster; the pause doubles three times while they follow at
+    /// once.
+    pub(super) fn pause(&self) -> Duration {
+        self.recheck / 20
+    }
+
+    /// C4: as far apart are reads that count as two, our milliseconds; a little less than what is waited between them.
+    pub(super) fn apart_ms(&self) -> u64 {
+        u64::try_from(self.recheck.as_millis() * 5 / 6).unwrap_or(u64::MAX)
+    }
+
+    /// S4: a stream that was not read for so long has rested.
+    pub(super) fn rest(&self) -> Duration {
+        self.recheck / 2
+    }
+}

@@ -14,6 +14,7 @@
 mod alone;
 mod clock;
 mod judge;
+mod missing;
 mod plan;
 mod planted;
 mod random;

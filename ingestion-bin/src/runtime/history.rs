@@ -22,6 +22,7 @@ use super::clock;
 use super::core::{Asked, Core};
 use super::events::{InfoAsked, InfoUnauthorised};
 use super::purse::Purse;
+use super::share::commands_share;
 use crate::account::{ClockSource, Stream};
 use crate::state::Spent;
 
@@ -58,7 +59,9 @@ impl History {
         progress: Arc<Progress>,
     ) -> Self {
         let smallest = InfoCost::PAGE.most();
-        let per_minute = limits.info_weight_per_minute.max(smallest);
+        // Commands ask over the first address.
+        let beside = if group == 0 { commands_share(limits.info_weight_per_minute) } else { 0 };
+        let per_minute = (limits.info_weight_per_minute - beside).max(smallest);
         // The reserve is for repairs that signals wait for; a very small budget has none.
         let mut budget = WeightBudget::new(per_minute, (per_minute - smallest).min(per_minute / 4))
             .unwrap_or_else(|_| unreachable!("the reserve leaves room for a page"));

@@ -23,16 +23,19 @@ mod purse;
 mod service;
 mod service_status;
 mod settings;
+mod share;
 mod sinks;
 mod worker;
 
 pub use self::core::{
-    AccountStatus, Completeness, EndpointUse, Followed, GapStatus, LearnedLimit, ListenerStatus, Tuning, Use,
-    WorkerStatus,
+    AccountCompleteness, AccountStatus, Completeness, EndpointUse, Followed, GapStatus, LearnedLimit,
+    ListenerStatus, Tuning, Use, WorkerStatus,
 };
 pub use echo::{Echo, Lines, human};
 pub use endpoints::endpoints;
 pub use obstacle::obstacle;
 pub use service::{Service, StartError, Stopped, Storages};
 pub use service_status::{ListStatus, ServiceStatus};
-pub(crate) use settings::{machine as machine_settings, session as session_settings};
+pub use settings::machine as machine_settings;
+pub(crate) use settings::session as session_settings;
+pub(crate) use share::commands_share;

@@ -25,6 +25,7 @@ use super::service_status::{ListStatus, ServiceStatus};
 use super::sinks::Sinks;
 use super::worker::{self, COMMANDS_MAX, Command, WorkerPlan};
 use super::{clock, settings};
+use crate::account::Settings;
 use crate::config::{Allocation, Config, Problems, Routes};
 use crate::record::{Body, RunBody};
 use crate::state::State;
@@ -109,7 +110,22 @@ impl Service {
         follow: Vec<Followed>,
         telemetry: &Telemetry,
     ) -> Result<Self, StartError> {
-        let settings = settings::machine(config);
+        Self::start_with(config, settings::machine(config), storages, follow, telemetry)
+    }
+
+    /// The same with other settings of the account machines than the configuration gives (`runtime::machine_settings`): what no
+    /// configuration may shorten, a drill may.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing is left running then.
+    pub fn start_with(
+        config: &Config,
+        settings: Settings,
+        storages: Storages,
+        follow: Vec<Followed>,
+        telemetry: &Telemetry,
+    ) -> Result<Self, StartError> {
         let routes = dialled(config)?;
         let Storages { data, journal: files } = storages;
         let at = |what: &str, error: &dyn std::error::Error| {

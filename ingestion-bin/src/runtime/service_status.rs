@@ -61,6 +61,7 @@ impl ServiceStatus {
     pub(super) fn show_gauges(&self) {
         events::show_list(&self.telemetry, &self.list());
         events::show_journal(&self.telemetry, &self.progress);
+        events::show_completeness(&self.telemetry, &self.worker().completeness.total);
         for (name, watch) in self.sinks.iter() {
             events::show_sink(&self.telemetry, name, &watch.status());
         }

@@ -8,8 +8,9 @@ use super::core::PrimaryConfig;
 use crate::account::Settings;
 use crate::config::{self, Config};
 
-/// Of the account machines; where each begins is the account's own.
-pub(crate) fn machine(config: &Config) -> Settings {
+/// The settings of the account machines; where each begins is the account's own.
+#[must_use]
+pub fn machine(config: &Config) -> Settings {
     Settings {
         hold: config.listeners.hold,
         repair_hold: config.listeners.repair_hold,

@@ -91,6 +91,7 @@ impl Ledger {
                 book.unplaced = Position::default();
             }
         }
+        self.forget_settled();
     }
 
     /// G3: a break whose event was lost with the journal's tail was none.
@@ -149,9 +150,16 @@ impl Ledger {
         let gone = after.iter().filter(|key| !before.contains(key)).map(|&key| (key, true));
         let back = before.iter().filter(|key| !after.contains(key)).map(|&key| (key, false));
         for (key, gone) in gone.chain(back).collect::<Vec<_>>() {
-            let Some(known) = self.keys.get(key).filter(|known| known.fate != Fate::Baseline).copied() else {
+            let Some(known) = self.keys.get(key).copied() else {
+                // No event: it was refused, and nobody was told what it said.
+                if gone {
+                    self.settle(key);
+                }
                 continue;
             };
+            if known.fate == Fate::Baseline {
+                continue;
+            }
             let Some(market) = self.market_of(&known).cloned() else { continue };
             let size = if gone { Position::default().minus(known.size) } else { known.size };
             self.explain(&market, gap.id.from, size, true);

@@ -24,6 +24,7 @@ use super::super::moment::Moment;
 use super::super::output::Output;
 use super::super::setup::{self, BadEntries, Plan};
 use super::super::table;
+use crate::completeness::Complete;
 use crate::config::{Config, LogFormat, SinkKind};
 use crate::runtime::{Lines, Service, StartError, Stopped, Storages, clock, events, obstacle};
 
@@ -148,7 +149,7 @@ async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
     let failed = running.watch(asked, output).await?;
     info!("stopping");
     let Running { config, service, .. } = running;
-    let grace = config.shutdown.grace;
+    let (grace, status) = (config.shutdown.grace, service.status());
     let stopped = tokio::task::spawn_blocking(move || service.stop(grace))
         .await
         .map_err(|error| Failure::world("stop", error))?;
@@ -156,7 +157,7 @@ async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
     if let Some(task) = admin_task {
         let _ended = task.await;
     }
-    summary(&stopped);
+    summary(&stopped, &status.worker().completeness.total);
     Ok(if stopped.clean && !failed { Exit::Clean } else { Exit::Failed })
 }
 
@@ -349,7 +350,7 @@ fn brief(text: &str) -> String {
     }
 }
 
-fn summary(stopped: &Stopped) {
+fn summary(stopped: &Stopped, complete: &Complete) {
     let mut parts: Vec<String> = Vec::new();
     for (name, label, total) in &stopped.totals {
         parts.push(if label.is_empty() {
@@ -362,6 +363,19 @@ fn summary(stopped: &Stopped) {
         "stopped: {}",
         if parts.is_empty() { "nothing happened".to_owned() } else { parts.join(", ") }
     ));
+    if complete.since_start.in_history() > 0 {
+        let certified = complete.certified_to.map_or_else(
+            || "not everybody is certified yet".to_owned(),
+            |time| format!("everybody certified to {}", Moment(time).rfc3339()),
+        );
+        tell(&format!(
+            "complete: {} % of {} events since the start, {} % of {} in the last hour, {certified}",
+            complete.since_start.percent(),
+            complete.since_start.in_history(),
+            complete.last_hour.percent(),
+            complete.last_hour.in_history(),
+        ));
+    }
     for left in &stopped.left {
         tell(&format!("left: {left}"));
     }

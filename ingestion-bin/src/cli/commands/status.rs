@@ -130,6 +130,15 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
             ))?;
         }
     }
+    if let Some(total) = status.pointer("/completeness/total") {
+        let count = |of: &str| total.pointer(&format!("/sinceStart/{of}")).map(plain).unwrap_or_default();
+        output.line(&format!(
+            "complete   {}; events since start: {} published, {} missing",
+            completeness(total),
+            count("published"),
+            count("missing"),
+        ))?;
+    }
     for account in array(status, "/accounts") {
         let part = |key: &str| account.get(key).map(plain).unwrap_or_default();
         output.line(&format!(
@@ -211,12 +220,26 @@ fn reasons(status: &Value) -> String {
     array(status, "/reasons").map(reason).collect::<Vec<_>>().join("; ")
 }
 
-/// How far an account is known to be complete: the age of its certified time on the venue's clock.
+/// How complete an account is, and the age of its certified time on the venue's clock.
 fn complete(status: &Value, account: &Value) -> String {
     let id = account.get("influencerId");
-    let known = array(status, "/completeness").find(|known| known.get("influencerId") == id);
-    let behind = known.and_then(|known| known.get("behindMs")).and_then(Value::as_i64);
-    behind.map_or_else(|| "-".to_owned(), |behind| format!("to {} ago", table::age(behind)))
+    let known = array(status, "/completeness/accounts").find(|known| known.get("influencerId") == id);
+    known.map_or_else(|| "-".to_owned(), completeness)
+}
+
+/// A share in words, `99.95 % since start, 100 % of the last hour, certified to 2m ago`.
+fn completeness(known: &Value) -> String {
+    let percent = |of: &str| known.pointer(&format!("/{of}/percent")).map(plain).unwrap_or_default();
+    let behind = known.get("behindMs").and_then(Value::as_i64);
+    let certified = behind.map_or_else(
+        || "not certified yet".to_owned(),
+        |behind| format!("certified to {} ago", table::age(behind)),
+    );
+    format!(
+        "{} % since start, {} % of the last hour, {certified}",
+        percent("sinceStart"),
+        percent("lastHour")
+    )
 }
 
 fn plain(value: &Value) -> String {

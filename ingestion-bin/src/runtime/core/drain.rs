@@ -103,6 +103,11 @@ impl Core {
                 slot.newest = slot.newest.max(Some(event.time));
                 slot.positions.telling.event(event);
                 self.meters.event(event.fate, event.late);
+                // What corrects or replaces another is the same event of history.
+                let again = event.revision > 0 || event.supersedes.is_some();
+                if event.fate != Fate::Baseline && !again {
+                    slot.tally.published(event.time);
+                }
                 self.ask_state(account, event);
                 supersedes = self.replaced(account, event);
             }

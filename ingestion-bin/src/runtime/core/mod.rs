@@ -56,7 +56,7 @@ pub(super) use probing::ROLES;
 use replacing::Replacing;
 pub use slot::Followed;
 pub(super) use slot::{Known, Slot};
-pub use status::{AccountStatus, Completeness, GapStatus, WorkerStatus};
+pub use status::{AccountCompleteness, AccountStatus, Completeness, GapStatus, WorkerStatus};
 pub use tuning::Tuning;
 
 /// What a worker is told when it is made.

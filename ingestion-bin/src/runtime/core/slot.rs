@@ -11,6 +11,7 @@ use signal_domain::{Account, InfluencerId};
 use super::positions::Positions;
 use super::tuning::{Tuning, Weight};
 use crate::account::{Ledger, Machine, Stream};
+use crate::completeness::Tally;
 use crate::record::{Arrival, Stamp};
 use crate::state::{AccountState, GapBook, ToldBook, VenueBook};
 use crate::translate::{Identifier, Interest};
@@ -92,6 +93,8 @@ pub(in crate::runtime) struct Slot {
     pub(super) gaps: GapBook,
     /// Venue time of the newest row, ms.
     pub(in crate::runtime) newest: Option<i64>,
+    /// Events published since it is followed by this process.
+    pub(super) tally: Tally,
     /// What the venue shows of its equity and positions.
     pub(super) positions: Positions,
     /// When each stream's history was last asked for.
@@ -151,6 +154,7 @@ impl Slot {
             machine,
             gaps,
             newest: None,
+            tally: Tally::default(),
             positions,
             turns: BTreeMap::new(),
             weight: Weight::default(),

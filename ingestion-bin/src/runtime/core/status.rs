@@ -8,6 +8,7 @@ use super::limits::EndpointUse;
 use super::probing::ListenerStatus;
 use super::slot::Slot;
 use crate::account::{Coverage, Gap, GapState};
+use crate::completeness::{Complete, Share, hour_began};
 use crate::render::{gap_id, gap_kind, venue_ms};
 
 /// One worker.
@@ -34,8 +35,8 @@ pub struct WorkerStatus {
     pub accounts: Vec<AccountStatus>,
     /// What may be missing, at most 1,000 of it; the gap stream has all.
     pub gaps: Vec<GapStatus>,
-    /// How far each account's signals are known to be complete.
-    pub completeness: Vec<Completeness>,
+    /// How complete the signals are, and how far that is known.
+    pub completeness: Completeness,
     /// What the venue allows, and how much of it is in use.
     pub limits: Vec<EndpointUse>,
 }
@@ -63,16 +64,24 @@ pub struct GapStatus {
     pub to_time: u64,
 }
 
-/// How far one account is complete.
+/// How complete the signals are.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Completeness {
+    /// Of all accounts together.
+    pub total: Complete,
+    /// Of each.
+    pub accounts: Vec<AccountCompleteness>,
+}
+
+/// How complete one account is.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Completeness {
+pub struct AccountCompleteness {
     /// Whose.
     pub influencer_id: String,
-    /// Everything up to this venue time is published or declared, ms.
-    pub certified_to: Option<i64>,
-    /// How far that is behind the venue's clock, ms.
-    pub behind_ms: Option<i64>,
+    /// The numbers.
+    #[serde(flatten)]
+    pub complete: Complete,
     /// Gaps still asked for.
     pub open_gaps: usize,
     /// Gaps history cannot tell.
@@ -171,20 +180,12 @@ impl Core {
             })
             .collect();
         accounts.sort_by(|a, b| a.influencer_id.cmp(&b.influencer_id));
-        let behind = |time: i64| self.venue_time.map(|now| now.saturating_sub(time).max(0));
-        let completeness = accounts.iter().map(|account| Completeness {
-            influencer_id: account.influencer_id.clone(),
-            certified_to: account.certified_to,
-            behind_ms: account.certified_to.and_then(behind),
-            open_gaps: account.open_gaps,
-            unfillable_gaps: account.unfillable_gaps,
-        });
         let mut gaps: Vec<GapStatus> =
             self.slots.values().flat_map(Slot::gap_status).take(GAPS_MAX).collect();
         gaps.sort_by(|a, b| (&a.influencer_id, a.from_time).cmp(&(&b.influencer_id, b.from_time)));
         let each_listener = self.listener_status(crate::runtime::clock::now());
         WorkerStatus {
-            completeness: completeness.collect(),
+            completeness: self.completeness(),
             gaps,
             limits: self.limits_in_use(),
             listeners_connected: each_listener.iter().filter(|listener| listener.connected).count(),
@@ -201,6 +202,24 @@ impl Core {
 }
 
 impl Core {
+    fn completeness(&self) -> Completeness {
+        let mut accounts: Vec<AccountCompleteness> = self
+            .slots
+            .values()
+            .map(|slot| {
+                let summary = slot.machine.summary();
+                AccountCompleteness {
+                    influencer_id: slot.followed.influencer.to_string(),
+                    complete: slot.complete(summary.certified, self.venue_time),
+                    open_gaps: summary.open_gaps,
+                    unfillable_gaps: summary.unfillable_gaps,
+                }
+            })
+            .collect();
+        accounts.sort_by(|a, b| a.influencer_id.cmp(&b.influencer_id));
+        Completeness { total: Complete::total(accounts.iter().map(|account| account.complete)), accounts }
+    }
+
     fn no_room_for(&self, slot: &Slot) -> Option<String> {
         let bound = self.lacks.filter(|_| slot.cell.is_none())?;
         Some(format!("not asked for: the venue allows too few {bound}"))
@@ -208,6 +227,21 @@ impl Core {
 }
 
 impl Slot {
+    /// How complete it is; before the venue's clock is known, as far as its own rows tell the time.
+    fn complete(&self, certified: Option<i64>, venue_time: Option<i64>) -> Complete {
+        let until = venue_time.or(self.newest).unwrap_or(i64::MAX);
+        let (ledger, certified_to) = (self.machine.ledger(), certified.filter(|time| *time > 0));
+        Complete {
+            since_start: Share { published: self.tally.total(), missing: ledger.missing(i64::MIN) },
+            last_hour: Share {
+                published: self.tally.last_hour(until),
+                missing: ledger.missing(hour_began(until)),
+            },
+            certified_to,
+            behind_ms: certified_to.and_then(|time| Some(venue_time?.saturating_sub(time).max(0))),
+        }
+    }
+
     /// Its gaps that are not repaired.
     fn gap_status(&self) -> impl Iterator<Item = GapStatus> + '_ {
         let shown = |gap: &Gap| {

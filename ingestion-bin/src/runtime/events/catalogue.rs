@@ -244,6 +244,25 @@ pub(super) static SINK_LINES: Definition<Gauge, 1> =
     Definition::gauge("ingestion_sink_lines", "Lines a sink delivered since the start.", ["stream"]);
 pub(super) static JOURNAL_BYTES: Definition<Gauge, 0> =
     Definition::gauge("ingestion_journal_disk_bytes", "Disk used by the journal.", []).unit(Unit::Bytes);
+pub(super) static COMPLETENESS: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_completeness_ratio",
+    "Events published of those in the venue's history, all accounts together, since the start and over the last hour; 1 only when nothing is missing.",
+    ["over"],
+)
+.unit(Unit::Ratio)
+.known(&[["start"], ["hour"]]);
+pub(super) static MISSING: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_missing_events",
+    "Events that may be missing, at least: one for each gap that is open or unfillable.",
+    ["over"],
+)
+.known(&[["start"], ["hour"]]);
+pub(super) static CERTIFIED_BEHIND: Definition<Gauge, 0> = Definition::gauge(
+    "ingestion_certified_behind_seconds",
+    "How far the account that is certified least is behind the venue's clock; -1 as long as one is not certified at all.",
+    [],
+)
+.unit(Unit::Seconds);
 
 /// All families of the service, for `/metrics` and the documentation.
 #[must_use]
@@ -290,6 +309,9 @@ pub fn catalogue() -> Vec<Family> {
         SINK_LAG.family(),
         SINK_LINES.family(),
         JOURNAL_BYTES.family(),
+        COMPLETENESS.family(),
+        MISSING.family(),
+        CERTIFIED_BEHIND.family(),
     ]
 }
 

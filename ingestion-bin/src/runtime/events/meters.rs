@@ -8,10 +8,12 @@ use observability::event::failures;
 use observability::metrics::{Counter, Gauge};
 
 use super::catalogue::{
-    BLOCKED, EVENTS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_NEARLY_FULL, JOURNAL_WANTS, LATE, LIST_REFUSED,
-    LIST_STALE, LISTED, LISTENER_LAG, LISTENER_SKEW, MESSAGES, OPEN, PASSED_OVER, ROWS, SINK_LAG, SINK_LINES,
+    BLOCKED, CERTIFIED_BEHIND, COMPLETENESS, EVENTS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_NEARLY_FULL,
+    JOURNAL_WANTS, LATE, LIST_REFUSED, LIST_STALE, LISTED, LISTENER_LAG, LISTENER_SKEW, MESSAGES, MISSING,
+    OPEN, PASSED_OVER, ROWS, SINK_LAG, SINK_LINES,
 };
 use crate::account::Fate;
+use crate::completeness::Complete;
 use crate::runtime::ListStatus;
 use crate::runtime::core::ROLES;
 
@@ -145,6 +147,21 @@ pub(in crate::runtime) fn show_journal(telemetry: &Telemetry, progress: &Progres
     telemetry.metrics().get(&JOURNAL_FAILING, []).set(flag(alarms.failing.is_some()));
     telemetry.metrics().get(&JOURNAL_NEARLY_FULL, []).set(flag(alarms.nearly_full));
     failures(telemetry, "journal_write").raise_to(counters.failures);
+}
+
+pub(in crate::runtime) fn show_completeness(telemetry: &Telemetry, total: &Complete) {
+    for (over, share) in [("start", total.since_start), ("hour", total.last_hour)] {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a gauge is a float; gaps are at most 1,000 an account"
+        )]
+        let missing = share.missing as f64;
+        telemetry.metrics().get(&COMPLETENESS, [over]).set(share.ratio());
+        telemetry.metrics().get(&MISSING, [over]).set(missing);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "2^53 ms are out of reach")]
+    let behind = total.behind_ms.map_or(-1.0, |ms| ms as f64 / 1_000.0);
+    telemetry.metrics().get(&CERTIFIED_BEHIND, []).set(behind);
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use catalogue::{
     REPLACEMENTS, ROTATIONS, SUBSCRIPTIONS_REFUSED, UNFOLLOWED, UNKNOWN_CHANNELS, VENUE_ERRORS,
 };
 pub use catalogue::{catalogue, totals};
-pub(super) use meters::{Meters, show_journal, show_list, show_sink};
+pub(super) use meters::{Meters, show_completeness, show_journal, show_list, show_sink};
 
 /// One struct per happening with at most one label: its fields, its counter and label, what it amounts to, its log line.
 macro_rules! event {
