@@ -63,6 +63,8 @@ impl InfoCost {
     pub const PAGE: Self = Self { base: 20, rows_per_weight: 20, rows_most: 2000 };
     /// `clearinghouseState`: 2. Docs 2026.
     pub const LIGHT: Self = Self { base: 2, rows_per_weight: 0, rows_most: 0 };
+    /// `userRole`: 60. Docs 2026.
+    pub const ROLE: Self = Self { base: 60, rows_per_weight: 0, rows_most: 0 };
     /// Catalogues: 20. Docs 2026.
     pub const CATALOGUE: Self = Self { base: 20, rows_per_weight: 0, rows_most: 0 };
 

@@ -86,6 +86,54 @@ pub struct SpotToken {
     pub sz_decimals: u32,
 }
 
+/// `userRole`: what kind of account an address is. Shapes as documented in 2026; other roles are kept by name.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct UserRole {
+    /// `user`, `agent`, `vault`, `subAccount`, `missing`.
+    pub role: String,
+    /// Whose it is, where it belongs to another.
+    #[serde(default)]
+    pub data: Option<RoleOwner>,
+}
+
+/// Whom an agent or a sub-account belongs to.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct RoleOwner {
+    /// Of an agent: the account it trades for.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Of a sub-account: its master.
+    #[serde(default)]
+    pub master: Option<String>,
+}
+
+/// One of `subAccounts`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct SubAccount {
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// Its address: an account of its own, with fills and positions of its own.
+    pub sub_account_user: String,
+}
+
+/// Reads the answer to `userRole`.
+///
+/// # Errors
+/// [`AnswerError`] when the body is something else.
+pub fn user_role(body: &[u8]) -> Result<UserRole, AnswerError> {
+    read("userRole", body)
+}
+
+/// Reads the answer to `subAccounts`; `null` stands for none.
+///
+/// # Errors
+/// [`AnswerError`] when the body is something else.
+pub fn sub_accounts(body: &[u8]) -> Result<Vec<SubAccount>, AnswerError> {
+    Ok(read::<Option<Vec<SubAccount>>>("subAccounts", body)?.unwrap_or_default())
+}
+
 /// Reads the answer to `meta`.
 ///
 /// # Errors
@@ -145,6 +193,16 @@ mod tests {
         )
         .unwrap();
         assert_eq!(spot.universe[0].tokens, [150, 0]);
+    }
+
+    #[test]
+    fn roles_and_sub_accounts_are_read() {
+        let agent = user_role(br#"{"role":"agent","data":{"user":"0xaa"}}"#).unwrap();
+        assert_eq!((agent.role.as_str(), agent.data.unwrap().user.as_deref()), ("agent", Some("0xaa")));
+        assert_eq!(user_role(br#"{"role":"user"}"#).unwrap().data, None);
+        let subs = sub_accounts(br#"[{"name":"x","subAccountUser":"0xbb","master":"0xaa","spotState":{}}]"#);
+        assert_eq!(subs.unwrap()[0].sub_account_user, "0xbb");
+        assert_eq!(sub_accounts(b"null").unwrap(), []);
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod answer;
 mod request;
 
 pub use answer::{
-    AnswerError, Meta, PerpAsset, PerpDex, SpotMeta, SpotPair, SpotToken, account_state, meta, perp_dexs,
-    spot_meta,
+    AnswerError, Meta, PerpAsset, PerpDex, RoleOwner, SpotMeta, SpotPair, SpotToken, SubAccount, UserRole,
+    account_state, meta, perp_dexs, spot_meta, sub_accounts, user_role,
 };
 pub use request::InfoRequest;

@@ -43,6 +43,16 @@ pub enum InfoRequest {
         /// `""` is the main dex.
         dex: String,
     },
+    /// What kind of account an address is.
+    UserRole {
+        /// Address.
+        user: Address,
+    },
+    /// The sub-accounts of an account.
+    SubAccounts {
+        /// Account.
+        user: Address,
+    },
     /// Perp markets of one dex.
     Meta {
         /// `""` is the main dex.
@@ -64,6 +74,8 @@ impl InfoRequest {
             Self::UserTwapSliceFills { .. } => "userTwapSliceFills",
             Self::UserTwapSliceFillsByTime { .. } => "userTwapSliceFillsByTime",
             Self::ClearinghouseState { .. } => "clearinghouseState",
+            Self::UserRole { .. } => "userRole",
+            Self::SubAccounts { .. } => "subAccounts",
             Self::Meta { .. } => "meta",
             Self::PerpDexs => "perpDexs",
             Self::SpotMeta => "spotMeta",
@@ -78,7 +90,9 @@ impl InfoRequest {
             Self::UserFills { user } => {
                 format!(r#"{{"type":"{kind}","user":"{user}","aggregateByTime":false}}"#)
             }
-            Self::UserTwapSliceFills { user } => format!(r#"{{"type":"{kind}","user":"{user}"}}"#),
+            Self::UserTwapSliceFills { user } | Self::UserRole { user } | Self::SubAccounts { user } => {
+                format!(r#"{{"type":"{kind}","user":"{user}"}}"#)
+            }
             Self::UserFillsByTime { user, start_ms, end_ms } => {
                 let end = end_field(*end_ms);
                 format!(
@@ -113,7 +127,10 @@ impl InfoRequest {
             | Self::UserTwapSliceFills { .. }
             | Self::UserTwapSliceFillsByTime { .. } => InfoCost::PAGE,
             Self::ClearinghouseState { .. } => InfoCost::LIGHT,
-            Self::Meta { .. } | Self::PerpDexs | Self::SpotMeta => InfoCost::CATALOGUE,
+            Self::UserRole { .. } => InfoCost::ROLE,
+            Self::SubAccounts { .. } | Self::Meta { .. } | Self::PerpDexs | Self::SpotMeta => {
+                InfoCost::CATALOGUE
+            }
         }
     }
 }
@@ -139,6 +156,8 @@ mod tests {
             InfoRequest::ClearinghouseState { user, dex: String::new() },
             InfoRequest::Meta { dex: dex() },
             InfoRequest::Meta { dex: String::new() },
+            InfoRequest::UserRole { user },
+            InfoRequest::SubAccounts { user },
             InfoRequest::PerpDexs,
             InfoRequest::SpotMeta,
         ] {

@@ -102,11 +102,27 @@ impl HistoryReader {
         start_ms: u64,
         pages: u32,
         lane: Lane,
+        on_page: impl FnMut(HistoryPage<'_>),
+    ) -> Result<PagerEnd, HistoryError> {
+        self.walk_span(of, user, (start_ms, None), pages, lane, on_page).await
+    }
+
+    /// The same for a span of venue time, both ends inclusive; without an end up to the newest row.
+    ///
+    /// # Errors
+    /// [`HistoryError`]; the pages before it were handed over.
+    pub async fn walk_span(
+        &mut self,
+        of: HistoryOf,
+        user: Address,
+        (start_ms, end_ms): (u64, Option<u64>),
+        pages: u32,
+        lane: Lane,
         mut on_page: impl FnMut(HistoryPage<'_>),
     ) -> Result<PagerEnd, HistoryError> {
         let mut pager = Pager::new(start_ms, pages);
         while let Some(next_start) = pager.next_start() {
-            let request = of.request(user, next_start);
+            let request = of.request(user, next_start, end_ms);
             let (answer, ticket) = self.ask(&request, lane).await.map_err(|source| HistoryError::Info {
                 user,
                 next_start,
@@ -161,10 +177,10 @@ impl HistoryReader {
 }
 
 impl HistoryOf {
-    const fn request(self, user: Address, start_ms: u64) -> InfoRequest {
+    const fn request(self, user: Address, start_ms: u64, end_ms: Option<u64>) -> InfoRequest {
         match self {
-            Self::Fills => InfoRequest::UserFillsByTime { user, start_ms, end_ms: None },
-            Self::TwapFills => InfoRequest::UserTwapSliceFillsByTime { user, start_ms, end_ms: None },
+            Self::Fills => InfoRequest::UserFillsByTime { user, start_ms, end_ms },
+            Self::TwapFills => InfoRequest::UserTwapSliceFillsByTime { user, start_ms, end_ms },
         }
     }
 }

@@ -133,6 +133,11 @@ impl Book {
         }
     }
 
+    /// Whether the account ever traded.
+    pub(super) fn knows(&self, user: &str) -> bool {
+        self.accounts.contains_key(user)
+    }
+
     /// Open perp positions of an account.
     pub(super) fn positions(&self, user: &str) -> impl Iterator<Item = (&str, Position)> {
         let account = self.accounts.get(user);

@@ -71,6 +71,10 @@ pub struct VenueConfig {
     pub mids_interval: Duration,
     /// How often a snapshot comes before its acknowledgement (both happen), a probability 0.0 to 1.0.
     pub snapshot_before_ack: f64,
+    /// Agent wallets, with the account each trades for. They answer empty to everything but `userRole`.
+    pub agents: Vec<(String, String)>,
+    /// Sub-accounts: their name, their master, themselves.
+    pub sub_accounts: Vec<(String, String, String)>,
     /// Rows of ground truth kept, oldest forgotten first.
     pub truth_rows: usize,
 }
@@ -92,6 +96,8 @@ impl Default for VenueConfig {
             state_interval: Duration::from_secs(3),
             mids_interval: Duration::from_secs(1),
             snapshot_before_ack: 0.25,
+            agents: Vec::new(),
+            sub_accounts: Vec::new(),
             truth_rows: 1_000_000,
         }
     }

@@ -1,6 +1,6 @@
 //! What an answer of history means: more pages, a complete read, or no proof at all (S1, S2, S3).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::feed::{Kept, Proof, Read};
 use super::intake::Source;

@@ -3,18 +3,22 @@
 //! Pure: fed one signal after the other in the order of the log, told the gap records, asked for the report. It trusts nothing
 //! of the writer's state; it only knows the published rules. Positions are the caller's, already rounded as positions are.
 
+mod against;
 mod chain;
 mod holes;
 mod report;
 #[cfg(test)]
 mod tests;
+mod timeline;
 
 use std::collections::{BTreeMap, HashSet};
 
+pub use against::{Against, Beside, Logged, Window};
 pub use chain::{Chain, Link};
 pub use holes::{Holes, Part, Unreadable};
 pub use report::{Finding, Report};
 use rust_decimal::Decimal;
+pub use timeline::{HistoryRow, Told, timeline};
 
 /// What the audit needs of one signal.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Entry, Holes, Unreadable};
+use super::{Against, Entry, Holes, Unreadable};
 
 /// Findings kept with their words; all are counted.
 const FINDINGS_MAX: usize = 10_000;
@@ -31,6 +31,9 @@ pub struct Report {
     pub unreadable_declared: u64,
     /// Those parts, at most 10,000 of them.
     pub unreadable_parts: Vec<Unreadable>,
+    /// The log beside the venue's own history, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against_info: Option<Against>,
     /// The findings and the declared chain breaks, at most 10,000 of them.
     pub findings: Vec<Finding>,
 }
@@ -57,8 +60,9 @@ pub struct Finding {
 impl Report {
     /// Whether the log keeps its promises; with `strict`, whether nothing at all is missing.
     #[must_use]
-    pub const fn clean(&self, strict: bool) -> bool {
-        self.duplicates == 0
+    pub fn clean(&self, strict: bool) -> bool {
+        self.against_info.as_ref().is_none_or(|against| against.clean(strict))
+            && self.duplicates == 0
             && self.order_breaks == 0
             && self.undeclared == 0
             && self.unreadable == self.unreadable_declared

@@ -139,3 +139,167 @@ fn a_break_without_a_jump_is_not_excused_by_a_gap_of_all_markets() {
     [entry(1, 0, 2), entry(2, 5, 3)].iter().for_each(|entry| audit.signal(entry));
     assert_eq!(audit.finish().undeclared, 1);
 }
+
+mod history {
+    //! History beside the log: each kind of difference is found, and told from what was declared.
+
+    use signal_domain::{Decimal as Exact, Fill, Market, Number, Side, Size};
+
+    use super::super::{Against, Beside, Finding, HistoryRow, Link, Logged, Window, timeline};
+    use super::*;
+
+    /// A trade of ETH at this time; `tid` is the time.
+    fn row(time: u64, before: i64, after: i64) -> HistoryRow {
+        let side = if after > before { Side::Buy } else { Side::Sell };
+        let number = |value: i64| Number::parse(&value.to_string()).expect("a number");
+        let size = Size::parse(&(after - before).abs().to_string()).expect("a size");
+        let mut fill =
+            Fill::new(Market::from_coin("ETH").expect("a coin"), side, number(2_400), size, time, time);
+        fill.start_position = Some(number(before));
+        HistoryRow {
+            source_event_id: fill.source_event_id().expect("an id"),
+            positions: (Decimal::from(before), Decimal::from(after)),
+            slice: false,
+            signal: true,
+            fill,
+        }
+    }
+
+    fn logged(row: &HistoryRow) -> Logged {
+        Logged {
+            signal_id: format!("id of {}", row.source_event_id),
+            source_event_id: row.source_event_id.clone(),
+            market: "ETH-PERP".to_owned(),
+            time: i64::try_from(row.fill.time).expect("small"),
+            price: row.fill.px.value(),
+            delta: row.fill.signed_size(),
+            after: row.positions.1,
+            supersedes: None,
+        }
+    }
+
+    fn compare(history: &[HistoryRow], log: &[Logged], beside: &Beside) -> (Against, Vec<Finding>) {
+        let (mut against, mut findings) = (Against::default(), Vec::new());
+        let window = Window { since: 10, until: 100, ..Window::default() };
+        let told = timeline(history.to_vec(), Vec::new());
+        against.account(window, &told, log, beside, |finding| findings.push(finding));
+        (against, findings)
+    }
+
+    fn three() -> Vec<HistoryRow> {
+        vec![row(10, 0, 2), row(20, 2, 5), row(30, 5, 4)]
+    }
+
+    #[test]
+    fn the_same_on_both_sides_is_clean() {
+        let rows = three();
+        let log: Vec<Logged> = rows.iter().map(logged).collect();
+        let (against, findings) = compare(&rows, &log, &Beside::default());
+        assert!(against.clean(true) && findings.is_empty(), "{findings:?}");
+        assert_eq!((against.compared, against.windows[0].rows), (3, 3));
+        assert_eq!(against.windows[0].history_breaks, 0);
+    }
+
+    #[test]
+    fn what_the_log_lacks_is_missing_unless_it_is_declared_or_explained() {
+        let rows = three();
+        let log = [logged(&rows[0]), logged(&rows[2])];
+        let (against, findings) = compare(&rows, &log, &Beside::default());
+        assert_eq!((against.missing, against.missing_declared), (1, 0));
+        assert!(!against.clean(false) && findings[0].finding.contains("no gap says why"), "{findings:?}");
+
+        let inside = |state| Beside { gaps: vec![gap("g", "outage", state, (10, 30))], ..Beside::default() };
+        let (against, findings) = compare(&rows, &log, &inside("unfillable"));
+        assert_eq!((against.missing, against.missing_declared), (0, 1));
+        assert!(against.clean(false) && !against.clean(true));
+        assert_eq!(findings[0].gap_id.as_deref(), Some("g"));
+        // A gap that is said to be repaired excuses nothing, nor does one elsewhere.
+        assert_eq!(compare(&rows, &log, &inside("repaired")).0.missing, 1);
+        let elsewhere = Beside { gaps: vec![gap("g", "outage", "opened", (21, 30))], ..Beside::default() };
+        assert_eq!(compare(&rows, &log, &elsewhere).0.missing, 1);
+
+        let mut known = Beside::default();
+        known.no_signal.insert(("ETH-PERP".to_owned(), rows[1].source_event_id.clone()), "filtered");
+        let (against, _) = compare(&rows, &log, &known);
+        assert!(against.clean(true) && against.explained == 1);
+
+        let mut unwanted = rows.clone();
+        unwanted[1].signal = false;
+        assert!(compare(&unwanted, &log, &Beside::default()).0.clean(true), "it makes no signal");
+    }
+
+    #[test]
+    fn what_history_lacks_is_a_phantom_unless_it_is_replaced_or_in_conflict() {
+        let rows = three();
+        let phantom = row(25, 5, 7);
+        let mut log: Vec<Logged> = rows.iter().map(logged).collect();
+        log.push(logged(&phantom));
+        let (against, findings) = compare(&rows, &log, &Beside::default());
+        assert_eq!((against.phantoms, findings[0].timestamp), (1, 25));
+        let conflict =
+            Beside { gaps: vec![gap("c", "conflict", "unfillable", (25, 25))], ..Beside::default() };
+        let (against, _) = compare(&rows, &log, &conflict);
+        assert_eq!((against.phantoms, against.phantoms_declared), (0, 1));
+        let outage = Beside { gaps: vec![gap("o", "outage", "unfillable", (10, 30))], ..Beside::default() };
+        assert_eq!(compare(&rows, &log, &outage).0.phantoms, 1, "an outage makes no phantoms");
+        log[2].supersedes = Some(logged(&phantom).signal_id);
+        assert_eq!(compare(&rows, &log, &Beside::default()).0.phantoms_declared, 1);
+        // Older than what history still has: nobody can tell.
+        let (against, _) = compare(&rows[1..], &[logged(&rows[0])], &conflict);
+        assert_eq!((against.beyond_history, against.phantoms), (1, 0));
+    }
+
+    #[test]
+    fn other_content_is_different_and_the_last_signal_of_an_event_counts() {
+        let rows = three();
+        let mut log: Vec<Logged> = rows.iter().map(logged).collect();
+        log[1].price = Exact::parse("1").expect("a number");
+        let (against, findings) = compare(&rows, &log, &Beside::default());
+        assert_eq!(against.different, 1);
+        assert!(findings[0].finding.starts_with("price 1 in the log, 2400 in"), "{findings:?}");
+        log.push(logged(&rows[1]));
+        assert!(compare(&rows, &log, &Beside::default()).0.clean(true), "it was corrected");
+    }
+
+    #[test]
+    fn nothing_outside_the_window_is_looked_at() {
+        let rows = vec![row(9, 0, 2), row(50, 2, 5), row(101, 5, 4)];
+        let (against, _) = compare(&rows, &[logged(&rows[1]), logged(&row(102, 4, 6))], &Beside::default());
+        assert!(against.clean(true));
+        assert_eq!((against.compared, against.windows[0].rows), (1, 1));
+    }
+
+    #[test]
+    fn two_streams_become_one_in_the_order_of_the_chain() {
+        let slice = |time, before, after| HistoryRow { slice: true, ..row(time, before, after) };
+        // Inside one millisecond fills and slices alternate; each stream keeps its order.
+        let mut fills = vec![row(10, 0, 1), row(20, 2, 3), row(20, 4, 5)];
+        fills[2].source_event_id = "fill:20:other:B".to_owned();
+        let mut slices = vec![slice(20, 1, 2), slice(20, 3, 4), slice(30, 5, 9)];
+        slices[0].source_event_id = "fill:20:s:B".to_owned();
+        slices[1].source_event_id = "fill:20:t:B".to_owned();
+        let told = timeline(fills.clone(), slices.clone());
+        let links: Vec<_> = told.iter().map(|told| (told.row.slice, told.link)).collect();
+        let linked = Some(Link::Linked);
+        let wanted = [
+            (false, Some(Link::First)),
+            (true, linked),
+            (false, linked),
+            (true, linked),
+            (false, linked),
+            (true, linked),
+        ];
+        assert_eq!(links, wanted);
+        // Told on both streams it is one row; a row taken out breaks the chain where it was.
+        let mut inline = fills.clone();
+        inline.insert(1, HistoryRow { slice: false, ..slices[0].clone() });
+        assert_eq!(timeline(inline, slices.clone()).len(), 6);
+        slices.remove(1);
+        let broken = timeline(fills, slices);
+        let expected = broken.iter().filter_map(|told| match told.link {
+            Some(Link::Broken { expected }) => Some(expected),
+            _ => None,
+        });
+        assert_eq!(expected.collect::<Vec<_>>(), [Decimal::from(3)]);
+    }
+}

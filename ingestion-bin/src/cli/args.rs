@@ -58,6 +58,10 @@ pub enum Command {
     Replay,
     /// Audit the signal files and the journal, or a file of fills.
     Verify(Verify),
+    /// Print what the venue's history holds of an account, its chains checked, and where it ends.
+    History(History),
+    /// Print what an address is: its role, sub-accounts, positions, equity, how much it trades.
+    Inspect(Inspect),
     /// Run a simulated venue.
     SimVenue(SimVenue),
 }
@@ -160,6 +164,35 @@ pub struct Verify {
     /// Audit this file of fills instead of the signal files.
     #[arg(long, value_name = "FILE")]
     pub fills: Option<PathBuf>,
+    /// Compare the signal files with the venue's own history too.
+    #[arg(long, conflicts_with = "fills")]
+    pub against_info: bool,
+    /// Compare from this venue time on: RFC 3339, milliseconds, or a span before now (`15m`, `2h`, `1d`). Without it the day before
+    /// `--until`.
+    #[arg(long, value_name = "T", requires = "against_info")]
+    pub since: Option<String>,
+    /// Compare up to this venue time, given likewise. Without it as far as the files and history can both be complete.
+    #[arg(long, value_name = "T", requires = "against_info")]
+    pub until: Option<String>,
+}
+
+/// `inspect`
+#[derive(Args, Debug)]
+pub struct Inspect {
+    /// The address: 0x and 40 hex digits.
+    #[arg(value_name = "ADDR")]
+    pub address: String,
+}
+
+/// `history`
+#[derive(Args, Debug)]
+pub struct History {
+    /// The account: 0x and 40 hex digits.
+    #[arg(value_name = "ADDR")]
+    pub address: String,
+    /// From this venue time on: RFC 3339, milliseconds, or a span before now (`15m`, `2h`, `1d`).
+    #[arg(long, value_name = "T")]
+    pub since: String,
 }
 
 /// `sim-venue`

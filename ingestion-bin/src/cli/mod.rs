@@ -12,6 +12,7 @@ mod moment;
 mod output;
 mod setup;
 mod table;
+mod venue;
 
 pub use args::{Cli, Command};
 pub use commands::execute;

@@ -3,11 +3,13 @@
 //! **Invariant:** nothing outside this folder names both `hyperliquid_client::wire` and `signal_domain`.
 
 mod fill;
+mod history;
 mod identity;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use fill::{TranslateError, account, fill};
+pub use history::{HistoryRowError, history_row};
 pub use identity::{Identifier, Interest};
 pub use state::{dex_shown, position_key};

@@ -43,23 +43,45 @@ impl Chains {
         Block { time: self.time, fills, marks: Vec::new() }
     }
 
+    /// A block with one trade of a user: `B` or `A`, of so much.
+    pub fn trade(&mut self, user: &str, coin: &str, side: &str, size: &str) -> Block {
+        self.time += self.step_ms;
+        let fills = vec![self.one(user, coin, side, size)];
+        Block { time: self.time, fills, marks: Vec::new() }
+    }
+
+    /// Venue time passes without a block.
+    pub fn skip(&mut self, ms: u64) {
+        self.time += ms;
+    }
+
+    /// Venue time of the newest block, ms.
+    pub fn now(&self) -> u64 {
+        self.time
+    }
+
     /// Every fill made so far, as rows to state expectations with.
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
 
     fn fill(&mut self, user: &str, coin: &str) -> BlockFill {
-        self.number += 1;
-        let n = self.number;
-        let key = (user.to_owned(), coin.to_owned());
-        let before = self.positions.get(&key).copied().unwrap_or(0);
+        let n = self.number + 1;
         // Mostly buys, now and then a larger sell: every action comes up.
         let (side, size) = if n.is_multiple_of(3) {
             ("A", format!("{}.5", n % 7 + 3))
         } else {
             ("B", format!("{}.25", n % 5 + 1))
         };
-        let delta = if side == "B" { scaled(&size) } else { -scaled(&size) };
+        self.one(user, coin, side, &size)
+    }
+
+    fn one(&mut self, user: &str, coin: &str, side: &str, size: &str) -> BlockFill {
+        self.number += 1;
+        let n = self.number;
+        let key = (user.to_owned(), coin.to_owned());
+        let before = self.positions.get(&key).copied().unwrap_or(0);
+        let delta = if side == "B" { scaled(size) } else { -scaled(size) };
         self.positions.insert(key, before + delta);
         let fill: Value = json!({
             "coin": coin, "px": "2400.5", "sz": size, "side": side, "time": self.time,

@@ -46,6 +46,8 @@ enum Ask {
     Newest(String, Stream),
     Page(String, Stream, Range),
     State { user: String, dex: String },
+    Role(String),
+    SubAccounts(String),
     Meta(String),
     PerpDexs,
     SpotMeta,
@@ -76,6 +78,8 @@ impl Ask {
             "userFillsByTime" => Self::Page(user()?, Stream::Fills, range()?),
             "userTwapSliceFillsByTime" => Self::Page(user()?, Stream::Twap, range()?),
             "clearinghouseState" => Self::State { user: user()?, dex: dex() },
+            "userRole" => Self::Role(user()?),
+            "subAccounts" => Self::SubAccounts(user()?),
             "meta" => Self::Meta(dex()),
             "perpDexs" => Self::PerpDexs,
             "spotMeta" => Self::SpotMeta,
@@ -89,7 +93,13 @@ impl Ask {
     fn weight(&self) -> u32 {
         match self {
             Self::State { .. } | Self::AllMids(_) | Self::ExchangeStatus => 2,
-            Self::Newest(..) | Self::Page(..) | Self::Meta(_) | Self::PerpDexs | Self::SpotMeta => 20,
+            Self::Role(_) => 60,
+            Self::Newest(..)
+            | Self::Page(..)
+            | Self::SubAccounts(_)
+            | Self::Meta(_)
+            | Self::PerpDexs
+            | Self::SpotMeta => 20,
         }
     }
 
@@ -154,12 +164,36 @@ impl Venue {
                 self.rows_answer(ip, rows, stream, fate, now)
             }
             Ask::State { user, dex } => self.state(&user, &dex, now),
+            Ask::Role(user) => self.role(&user),
+            Ask::SubAccounts(user) => self.sub_accounts(&user),
             Ask::Meta(dex) => self.catalogue.meta(&dex),
             Ask::PerpDexs => self.catalogue.perp_dexs(),
             Ask::SpotMeta => self.catalogue.spot_meta(),
             Ask::AllMids(dex) => frames::mids(self.catalogue.marks(&dex)),
             Ask::ExchangeStatus => format!(r#"{{"time":{},"specialStatuses":null}}"#, self.status.venue_time),
         }
+    }
+
+    fn role(&self, user: &str) -> String {
+        let is = |address: &str| address.eq_ignore_ascii_case(user);
+        if let Some((_, owner)) = self.config.agents.iter().find(|(agent, _)| is(agent)) {
+            return format!(r#"{{"role":"agent","data":{{"user":"{owner}"}}}}"#);
+        }
+        if let Some((_, master, _)) = self.config.sub_accounts.iter().find(|(_, _, sub)| is(sub)) {
+            return format!(r#"{{"role":"subAccount","data":{{"master":"{master}"}}}}"#);
+        }
+        let role = if self.book.knows(user) { "user" } else { "missing" };
+        format!(r#"{{"role":"{role}"}}"#)
+    }
+
+    fn sub_accounts(&self, user: &str) -> String {
+        let subs = self.config.sub_accounts.iter().filter(|(_, master, _)| master.eq_ignore_ascii_case(user));
+        let subs: Vec<Value> = subs
+            .map(|(name, master, sub)| {
+                serde_json::json!({ "name": name, "subAccountUser": sub, "master": master })
+            })
+            .collect();
+        if subs.is_empty() { "null".to_owned() } else { Value::from(subs).to_string() }
     }
 
     fn cap(&self, stream: Stream) -> usize {

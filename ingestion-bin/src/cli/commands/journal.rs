@@ -71,6 +71,17 @@ pub(super) fn check(reader: Reader) -> Result<Holes, Failure> {
     Ok(holes)
 }
 
+/// Every record that can be read.
+pub(super) fn records(
+    reader: Reader,
+    mut take: impl FnMut(&Record<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    read(reader, |met| match met {
+        Met::Record(record) => take(record),
+        Met::Unreadable(..) => Ok(()),
+    })
+}
+
 /// What a reader meets.
 enum Met<'a> {
     Record(&'a Record<'a>),

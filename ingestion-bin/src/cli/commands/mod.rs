@@ -1,7 +1,10 @@
 //! The commands, a file each.
 
+mod against;
 mod check;
+mod history;
 mod influencers;
+mod inspect;
 mod journal;
 mod raw;
 mod replay;
@@ -29,6 +32,8 @@ pub fn execute(cli: &Cli) -> Result<Exit, Failure> {
         Command::Raw(args) => raw::run(cli, args, &mut output)?,
         Command::Replay => replay::run(cli, &mut output)?,
         Command::Verify(args) => verify::run(cli, args, &mut output)?,
+        Command::History(args) => history::run(cli, args, &mut output)?,
+        Command::Inspect(args) => inspect::run(cli, args, &mut output)?,
         Command::SimVenue(args) => sim_venue::run(args, &mut output)?,
     };
     output.flush()?;

@@ -15,10 +15,11 @@ use signal_domain::{Market, PositionSide, normalise_position};
 
 use super::super::args::{Cli, Verify};
 use super::super::exit::{Exit, Failure};
+use super::super::moment::Moment;
 use super::super::output::Output;
 use super::super::setup;
-use super::journal;
-use crate::audit::{Audit, Chain, Declared, Entry, Finding, Link, Report};
+use super::{against, journal};
+use crate::audit::{Against, Audit, Chain, Declared, Entry, Finding, Link, Report};
 use crate::record::RowKind;
 use crate::render::EventReader;
 
@@ -30,6 +31,9 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             let mut report = signals(setup::existing_data(&config)?)?;
             if journal::place(&config)?.is_some() {
                 report.journal(journal::check(journal::open(&config)?)?);
+            }
+            if args.against_info {
+                against::run(args, &config, &mut report)?;
             }
             report
         }
@@ -64,7 +68,46 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             report.unreadable_declared,
         ))?;
     }
+    if let Some(against) = report.against_info.as_ref().filter(|_| !output.json()) {
+        tell_against(against, output)?;
+    }
     Ok(if report.clean(args.strict) { Exit::Clean } else { Exit::Failed })
+}
+
+fn tell_against(against: &Against, output: &mut Output) -> Result<(), Failure> {
+    let time = |ms: i64| Moment(ms).rfc3339();
+    for window in &against.windows {
+        let name = format!("{} {}", window.influencer_id, window.account);
+        output.line(&if window.until < window.since {
+            format!("{name}: nothing to compare, it is not certified far enough yet")
+        } else {
+            let history = match window.history_begins {
+                None => "the venue's history is empty".to_owned(),
+                Some(begins) => format!(
+                    "{} rows of history, the first at {}, chain breaks {}",
+                    window.rows,
+                    time(begins),
+                    window.history_breaks
+                ),
+            };
+            format!("{name}: from {} to {}, {history}", time(window.since), time(window.until))
+        })?;
+    }
+    output.line(&format!(
+        "against the venue's history: accounts {}, compared {}, missing {} ({} declared), not in history {} ({} declared), \
+         different {} ({} declared), without a signal {}, older than history {}, unreadable {}",
+        against.accounts,
+        against.compared,
+        against.missing + against.missing_declared,
+        against.missing_declared,
+        against.phantoms + against.phantoms_declared,
+        against.phantoms_declared,
+        against.different + against.different_declared,
+        against.different_declared,
+        against.explained,
+        against.beyond_history,
+        against.unreadable,
+    ))
 }
 
 fn signals(directory: &Path) -> Result<Report, Failure> {
@@ -92,7 +135,8 @@ fn signals(directory: &Path) -> Result<Report, Failure> {
     Ok(audit.finish())
 }
 
-fn declared(gap: &GapV1<'_>) -> Declared {
+/// A gap record as the audit takes it.
+pub(super) fn declared(gap: &GapV1<'_>) -> Declared {
     let time = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
     Declared {
         gap_id: gap.gap_id.to_string(),
@@ -113,7 +157,6 @@ fn entry(signal: &SignalV1<'_>) -> Result<Entry, String> {
         }
         _ => None,
     };
-    let size = exact(signal.size);
     Ok(Entry {
         signal_id: signal.signal_id.to_string(),
         key: (signal.influencer_id.to_string(), signal.market.to_string()),
@@ -121,11 +164,17 @@ fn entry(signal: &SignalV1<'_>) -> Result<Entry, String> {
         seq: signal.seq,
         time: i64::try_from(signal.timestamp).unwrap_or(i64::MAX),
         before,
-        after: if signal.side == PositionSide::Short { -size } else { size },
+        after: after(signal),
         late: signal.late,
         gap_id: signal.gap_id.map(|id| id.to_string()),
         source_event_id: signal.source_event_id.to_string(),
     })
+}
+
+/// The signed position after a signal.
+pub(super) fn after(signal: &SignalV1<'_>) -> Decimal {
+    let size = exact(signal.size);
+    if signal.side == PositionSide::Short { -size } else { size }
 }
 
 fn exact(value: signal_domain::Decimal) -> Decimal {
