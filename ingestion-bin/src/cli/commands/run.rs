@@ -114,7 +114,7 @@ async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
     }
     tell_stale(list.file.as_ref().and_then(FileSource::problem));
     let told = tell_refused(&list, &HashSet::new());
-    tell_uncovered(&list.set, &config);
+    let fit = tell_uncovered(&list.set, &config);
     let admin = config.admin.listen.map(|listen| AdminConfig { listen, token });
     // The port is taken before anything is written or contacted.
     let status = Arc::new(std::sync::OnceLock::<crate::runtime::ServiceStatus>::new());
@@ -134,6 +134,7 @@ async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
     let (follow, since) = (list.followed(&config), setup::now());
     let service = Service::start(&config, Storages::on_disk(&config.data_dir), follow, &telemetry)
         .map_err(not_started)?;
+    tell_shared_exit(&fit);
     list.keep(&config);
     service.show_list(list.status());
     let _first = status.set(service.status());
@@ -287,7 +288,7 @@ impl Running {
             service.follow(followed(new, config));
         }
         if !changes.is_empty() {
-            tell_uncovered(&new, config);
+            tell_shared_exit(&tell_uncovered(&new, config));
         }
         list.set = new;
         list.keep(config);
@@ -328,7 +329,7 @@ fn tell_refused(list: &List, told: &HashSet<String>) -> HashSet<String> {
 }
 
 /// By name, before the venue refuses them one by one.
-fn tell_uncovered(set: &InfluencerSet, config: &Config) {
+fn tell_uncovered(set: &InfluencerSet, config: &Config) -> Fit {
     let fit = Fit::of(set, config);
     if !fit.uncovered.is_empty() {
         warn!(fit = %brief(&fit.to_string()), "not everybody fits into the venue's limits");
@@ -336,6 +337,11 @@ fn tell_uncovered(set: &InfluencerSet, config: &Config) {
     if let Some(thin) = fit.thin() {
         warn!(thin = %brief(&thin), "not everybody has all listeners");
     }
+    fit
+}
+
+/// No warning: it is what few addresses come to. A service that does not start does not say it.
+fn tell_shared_exit(fit: &Fit) {
     if let Some(shared) = fit.shared_exit() {
         info!(shared = %brief(&shared), "listeners that share a public address go together with it");
     }
