@@ -148,7 +148,9 @@ fn who_reads_the_state_records_alone_agrees_with_the_venue_at_every_quiet_moment
         }
     }
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let config = configuration(directory.path(), &floor.venue, &followed(&USERS), EXTRA);
+    // The first one's order updates are kept, too.
+    let list = followed(&USERS).replacen(" }", ", orders = true }", 1);
+    let config = configuration(directory.path(), &floor.venue, &list, EXTRA);
     let data = directory.path().join("data");
     let covered = &USERS[..2];
 
@@ -212,10 +214,18 @@ fn who_reads_the_state_records_alone_agrees_with_the_venue_at_every_quiet_moment
         output.stdout
     };
     assert!(ask(&["replay"]) == judge::concatenated(&data, "signals"), "replay gives other bytes");
-    for event_type in ["POSITION_SNAPSHOT", "POSITION_UPDATE"] {
+    for event_type in ["POSITION_SNAPSHOT", "POSITION_UPDATE", "ORDER_UPDATE"] {
         let found = String::from_utf8(ask(&["raw", "--json", "--type", event_type])).expect("text");
         assert!(found.lines().count() > 2, "{event_type}: {found}");
+        let of_first = found.lines().all(|line| line.contains(USERS[0]));
+        assert_eq!(of_first, event_type == "ORDER_UPDATE", "{event_type}: {found}");
     }
+    // More of them than there are connections for.
+    let sets = ["--set=streams.orders=true", "--set=venue.endpoint.0.limits.connections=4", "check"];
+    let refused = ingestion().arg("--config").arg(&config).args(sets).output().expect("the binary starts");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(64), "{said}");
+    assert!(said.contains("3 influencers ask") && said.contains("order updates name no account"), "{said}");
 }
 
 #[test]

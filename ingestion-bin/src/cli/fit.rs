@@ -1,12 +1,13 @@
 //! How a list fits into the venue's limits: the plan that `run` carries out, made without contacting anybody.
 
 use std::fmt;
+use std::sync::Arc;
 
 use hyperliquid_client::limits::VenueLimits;
 use hyperliquid_client::plan::{self, Bound, Demand, Plan, Route, Want};
 use influencer_registry::{Influencer, InfluencerSet};
 
-use crate::config::{Allocation, Config, Group, Routes};
+use crate::config::{Allocation, Config, Group, Problem, Routes};
 use crate::runtime::{demand, machine_settings, session_settings};
 
 /// The plan for a list, with names.
@@ -14,6 +15,8 @@ use crate::runtime::{demand, machine_settings, session_settings};
 pub(super) struct Fit {
     /// Everyone enabled.
     pub(super) accounts: usize,
+    /// So many ask for order updates, and that costs somebody a listener: at most one such account shares a connection.
+    pub(super) too_many_orders: Option<usize>,
     /// Over all listeners.
     pub(super) subscriptions: u32,
     /// By id: accounts that no listener can carry. The least important.
@@ -30,17 +33,36 @@ pub(super) struct Fit {
     pub(super) groups: Vec<(Group, plan::Taken)>,
 }
 
+/// Whether an influencer's order updates are listened to.
+pub(super) fn asks_for_orders(influencer: &Influencer, config: &Config) -> bool {
+    influencer.orders().unwrap_or(config.streams.orders)
+}
+
 impl Fit {
+    /// What is wrong with a configuration that asks for more order updates than the plan can give.
+    pub(super) fn orders_problem(&self, config: &Config) -> Option<Problem> {
+        let asking = self.too_many_orders?;
+        let key = "streams.orders".to_owned();
+        let origin = config.places.of(&key);
+        let problem = "order updates name no account, so at most one influencer that asks for them shares a connection: \
+                       there are too few connections for all who ask (allow more, add egress, or ask for fewer)";
+        let value = format!("{asking} influencers ask");
+        Some(Problem { key, value, origin, problem: problem.to_owned() })
+    }
+
     pub(super) fn of(set: &InfluencerSet, config: &Config) -> Self {
         let list = set.enabled_by_priority();
-        let each =
-            demand::of_account(config.streams.twap, config.account_state.enabled, &machine_settings(config));
+        let settings = machine_settings(config);
+        let (twap, state) = (config.streams.twap, config.account_state.enabled);
+        let of = |influencer: &Arc<Influencer>| {
+            demand::of_account(twap, state, asks_for_orders(influencer, config), &settings)
+        };
         let Routes { routes, groups } = Routes::of(&config.venue);
         let routes: Vec<Route> = routes.iter().map(|route| Route { group: route.group }).collect();
         let limits: Vec<VenueLimits> = groups.iter().map(|group| group.limits).collect();
         let single = |influencer: &Influencer| influencer.max_streams() == Some(1);
         let accounts: Vec<Want> =
-            list.iter().map(|influencer| Want { single: single(influencer), ..each }).collect();
+            list.iter().map(|influencer| Want { single: single(influencer), ..of(influencer) }).collect();
         let demand = Demand {
             routes: &routes,
             groups: &limits,
@@ -50,12 +72,20 @@ impl Fit {
             pings_per_minute: demand::pings_per_minute(&session_settings(config)),
         };
         let Plan { uncovered, fewer_listeners, one_address, bound, taken, .. } = plan::plan(&demand, &[]);
+        let asking = accounts.iter().filter(|want| want.unattributed).count();
+        let worse = asking > 0 && {
+            let named: Vec<Want> =
+                accounts.iter().map(|want| Want { unattributed: false, ..*want }).collect();
+            let without = plan::plan(&Demand { accounts: &named, ..demand }, &[]);
+            without.uncovered.len() < uncovered.len() || without.fewer_listeners.len() < fewer_listeners.len()
+        };
         let named = |places: Vec<usize>| {
             places.iter().filter_map(|place| Some(list.get(*place)?.id().to_string())).collect()
         };
         let like = limits.first().copied().unwrap_or_default();
         Self {
             accounts: list.len(),
+            too_many_orders: worse.then_some(asking),
             subscriptions: taken.iter().map(|taken| taken.subscriptions).sum(),
             more_addresses: if bound.is_some() { plan::more_addresses(&demand, like) } else { Some(0) },
             uncovered: named(uncovered),
@@ -151,6 +181,11 @@ mod tests {
                 .starts_with("3 accounts have fewer listeners than wanted: too few connections; one more")
         );
         // A listener on each of two addresses.
+        // Order updates name nobody: five cells of two connections each, and three who ask; then one cell.
+        let orders = ("streams.orders", "true");
+        assert_eq!((fit(&[orders]).too_many_orders, fit(&[orders]).subscriptions), (None, 24));
+        assert_eq!(fit(&[orders, (connections, "4")]).too_many_orders, Some(3));
+        assert_eq!(fit(&[(connections, "4")]).too_many_orders, None);
         let two = [(subscriptions, "9"), ("venue.endpoint.0.egress", r#"["127.0.0.1", "127.0.0.2"]"#)];
         assert_eq!(
             (fit(&two).subscriptions, fit(&two).fewer_listeners.len(), said(&two)),

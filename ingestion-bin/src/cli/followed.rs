@@ -193,6 +193,7 @@ pub(super) fn followed(influencer: &Influencer, config: &Config) -> Followed {
         start: start.map(|at| i64::try_from(at).unwrap_or(i64::MAX)),
         tuning: tuning(influencer),
         listed: settings(influencer).into_iter().collect(),
+        orders: super::fit::asks_for_orders(influencer, config),
     }
 }
 

@@ -6,6 +6,7 @@ use observability::admin::Token;
 
 use super::args::Cli;
 use super::exit::Failure;
+use super::fit::Fit;
 use super::followed::{List, addresses};
 use super::moment::Moment;
 use crate::config::{Config, Origin, Problem, Problems, SecretSource, Sources};
@@ -71,6 +72,9 @@ pub(super) fn plan(
             "nobody to follow: name accounts in [influencers], or with --follow ADDR, or try --simulate"
                 .to_owned(),
         ));
+    }
+    if let Some(problem) = Fit::of(&list.set, &config).orders_problem(&config) {
+        return Err(Problems(vec![problem]).into());
     }
     Ok(Plan { config, token, list })
 }

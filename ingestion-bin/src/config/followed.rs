@@ -94,15 +94,10 @@ pub(super) fn state(root: &Section<'_>) -> SharedState {
     SharedState::Journal
 }
 
-/// Why a setting of an influencer is refused: this build carries it out for nobody.
+/// Why a setting of an influencer is refused that this build carries out for nobody: there is none.
 #[must_use]
-pub fn not_carried_out(field: &Field<'_>) -> Option<&'static str> {
-    match field.name {
-        "orders" if field.value.as_bool() == Some(true) => {
-            Some("this build does not listen to order updates yet")
-        }
-        _ => None,
-    }
+pub const fn not_carried_out(_setting: &Field<'_>) -> Option<&'static str> {
+    None
 }
 
 /// In a configuration an unknown key is an error; a list in a file keeps it.

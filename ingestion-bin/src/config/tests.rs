@@ -132,11 +132,10 @@ fn entries_of_the_configuration_are_judged_whole() {
     let entry =
         |fields: &str| format!("[influencers]\nstatic = [{{ id = \"a\", address = \"{alice}\", {fields} }}]");
     let tuned = "maxStreams = 1, backoff = { initial_ms = 9, jitter = 0.1 }, throttle = { infoShare = 0.5 }";
-    for fine in ["start = \"2h\"", "orders = false, backoff = {}", "markets = [\"ETH-PERP\"]", tuned] {
+    for fine in ["start = \"2h\"", "orders = true, backoff = {}", "markets = [\"ETH-PERP\"]", tuned] {
         load(&entry(fine), &[], &[]).unwrap_or_else(|problems| panic!("{fine}: {problems}"));
     }
     let refused = [
-        ("orders = true", "orders = true: this build does not listen to order updates yet"),
         ("maxStreams = 0", "maxStreams = 0: allowed is 1 to 1000"),
         ("backoff = { max = 9 }", "backoff.max = 9: unknown key"),
         ("throttle = { infoShare = 0 }", "throttle.infoShare = 0: allowed is above 0, at most 1"),

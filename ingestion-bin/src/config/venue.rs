@@ -78,7 +78,7 @@ pub enum AuthPlace {
 pub struct Streams {
     /// Listen to TWAP slices on their own channel.
     pub twap: bool,
-    /// Listen to order updates.
+    /// Listen to the order updates of every influencer that does not say otherwise.
     pub orders: bool,
     /// Signals for spot markets.
     pub spot: bool,
@@ -264,9 +264,6 @@ pub(super) fn streams(root: &Section<'_>) -> Streams {
         spot: section.flag("spot", false),
         outcomes: section.flag("outcomes", false),
     };
-    if streams.orders {
-        section.complain("orders", "true", "this build does not listen to order updates yet");
-    }
     section.done();
     streams
 }

@@ -9,7 +9,7 @@ use hyperliquid_client::session::SessionConfig;
 use crate::account::Settings;
 
 /// One account: its channels, and two answers of a nearly empty page for each stream in every sweep.
-pub(crate) fn of_account(twap: bool, state: bool, settings: &Settings) -> Want {
+pub(crate) fn of_account(twap: bool, state: bool, orders: bool, settings: &Settings) -> Want {
     let streams = 1 + u32::from(twap);
     let sweep = settings.sweep_interval.max(Duration::from_secs(1));
     let a_sweep = f64::from(streams * 2 * InfoCost::PAGE.of_rows(1));
@@ -17,7 +17,8 @@ pub(crate) fn of_account(twap: bool, state: bool, settings: &Settings) -> Want {
     // At most 84 a second.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 5,040")]
     let info_weight = info_weight as u32;
-    Want { subscriptions: streams + u32::from(state), info_weight, ..Want::default() }
+    let subscriptions = streams + u32::from(state) + u32::from(orders);
+    Want { subscriptions, info_weight, unattributed: orders, ..Want::default() }
 }
 
 /// Messages that keep a connection alive, a minute.

@@ -5,6 +5,7 @@
 mod fill;
 mod history;
 mod identity;
+mod order;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -12,4 +13,5 @@ mod tests;
 pub use fill::{TranslateError, account, fill};
 pub use history::{HistoryRowError, history_row};
 pub use identity::{Identifier, Interest};
+pub use order::{market, order_key};
 pub use state::{dex_shown, position_key};

@@ -96,7 +96,11 @@ impl Core {
         }
         let Some(slot) = self.slots.get_mut(&account) else { return };
         self.telemetry.emit(&InfluencerChanged { followed: &followed });
+        let turns = (slot.followed.orders != followed.orders).then_some(followed.orders);
         slot.refollow(followed);
+        if let Some(on) = turns {
+            self.turn_orders(account, on);
+        }
         self.asks
             .iter_mut()
             .filter(|asked| asked.account == account)

@@ -78,7 +78,8 @@ impl Core {
                 self.telemetry.emit(&UnknownChannel { channel });
                 self.keep_unknown(from, raw, at);
             }
-            Frame::UserEvents(_) | Frame::OrderUpdates(_) | Frame::Trades(_) => {
+            Frame::OrderUpdates(rows) => self.order_updates(from, rows, raw, at),
+            Frame::UserEvents(_) | Frame::Trades(_) => {
                 self.telemetry.emit(&UnknownChannel { channel: "not subscribed" });
                 self.keep_unknown(from, raw, at);
             }
@@ -319,7 +320,7 @@ impl Core {
     }
 
     /// A frame of a channel we do not know, under the same cap a minute as refusals.
-    fn keep_unknown(&mut self, from: From, raw: &[u8], at: Received) {
+    pub(super) fn keep_unknown(&mut self, from: From, raw: &[u8], at: Received) {
         if self.may_keep_refusal(at.at) {
             let kept = Kept { event_type: "UNKNOWN", disposition: "stored", ..Kept::default() };
             self.keep(from, kept, raw, at);

@@ -157,6 +157,24 @@ impl Core {
         }
     }
 
+    /// Asks for an account's order updates on its lines from now on, or not any more. Where a line has an account that asks already, the
+    /// plan moves this one, and it asks on its new lines.
+    pub(super) fn turn_orders(&self, account: [u8; 20], on: bool) {
+        let Some(slot) = self.slots.get(&account) else { return };
+        let subscription = Subscription::OrderUpdates { user: slot.address };
+        for (number, line) in
+            slot.seats.values().filter_map(|number| Some((*number, self.lines.get(number)?)))
+        {
+            let others = self.slots.iter().filter(|(other, _)| **other != account);
+            let taken = { others }.any(|(_, other)| other.followed.orders && other.seat_on(number).is_some());
+            if !on {
+                line.control.unsubscribe(&subscription);
+            } else if !taken {
+                line.control.subscribe(subscription.clone());
+            }
+        }
+    }
+
     /// Takes an account off every line but those of `cell`.
     pub(super) fn unseat_but(&mut self, account: [u8; 20], cell: Option<usize>, now: Instant) {
         let Some(slot) = self.slots.get(&account) else { return };

@@ -11,6 +11,7 @@ mod learned;
 mod limits;
 mod lines;
 mod lost;
+mod order_updates;
 mod outbox;
 mod plan;
 mod positions;

@@ -28,13 +28,14 @@ impl Core {
         }
         let order = self.by_importance();
         let (ids, open): (Vec<usize>, Vec<Cell>) = self.open_cells().into_iter().unzip();
-        let each =
-            demand::of_account(self.config.twap, self.config.state_interval.is_some(), &self.config.settings);
+        let (twap, state) = (self.config.twap, self.config.state_interval.is_some());
+        let asks = |account: &[u8; 20]| self.slots.get(account).is_some_and(|slot| slot.followed.orders);
+        let of = |account| demand::of_account(twap, state, asks(account), &self.config.settings);
         let cell_of = |account: &[u8; 20]| self.slots.get(account).and_then(|slot| slot.cell);
         let accounts = order.iter().map(|account| plan::Want {
             at: cell_of(account).and_then(|cell| ids.iter().position(|id| *id == cell)),
             single: self.slots.get(account).is_some_and(Slot::is_single),
-            ..each
+            ..of(account)
         });
         let accounts: Vec<plan::Want> = accounts.collect();
         let routes: Vec<Route> = self.config.routes.iter().map(|group| Route { group: *group }).collect();

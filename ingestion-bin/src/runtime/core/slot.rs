@@ -8,6 +8,7 @@ use hyperliquid_client::session::Refusal;
 use hyperliquid_client::wire::{Address, Subscription};
 use signal_domain::{Account, InfluencerId};
 
+use super::order_updates::SeenOrders;
 use super::positions::Positions;
 use super::tuning::{Tuning, Weight};
 use crate::account::{Ledger, Machine, Stream};
@@ -31,6 +32,8 @@ pub struct Followed {
     pub added_at_ms: Option<u64>,
     /// Read its history from this venue time on, ms, instead of beginning with what comes now. Looked at when following begins.
     pub start: Option<i64>,
+    /// Whether its order updates are listened to.
+    pub orders: bool,
     /// What it may take, and how it waits.
     pub tuning: Tuning,
     /// Its settings as the list has them, to be shown.
@@ -48,6 +51,7 @@ impl Followed {
             priority: 0,
             added_at_ms: None,
             start: None,
+            orders: false,
             tuning: Tuning::default(),
             listed: serde_json::Value::Null,
         }
@@ -97,6 +101,8 @@ pub(in crate::runtime) struct Slot {
     pub(super) tally: Tally,
     /// What the venue shows of its equity and positions.
     pub(super) positions: Positions,
+    /// Its newest order updates.
+    pub(super) orders: SeenOrders,
     /// When each stream's history was last asked for.
     pub(super) turns: BTreeMap<Stream, Instant>,
     /// What was spent of its share of the info weight.
@@ -156,6 +162,7 @@ impl Slot {
             newest: None,
             tally: Tally::default(),
             positions,
+            orders: SeenOrders::default(),
             turns: BTreeMap::new(),
             weight: Weight::default(),
             leaving: None,
@@ -191,6 +198,9 @@ impl Slot {
         }
         if state {
             wanted.push(Subscription::AllDexsClearinghouseState { user });
+        }
+        if self.followed.orders {
+            wanted.push(Subscription::OrderUpdates { user });
         }
         wanted
     }

@@ -16,6 +16,7 @@ fn every_documented_form_is_understood() {
         "delay=0..3000@0.03",
         &mute,
         "mute=*@5s",
+        "wrong-state=*@5s..9s",
         "outage@60s..90s",
         "outage=60s..90s",
         "handshake=403@1s..2s",

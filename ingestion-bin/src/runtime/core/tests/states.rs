@@ -44,7 +44,7 @@ impl Rig {
         std::iter::from_fn(|| self.core.next_state_ask(0)).collect()
     }
 
-    fn raw(&self, event_type: EventType) -> Vec<Value> {
+    pub(super) fn raw(&self, event_type: EventType) -> Vec<Value> {
         let filter = RawFilter { event_type: Some(event_type), ..RawFilter::default() };
         self.lines(RawLines::new(uuid::Uuid::nil(), filter))
     }
