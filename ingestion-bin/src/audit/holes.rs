@@ -45,9 +45,23 @@ pub struct Unreadable {
 pub struct Holes {
     parts: Vec<(u64, Part)>,
     passed: Vec<(u64, u64)>,
+    begins: Option<u64>,
 }
 
 impl Holes {
+    /// The next record of the journal is there and has this position.
+    pub fn record(&mut self, position: u64) {
+        self.begins.get_or_insert(position);
+    }
+
+    /// Whether every record from this position on is there, and was when the sink of the signals came by.
+    #[must_use]
+    pub fn is_whole_from(&self, position: u64) -> bool {
+        self.parts.is_empty()
+            && self.passed.is_empty()
+            && self.begins.is_some_and(|begins| begins <= position)
+    }
+
     /// A part cannot be read.
     pub fn unreadable(&mut self, segment: u64, part: Part) {
         self.parts.push((segment, part));
@@ -121,6 +135,23 @@ mod tests {
         for passed in [&[] as &[(u64, u64)], &[(11, 20)], &[(10, 19)], &[(10, 14), (15, 20)], &[(20, 30)]] {
             assert!(!declared(10, 20, passed), "{passed:?}");
         }
+    }
+
+    #[test]
+    fn a_journal_is_whole_where_all_is_there_and_always_was() {
+        let journal = |with: &dyn Fn(&mut Holes)| {
+            let mut holes = Holes::default();
+            with(&mut holes);
+            holes.record(10);
+            holes.record(20);
+            holes
+        };
+        let whole = journal(&|_| {});
+        assert!(whole.is_whole_from(10) && whole.is_whole_from(15));
+        assert!(!whole.is_whole_from(9), "what was before is deleted");
+        assert!(!Holes::default().is_whole_from(9));
+        assert!(!journal(&|holes| holes.passed(1, 2)).is_whole_from(15));
+        assert!(!journal(&|holes| holes.unreadable(10, Part::Header)).is_whole_from(15));
     }
 
     #[test]

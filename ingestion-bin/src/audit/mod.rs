@@ -81,6 +81,7 @@ pub struct Audit {
     /// `history` gaps by influencer and market. Only what a sink lost is one of a single market: the venue's history is one for all.
     lost: BTreeMap<(String, Option<String>), Vec<Declared>>,
     older_deleted: bool,
+    journal_is_whole: bool,
     /// The first epoch in the log, by influencer.
     began: BTreeMap<String, u64>,
     report: Report,
@@ -90,6 +91,11 @@ impl Audit {
     /// Older parts of the log were deleted: what was numbered before its first line is not missed.
     pub fn older_deleted(&mut self) {
         self.older_deleted = true;
+    }
+
+    /// The journal from which the log was made has all its records: no sink ever had to pass any, so no number may be missing.
+    pub fn journal_is_whole(&mut self) {
+        self.journal_is_whole = true;
     }
 
     /// Takes a gap record. The last one of an id counts.
@@ -119,7 +125,7 @@ impl Audit {
         // An epoch that began inside the log is there from its first number on.
         let cut_off = self.older_deleted && !market.seen && entry.epoch == began;
         let follows = if market.seen && entry.epoch == market.epoch { market.seq + 1 } else { 1 };
-        let lost = lost_before(&self.lost, entry, market, entry.seq > follows);
+        let lost = lost_before(&self.lost, entry, market, entry.seq > follows && !self.journal_is_whole);
         if !market.seen || entry.epoch > market.epoch {
             if entry.seq != 1 && lost.is_none() && !cut_off {
                 self.report.order_breaks += 1;
@@ -168,12 +174,12 @@ impl Audit {
 /// The gap that says that signals between the last one and this one never reached the log. Signals behind lost ones cannot name it
 /// themselves: they were written before the loss was known.
 ///
-/// A gap of all markets says so only where numbers jump: what the venue's history does not tell breaks no numbering.
+/// A gap of all markets says so only where numbers jump and may: what the venue's history does not tell breaks no numbering.
 fn lost_before(
     lost: &BTreeMap<(String, Option<String>), Vec<Declared>>,
     entry: &Entry,
     market: &Market,
-    jumps: bool,
+    may_jump: bool,
 ) -> Option<String> {
     if lost.is_empty() {
         return None;
@@ -182,6 +188,6 @@ fn lost_before(
     let between = |gap: &&Declared| since <= gap.span.1 && (entry.late || gap.span.0 <= entry.time);
     let of =
         |market: Option<&String>| lost.get(&(entry.key.0.clone(), market.cloned())).into_iter().flatten();
-    let wide = of(None).filter(|_| jumps);
+    let wide = of(None).filter(|_| may_jump);
     of(Some(&entry.key.1)).chain(wide).find(between).map(|gap| gap.gap_id.clone())
 }

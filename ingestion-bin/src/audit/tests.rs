@@ -133,6 +133,16 @@ fn signals_that_never_came_are_excused_by_the_gap_that_says_so_alone() {
 }
 
 #[test]
+fn nothing_excuses_a_missing_number_where_the_journal_is_whole() {
+    let mut audit = Audit::default();
+    audit.journal_is_whole();
+    audit.gap(Declared { market: None, ..gap("all", "history", "unfillable", (0, 100)) });
+    [entry(2, 2, 3), entry(4, 5, 3)].iter().for_each(|entry| audit.signal(entry));
+    let report = audit.finish();
+    assert_eq!((report.order_breaks, report.undeclared), (2, 1), "{report:?}");
+}
+
+#[test]
 fn a_break_without_a_jump_is_not_excused_by_a_gap_of_all_markets() {
     let mut audit = Audit::default();
     audit.gap(Declared { market: None, ..gap("all", "history", "unfillable", (0, 100)) });

@@ -58,13 +58,14 @@ pub(super) fn check(reader: Reader) -> Result<Holes, Failure> {
         match met {
             Met::Unreadable(segment, part) => holes.unreadable(segment, part),
             Met::Record(record) if record.kind == Kind::Passed as u8 => {
+                holes.record(record.position);
                 if let Some(Body::Passed { from, to }) =
                     record::decode(record).map_err(|error| Failure::world("journal", error))?
                 {
                     holes.passed(from, to);
                 }
             }
-            Met::Record(_) => {}
+            Met::Record(record) => holes.record(record.position),
         }
         Ok(())
     })?;

@@ -19,7 +19,7 @@ use super::super::moment::Moment;
 use super::super::output::Output;
 use super::super::setup;
 use super::{against, journal};
-use crate::audit::{Against, Audit, Chain, Declared, Entry, Finding, Link, Report};
+use crate::audit::{Against, Audit, Chain, Declared, Entry, Finding, Holes, Link, Report};
 use crate::record::RowKind;
 use crate::render::EventReader;
 
@@ -28,9 +28,12 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
         Some(path) => fills(path)?,
         None => {
             let config = setup::configuration(cli)?;
-            let mut report = signals(setup::existing_data(&config)?)?;
-            if journal::place(&config)?.is_some() {
-                report.journal(journal::check(journal::open(&config)?)?);
+            let directory = setup::existing_data(&config)?;
+            let is_there = journal::place(&config)?.is_some();
+            let holes = is_there.then(|| journal::check(journal::open(&config)?)).transpose()?;
+            let mut report = signals(directory, holes.as_ref())?;
+            if let Some(holes) = holes {
+                report.journal(holes);
             }
             if args.against_info {
                 against::run(args, &config, &mut report)?;
@@ -110,7 +113,7 @@ fn tell_against(against: &Against, output: &mut Output) -> Result<(), Failure> {
     ))
 }
 
-fn signals(directory: &Path) -> Result<Report, Failure> {
+fn signals(directory: &Path, journal: Option<&Holes>) -> Result<Report, Failure> {
     let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(directory));
     let failed = |error| Failure::world("verify", error);
     let mut audit = Audit::default();
@@ -125,7 +128,13 @@ fn signals(directory: &Path) -> Result<Report, Failure> {
     if lines.older_deleted().map_err(failed)? {
         audit.older_deleted();
     }
+    let mut is_first = true;
     while let Some(line) = lines.next_line().map_err(failed)? {
+        if std::mem::take(&mut is_first)
+            && journal.is_some_and(|journal| journal.is_whole_from(line.place.file))
+        {
+            audit.journal_is_whole();
+        }
         let entry =
             SignalV1::decode(line.bytes).map_err(|error| error.to_string()).and_then(|signal| entry(&signal));
         let entry =
