@@ -56,3 +56,17 @@ fn what_is_no_test_or_not_run_does_not_count() {
     let run = ["one", "two", "three", "four", "on"].map(|test| is_run(source, test));
     assert_eq!(run, [true, false, false, false, false]);
 }
+
+/// What `FaultSpec` says of each fault, line for line.
+#[test]
+fn every_fault_of_the_simulated_venue_is_on_the_page_of_the_command_line() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).expect("it is there");
+    let code = read("hyperliquid-client/src/sim/fault/spec.rs");
+    let table: Vec<&str> =
+        code.lines().filter(|line| line.starts_with("/// |")).filter_map(|line| line.get(4..)).collect();
+    assert!(table.len() > 10);
+    let page = read("docs/command-line.md");
+    let missing: Vec<&&str> = table.iter().filter(|row| !page.contains(**row)).collect();
+    assert!(missing.is_empty(), "docs/command-line.md lacks {missing:#?}");
+}

@@ -217,13 +217,14 @@ pub struct SimVenue {
     /// Shorten longer pauses of the recording to this.
     #[arg(long, value_name = "N")]
     pub max_gap_ms: Option<u64>,
-    /// Begin when this many `userFills` subscriptions are there.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    /// Begin when this many `userFills` subscriptions are there: at full speed whoever comes later misses what is played.
+    #[arg(long, value_name = "N", default_value_t = 1)]
     pub wait_subscriptions: usize,
-    /// Wait this long more before the first fill.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    /// Wait this long more before the first fill, so that everybody is there who comes together.
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
     pub warmup_ms: u64,
-    /// Inject a fault, e.g. `drop=0.05`; may be given several times.
+    /// Inject a fault: `NAME[=VALUE][@WHEN][#K/N]`, e.g. `drop=0.05`, `delay=1s..5s@0.1`, `close=every:10s`, `mute=*@30s..2m`,
+    /// `outage=30s..50s`, `info-500=0.2`; may be given several times. docs/command-line.md has all of them.
     #[arg(long = "fault", value_name = "SPEC")]
     pub faults: Vec<String>,
     /// Serve wss and https with a certificate made for this run.
