@@ -13,6 +13,16 @@ use super::{Fate, Held, Item, Machine, Origin, Record, Row, Stream};
 /// a key (C2).
 pub(super) const LOOKS: u8 = 10;
 
+/// What a baseline is made of.
+enum Page<P> {
+    /// Rows.
+    Shown(Kept<P>),
+    /// The account never had any: all that comes is an event.
+    Empty,
+    /// It looks empty, and nobody confirms it: what lies before the first event is not known and no event.
+    Unconfirmed,
+}
+
 impl<P> Machine<P> {
     /// B1: the first snapshot of a stream that has no baseline.
     pub(super) fn first_snapshot(
@@ -24,11 +34,14 @@ impl<P> Machine<P> {
         now: Instant,
     ) {
         if rows.is_empty() {
+            if self.ledger.stream(stream).first.is_some() {
+                self.feeds[stream].waits_since.get_or_insert(now);
+            }
             let empty = self.feeds[stream].empty.get_or_insert_with(Empty::default);
             empty.listeners |= bit(listener);
             let (twice, read) = (empty.listeners.count_ones() >= 2, empty.read_at.is_some());
             if twice && read {
-                self.set_baseline(stream, None, None, Origin::Snapshot, now);
+                self.set_baseline(stream, Page::Empty, None, Origin::Snapshot, now);
             } else {
                 self.feeds[stream].want = true;
             }
@@ -55,7 +68,7 @@ impl<P> Machine<P> {
                 continue;
             };
             let unknown_since = behind.and_then(|other| self.newest_known(other));
-            self.set_baseline(stream, Some(first.page), unknown_since, first.origin, now);
+            self.set_baseline(stream, Page::Shown(first.page), unknown_since, first.origin, now);
         }
     }
 
@@ -70,9 +83,50 @@ impl<P> Machine<P> {
         let held = self.held.values().flat_map(Sequencer::rows).chain(&self.twins);
         let held = held.filter(|row| Some(row.time) > self.ledger.stream(row.item.stream).baseline);
         let held = held.map(|row| row.time);
-        let waiting = self.feeds.iter().flat_map(|feed| &feed.before).flat_map(|kept| &kept.rows);
-        let first = self.ledger.stream(stream).first.into_iter();
-        first.chain(held).chain(waiting.map(|row| row.time)).min()
+        self.ledger.stream(stream).first.into_iter().chain(held).min()
+    }
+
+    /// B8: a live row waits for a baseline. What it says of it must outlive a kill.
+    pub(super) fn hear_before_baseline(&mut self, stream: Stream, rows: &[Row], now: Instant) {
+        let Some(from) = rows.iter().map(|row| row.time).filter(|&time| self.may_begin_at(time, now)).min()
+        else {
+            return;
+        };
+        self.feeds[stream].waits_since.get_or_insert(now);
+        if self.ledger.stream(stream).first.is_none_or(|first| from < first) {
+            self.record(Record::Heard { from });
+        }
+    }
+
+    /// Whether following may have begun at the time of a live row: neither ahead of the venue's clock nor a margin behind it.
+    fn may_begin_at(&self, time: i64, now: Instant) -> bool {
+        let oldest = self.venue_time.map(|clock| clock.saturating_sub(self.settings.margin_ms));
+        oldest.is_none_or(|oldest| oldest <= time) && !self.is_ahead(time, now)
+    }
+
+    /// B1: when streams begin that nobody confirms to be empty.
+    pub(super) fn begins_unconfirmed(&self) -> Option<Instant> {
+        let waits = self.feeds.iter().filter_map(|feed| feed.waits_since).min();
+        // What the first row says is only believed beside the venue's clock.
+        let since = waits.filter(|_| self.venue_time.is_some())?;
+        let unconfirmed = |stream: Stream| {
+            let (state, feed) = (self.ledger.stream(stream), &self.feeds[stream]);
+            state.baseline.is_none() && state.first.is_some() && feed.empty.is_some() && feed.first.is_none()
+        };
+        self.ledger.streams().any(unconfirmed).then(|| since + self.settings.repair_hold)
+    }
+
+    /// B1: where an empty snapshot is not confirmed in time, following begins with the first live row.
+    pub(super) fn begin_unconfirmed(&mut self, now: Instant) {
+        if self.begins_unconfirmed().is_none_or(|at| now < at) {
+            return;
+        }
+        for stream in self.ledger.streams() {
+            let (state, feed) = (self.ledger.stream(stream), &self.feeds[stream]);
+            if state.baseline.is_none() && feed.empty.is_some() && feed.first.is_none() {
+                self.set_baseline(stream, Page::Unconfirmed, None, Origin::Snapshot, now);
+            }
+        }
     }
 
     /// The confirming read of an empty snapshot is complete; `newest` is its last page that was not empty.
@@ -85,7 +139,7 @@ impl<P> Machine<P> {
         let witnesses = empty.listeners.count_ones() >= 2
             || empty.read_at.is_some_and(|first| began >= first + self.settings.recheck);
         if witnesses {
-            self.set_baseline(stream, None, None, Origin::Snapshot, now);
+            self.set_baseline(stream, Page::Empty, None, Origin::Snapshot, now);
             return;
         }
         empty.read_at.get_or_insert(now);
@@ -126,7 +180,7 @@ impl<P> Machine<P> {
     fn set_baseline(
         &mut self,
         stream: Stream,
-        page: Option<Kept<P>>,
+        page: Page<P>,
         unknown_since: Option<i64>,
         origin: Origin,
         now: Instant,
@@ -134,10 +188,15 @@ impl<P> Machine<P> {
         let first = self.first_event(stream).filter(|_| !planted!(self, LateStreamForgets));
         let is_event =
             |row: &Row| first.is_some_and(|first| first <= row.time) || self.is_ahead(row.time, now);
+        let (page, confirmed) = match page {
+            Page::Shown(page) => (Some(page), true),
+            Page::Empty => (None, true),
+            Page::Unconfirmed => (None, false),
+        };
         let rows = page.as_ref().map_or(&[][..], |page| &page.rows);
         let last = rows.iter().filter(|row| !is_event(row)).max_by_key(|row| row.time);
         let anchor = last.map(|row| (row.key, row.time));
-        let at = match (last, first.filter(|_| !rows.is_empty())) {
+        let at = match (last, first.filter(|_| !rows.is_empty() || !confirmed)) {
             (Some(row), _) => row.time,
             (None, Some(first)) => unknown_since.unwrap_or(i64::MAX).min(first.saturating_sub(1)),
             (None, None) => i64::MIN,

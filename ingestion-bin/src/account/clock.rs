@@ -31,8 +31,11 @@ impl VenueClock {
         self.time
     }
 
-    /// A source shows this time; answers [`VenueClock::time`].
+    /// A source shows this time; answers [`VenueClock::time`]. A time that is not after 1970 is none: the venue has no clock yet.
     pub fn show(&mut self, source: Source, time: i64) -> Option<i64> {
+        if time <= 0 {
+            return self.time;
+        }
         let before = self.shown.insert(source, time);
         if source == Source::Answer {
             self.answered_before = before;
@@ -70,6 +73,14 @@ mod tests {
         clock.show(Source::Listener(1), FAR);
         assert_eq!(clock.time(), Some(1_000));
         assert_eq!(clock.show(Source::Listener(1), 1_005), Some(1_000));
+    }
+
+    #[test]
+    fn nought_is_no_time() {
+        let mut clock = VenueClock::default();
+        assert_eq!([0, 0, -1].map(|time| clock.show(Source::Answer, time)), [None; 3]);
+        assert_eq!(clock.show(Source::Answer, 1_000), None);
+        assert_eq!(clock.show(Source::Answer, 1_000), Some(1_000));
     }
 
     #[test]

@@ -150,8 +150,9 @@ pub(super) struct Feed<P> {
     pub(super) blind: bool,
     /// R4: rows of the other stream went out while it was blind; the venue time from which on its own may be missing.
     pub(super) passed_from: Option<i64>,
-    /// Frames that came before the baseline.
+    /// Frames that came before the baseline, and when the first one did.
     pub(super) before: Vec<Kept<P>>,
+    pub(super) waits_since: Option<Instant>,
     pub(super) empty: Option<Empty>,
     /// The page that is to make the baseline (B8).
     pub(super) first: Option<FirstPage<P>>,
@@ -191,6 +192,7 @@ impl<P> Default for Feed<P> {
             blind: true,
             passed_from: None,
             before: Vec::new(),
+            waits_since: None,
             empty: None,
             first: None,
             confirming: None,

@@ -61,6 +61,7 @@ impl<P> Machine<P> {
                 self.first_snapshot(listener, stream, rows, make, now);
             } else {
                 self.feeds[stream].before.push(Kept::new(listener, rows, make));
+                self.hear_before_baseline(stream, rows, now);
             }
             return;
         }
@@ -85,9 +86,6 @@ impl<P> Machine<P> {
         if planted!(self, NoBounds) {
             return false;
         }
-        let waiting: usize =
-            self.feeds.iter().flat_map(|feed| feed.before.iter()).map(|kept| kept.rows.len()).sum();
-        self.held_rows() + waiting + rows > self.settings.held_cap
-            || self.marks.len() + rows > self.settings.key_cap
+        self.held_rows() + rows > self.settings.held_cap || self.marks.len() + rows > self.settings.key_cap
     }
 }

@@ -29,7 +29,8 @@ pub struct StreamLedger {
     pub newest: Option<i64>,
     /// Venue time from which on every row of it is known, baseline ones included; with the baseline.
     pub since: Option<i64>,
-    /// While there is no baseline: venue time of the account's first event in its turn since this stream is followed.
+    /// While there is no baseline: venue time of the account's first event in its turn since this stream is followed, or of the
+    /// first live row that waits for a baseline.
     pub first: Option<i64>,
 }
 
@@ -246,6 +247,7 @@ impl Ledger {
                 (state.baseline, state.certified, state.anchor) = (Some(*at), Some(*at), *anchor);
                 (state.since, state.first) = (Some(*at), None);
             }
+            Record::Heard { from } => self.note_first(*from),
             Record::Event(event) => self.apply_event(event),
             Record::Gap(gap) => self.apply_gap(gap),
             Record::Absorbed { gap } => {
@@ -304,12 +306,7 @@ impl Ledger {
             && !event.late
             && Some(event.time) > self.streams[event.stream].baseline
         {
-            for stream in
-                self.streams().filter(|&stream| self.streams[stream].baseline.is_none()).collect::<Vec<_>>()
-            {
-                let first = &mut self.streams[stream].first;
-                *first = Some(first.map_or(event.time, |first| first.min(event.time)));
-            }
+            self.note_first(event.time);
         }
         self.fill_silent(&event.market, event.time, change);
         if event.late {
@@ -323,6 +320,16 @@ impl Ledger {
             }
             if let Some(seq) = event.seq {
                 book.chain.count(seq);
+            }
+        }
+    }
+
+    /// B8: of every stream that has no baseline yet.
+    fn note_first(&mut self, time: i64) {
+        for stream in self.streams() {
+            let state = &mut self.streams[stream];
+            if state.baseline.is_none() {
+                state.first = Some(state.first.map_or(time, |first| first.min(time)));
             }
         }
     }

@@ -252,6 +252,7 @@ impl<P> Machine<P> {
         let gates = self.feeds.iter().filter_map(|feed| feed.gate.as_ref()?.deadline);
         let misses = self.misses.front().map(|miss| self.instant(miss.due));
         let first_pages = self.feeds.iter().filter_map(|feed| feed.first.as_ref()).map(|first| first.until);
+        let first_pages = first_pages.chain(self.begins_unconfirmed());
         reads.chain(gates).chain(first_pages).chain(misses).chain(self.retry_refused()).chain(self.wake).min()
     }
 
@@ -279,6 +280,7 @@ impl<P> Machine<P> {
         }
         self.expire_gates(now);
         self.begin_late_streams(now);
+        self.begin_unconfirmed(now);
         self.resolve_twins(now);
         self.refuse_unwitnessed(now);
         self.pump(now);
@@ -367,6 +369,7 @@ impl<P> Machine<P> {
     }
 
     fn held_rows(&self) -> usize {
-        self.held.values().map(Sequencer::len).sum::<usize>() + self.twins.len()
+        let before = self.feeds.iter().flat_map(|feed| &feed.before).map(|kept| kept.rows.len());
+        self.held.values().map(Sequencer::len).chain(before).sum::<usize>() + self.twins.len()
     }
 }

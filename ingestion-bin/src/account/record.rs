@@ -83,6 +83,12 @@ pub enum Record<P> {
         /// Where the first read of history begins.
         anchor: Option<(FillKey, i64)>,
     },
+    /// A listener brought a row of this venue time before a stream's baseline was made (B8): nothing from then on is baseline, whatever
+    /// a run after this one finds.
+    Heard {
+        /// Venue time in milliseconds.
+        from: i64,
+    },
     /// An accepted row.
     Event(Event<P>),
     /// A gap's newest state; replaces the one with its id.

@@ -12,6 +12,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a judge names what it judges")]
 
 mod alone;
+mod beginning;
 mod clock;
 mod judge;
 mod missing;

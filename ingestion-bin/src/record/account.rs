@@ -55,6 +55,7 @@ impl<'a> AccountBody<'a> {
                 let made_at_ms = beside.venue_ms.unwrap_or(stamp.at_ms);
                 Change::Baseline { stream: *stream, at: *at, anchor: *anchor, made_at_ms }
             }
+            Record::Heard { from } => Change::Heard { from: *from },
             Record::Event(event) => {
                 let body = event_body(event, beside.supersedes_signal);
                 Change::Event(EventBody { context: beside.context, ..body })
@@ -111,6 +112,7 @@ pub fn fold_record(body: &AccountBody<'_>) -> Record<()> {
         Change::Baseline { stream, at, anchor, .. } => {
             Record::Baseline { stream: *stream, at: *at, anchor: *anchor }
         }
+        Change::Heard { from } => Record::Heard { from: *from },
         Change::Event(event) => Record::Event(Event {
             key: event.key,
             digest: event.digest,

@@ -138,6 +138,11 @@ pub enum Change<'a> {
     },
     /// Followed no longer.
     Removed,
+    /// Nothing from this venue time on is baseline, ms: a live row waits for one.
+    Heard {
+        /// Venue ms.
+        from: i64,
+    },
 }
 
 /// What is told of a gap and is no matter of the machine. Found out when it is opened and kept as long as the gap is, so that every
@@ -276,7 +281,7 @@ impl Body<'_> {
         match self {
             Self::Account(body) => match body.change {
                 Change::Epoch { .. } | Change::Removed => Kind::Epoch,
-                Change::Baseline { .. } => Kind::Baseline,
+                Change::Baseline { .. } | Change::Heard { .. } => Kind::Baseline,
                 Change::Event(_) => Kind::Event,
                 Change::Gap { .. } | Change::Absorbed { .. } => Kind::Gap,
                 Change::Certified { .. } => Kind::Certified,

@@ -29,6 +29,7 @@ impl Render for GapLines {
             Change::Epoch { .. } => GapV1::reset(&influencer, stamp.epoch, stamp.at_ms).encode(line),
             Change::Gap { gap, told } => wire(&stamp, &influencer, &gap, &told).encode(line),
             Change::Baseline { .. }
+            | Change::Heard { .. }
             | Change::Event(_)
             | Change::Absorbed { .. }
             | Change::Certified { .. }

@@ -136,7 +136,7 @@ impl State {
             Change::Gap { gap, told } => state.gaps.keep(gap, told),
             Change::Absorbed { gap } => state.gaps.absorbed(gap),
             Change::Event(event) if !event.late => state.told.moved(&event.market),
-            Change::Event(_) | Change::Certified { .. } | Change::Removed => {}
+            Change::Heard { .. } | Change::Event(_) | Change::Certified { .. } | Change::Removed => {}
         }
     }
 }

@@ -25,7 +25,7 @@ struct Life {
     baselines: [Option<i64>; 2],
     /// From when on every row of a stream is known, baseline ones included.
     since: [Option<i64>; 2],
-    /// Venue time of the first signal in its turn.
+    /// Venue time of the first signal in its turn, or of what was heard before there was any baseline.
     first: Option<i64>,
     /// When slices were followed: their baseline, and when they were switched off.
     slices: Vec<(i64, Option<i64>)>,

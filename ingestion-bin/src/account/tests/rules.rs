@@ -23,7 +23,7 @@ impl Rig {
         rig
     }
 
-    fn begin(twap: bool) -> Self {
+    pub(super) fn begin(twap: bool) -> Self {
         let now = Instant::now();
         let settings = Settings { twap, ..Settings::default() };
         let ledger = Ledger::new(&settings);
@@ -46,7 +46,7 @@ impl Rig {
         self.frame_of(Stream::Fills, snapshot, rows)
     }
 
-    fn frame_of(&mut self, stream: Stream, snapshot: bool, rows: &[Row]) -> Vec<Record<u32>> {
+    pub(super) fn frame_of(&mut self, stream: Stream, snapshot: bool, rows: &[Row]) -> Vec<Record<u32>> {
         self.clock(rows);
         let taken = self.machine.handle_frame(0, stream, snapshot, rows, |at| at as u32, self.now);
         assert_eq!(taken, Intake::Taken);

@@ -123,7 +123,7 @@ impl Core {
                 slot.positions.telling.based();
             }
             Record::Absorbed { gap } => slot.gaps.absorbed(gap),
-            Record::Gap(_) | Record::Certified { .. } | Record::Removed => {}
+            Record::Gap(_) | Record::Heard { .. } | Record::Certified { .. } | Record::Removed => {}
         }
         let beside = Beside { venue_ms, supersedes_signal: supersedes, ..Beside::default() };
         self.put(account, &record, beside, at_ms);

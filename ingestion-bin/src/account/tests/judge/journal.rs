@@ -63,6 +63,12 @@ impl Judge {
                         }
                     }
                 }
+                Record::Heard { from } => {
+                    self.count("heard before a baseline".into());
+                    if let Some(life) = self.lives.last_mut().filter(|life| life.baselines == [None; 2]) {
+                        life.first = Some(life.first.map_or(*from, |first| first.min(*from)));
+                    }
+                }
                 Record::Event(event) => {
                     if self.lives.last().is_none_or(|life| life.baselines[event.stream as usize].is_none()) {
                         self.violated("before-baseline", format!("{event:?}"));
