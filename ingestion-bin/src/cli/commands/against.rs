@@ -159,7 +159,11 @@ fn accounts(config: &Config) -> Result<BTreeMap<Account, Followed>, Failure> {
             Change::Event(event) => {
                 followed.oldest = Some(followed.oldest.map_or(event.time, |oldest| oldest.min(event.time)));
             }
-            Change::Epoch { .. } | Change::Gap { .. } | Change::Absorbed { .. } | Change::Removed => {}
+            Change::Epoch { .. }
+            | Change::Heard { .. }
+            | Change::Gap { .. }
+            | Change::Absorbed { .. }
+            | Change::Removed => {}
         }
         Ok(())
     })?;
