@@ -14,6 +14,7 @@ use super::support::document::{Documents, documents};
 use super::support::expected::{self, Row};
 use super::support::judge::{self, Allowed};
 use super::support::legs::{Leg, Legs, Setting};
+use super::support::market::Chains;
 use super::support::proxy::{Cut, Way, Weather};
 use super::support::service::{Service, lines};
 use super::support::{eventually, process, recorded_data};
@@ -158,6 +159,17 @@ fn is_full(service: &Service) -> bool {
     status["accounts"].as_array().expect("accounts").iter().all(|account| account["coverage"] == "full")
 }
 
+/// Venue time goes by as ours does: rules that compare the two (a time far ahead is not believed) must not see a race.
+fn at_our_pace() -> Chains {
+    Chains::new(1_790_000_000_000, u64::from(1_000 * ACCOUNTS as u32 / FILLS_PER_SECOND))
+}
+
+/// Both listeners have shown the venue's time before the first of them falls ill.
+fn begin(legs: &mut Legs, service: &Service) {
+    legs.play(10);
+    legs.caught_up(service);
+}
+
 fn config(tls: bool) -> SimConfig {
     let mut sim = SimConfig { tls: tls.then(SimTls::default), ..SimConfig::manual() };
     sim.venue.limits = SimLimits::generous();
@@ -246,7 +258,9 @@ pub(super) fn number(name: &str) -> Option<usize> {
 fn drill_both_listeners_in_turn() {
     let rounds = number("INGESTION_DRILL").unwrap_or(1);
     let mut legs = Legs::new(ACCOUNTS, &config(true), &setting());
+    legs.chains = at_our_pace();
     let service = legs.start();
+    begin(&mut legs, &service);
     let first = number("INGESTION_DRILL_SEED").unwrap_or(0);
     let turns = in_turn(&mut legs, None, rounds * 2 * ILLNESSES.len(), first, &service);
     let expected = documents(legs.chains.rows(), &legs.users);
@@ -298,7 +312,9 @@ fn recorded(fills: &Path, segment: &str, first: Option<usize>) {
 #[test]
 fn drill_a_listener_that_drops_frames_opens_no_gap() {
     let mut legs = Legs::new(ACCOUNTS, &config(false), &setting());
+    legs.chains = at_our_pace();
     let service = legs.start();
+    begin(&mut legs, &service);
     legs.a.venue.add_fault("drop=0.05".parse().expect("a fault"));
     let fills = number("INGESTION_DRILL").map_or(3_000, |rounds| rounds * 30_000);
     let mut flow = Flow { legs: &mut legs, recorded: None, fills: 0, began: Instant::now() };
