@@ -139,8 +139,8 @@ async fn every_row_arrives_once_as_it_was_written_and_history_holds_the_same() {
     let mut collected = collector.take();
     collected.rows.retain(|_, rows| !rows.is_empty());
     assert_eq!(collected.rows, expected);
-    let [ended] = &collected.other[..] else { panic!("{:?}", collected.other) };
-    assert!(ended.contains("Stopped"), "{ended}");
+    let [connecting, ended] = &collected.other[..] else { panic!("{:?}", collected.other) };
+    assert!(connecting == "Connecting" && ended.contains("Stopped"), "{connecting} {ended}");
 
     let weight = Rc::new(RefCell::new(WeightBudget::new(1200, 0).expect("enough")));
     let mut reader = HistoryReader::new(InfoClient::new(endpoint, dialer, clock()), weight);
