@@ -4,6 +4,7 @@ mod asking;
 mod cells;
 mod clock;
 mod full;
+mod identity;
 mod orders;
 mod served;
 mod standing;

@@ -19,12 +19,12 @@ use crate::render::{DeadLetterLines, GapLines, SignalLines};
 use crate::runtime::clock;
 use crate::runtime::events::{catalogue, totals};
 
-const BOB: &str = "0x0000000000000000000000000000000b0b000002";
+pub(super) const BOB: &str = "0x0000000000000000000000000000000b0b000002";
 const T: i64 = 1_790_000_000_000;
 /// One digit of such a time changed.
 const FAR: i64 = 8_000_000_000_000;
 
-struct Rig {
+pub(super) struct Rig {
     disk: FaultyStorage,
     journal: Journal,
     core: Core,
@@ -37,7 +37,7 @@ struct Rig {
 }
 
 impl Rig {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let disk = FaultyStorage::new(1);
         let (journal, core, telemetry, start) = Self::process(&disk);
         let mut rig =
@@ -92,17 +92,17 @@ impl Rig {
         self.start + self.elapsed
     }
 
-    fn venue_ms(&self) -> i64 {
+    pub(super) fn venue_ms(&self) -> i64 {
         T + i64::try_from(self.elapsed.as_millis()).unwrap()
     }
 
-    fn of(&mut self, account: &str) -> &mut Vec<Value> {
+    pub(super) fn of(&mut self, account: &str) -> &mut Vec<Value> {
         let [alice, bob] = &mut self.fills;
         if account == ALICE { alice } else { bob }
     }
 
     /// A buy of 1, in a chain of such.
-    fn happens(&mut self, account: &str) -> Value {
+    pub(super) fn happens(&mut self, account: &str) -> Value {
         let (time, number) = (self.venue_ms(), self.of(account).len());
         let fill = json!({ "coin": "ETH", "px": "2400.5", "sz": "1", "side": "B", "time": time,
             "startPosition": format!("{number}.0"), "dir": "Open Long", "closedPnl": "0.0",
@@ -121,7 +121,7 @@ impl Rig {
         }
     }
 
-    fn frame(&mut self, listener: usize, account: &str, snapshot: bool, fills: &[Value]) {
+    pub(super) fn frame(&mut self, listener: usize, account: &str, snapshot: bool, fills: &[Value]) {
         let frame = json!({ "channel": "userFills",
             "data": { "isSnapshot": snapshot, "user": account, "fills": fills } });
         let raw = frame.to_string().into_bytes();
@@ -140,7 +140,7 @@ impl Rig {
     }
 
     /// Lets time pass; history answers at once, the time is asked for when the clock is silent.
-    fn wait(&mut self, seconds: u64) {
+    pub(super) fn wait(&mut self, seconds: u64) {
         for _ in 0..seconds {
             self.elapsed += Duration::from_secs(1);
             let now = self.now();
@@ -160,7 +160,7 @@ impl Rig {
     }
 
     /// The lines that the journal's records make.
-    fn lines(&self, mut render: impl Render) -> Vec<Value> {
+    pub(super) fn lines(&self, mut render: impl Render) -> Vec<Value> {
         let last = self.core.outbox().last();
         assert_eq!(self.journal.progress().wait_synced(last, Duration::from_secs(60)), Waited::Reached);
         let mut reader = self.journal.reader(1_000, Limit::Synced);
