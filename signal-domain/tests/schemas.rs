@@ -189,7 +189,9 @@ fn a_schema_refuses_a_missing_key_and_a_wrong_type() {
             assert!(!validator.is_valid(&wrong), "{}: accepts a record without {key}", record.schema);
         }
         for key in keys(&record.full) {
-            for other in [Value::Null, json!([1]), json!(-1), json!(1.5)] {
+            let others = [Value::Null, json!([1]), json!(-1), json!(1.5)];
+            // The value of a removal is null.
+            for other in others.into_iter().filter(|other| record.full[&key] != *other) {
                 let mut wrong = record.full.clone();
                 wrong[&key] = other.clone();
                 assert!(!validator.is_valid(&wrong), "{}: accepts {other} as {key}", record.schema);
