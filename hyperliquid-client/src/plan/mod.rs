@@ -7,6 +7,9 @@
 //! then its second listener; coverage last. The venue counts the distinct users of an address, so both listeners of an account at one
 //! address take one place there, and two connections. Whom nothing can carry is [`Plan::uncovered`], with the bound that says so.
 //!
+//! Placing is greedy: a pair of addresses is filled before the next one is begun, so of three and more addresses the last accounts may share
+//! one where another placing would keep them apart. Nobody loses a listener by it.
+//!
 //! Accounts stay where they are as long as the plan that results is no worse: a change of the list moves as few as possible.
 //!
 //! No I/O, no clock, no randomness: the same demand gives the same plan.

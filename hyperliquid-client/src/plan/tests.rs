@@ -262,9 +262,11 @@ proptest! {
         let equal = limits.iter().all(|limit| *limit == limits[0]);
         if equal && limits.len() > 1 {
             let (covered, spare) = (count.min(places), places - count.min(places));
-            // A last place without a partner may be left over.
             let apart = covered - plan.one_address.len();
-            prop_assert!(apart <= covered.min(spare) && apart + 1 >= covered.min(spare), "{:?}", plan);
+            prop_assert!(apart <= covered.min(spare), "{:?}", plan);
+            // A last place without a partner may be left over. Of three and more, a pair is filled before the next one is begun: who comes
+            // last may find one address alone with room (12, 12, 12 for 14 accounts: two are not apart).
+            prop_assert!(limits.len() > 2 || apart + 1 >= covered.min(spare), "{:?}", plan);
         }
     }
 
