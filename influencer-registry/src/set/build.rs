@@ -24,7 +24,7 @@ pub(super) fn build<'a>(
             Ok(influencer) => good.push((name, influencer)),
             Err(problems) => {
                 refused.push(Refusal { entry: name, problems, kept: false });
-                spoiled.push((refused.len() - 1, live_version(entry, live)));
+                spoiled.push((refused.len() - 1, entry));
             }
         }
     }
@@ -38,8 +38,13 @@ pub(super) fn build<'a>(
             refused.push(refusal);
         }
     }
-    for (place, version) in spoiled {
-        if let (Some(refusal), Some(version)) = (refused.get_mut(place), version)
+    for (place, entry) in &spoiled {
+        let Some(refusal) = refused.get_mut(*place) else { continue };
+        let (id, address) = named(entry);
+        refusal.problems.extend(standing.name(&refusal.entry, id.as_ref(), address.as_ref()));
+    }
+    for (place, entry) in spoiled {
+        if let (Some(refusal), Some(version)) = (refused.get_mut(place), live_version(entry, live))
             && standing.is_free(&version)
         {
             standing.tables.insert(version);
@@ -50,11 +55,12 @@ pub(super) fn build<'a>(
     (InfluencerSet(Arc::new(standing.tables)), refused)
 }
 
-/// The entries that stand so far, and what each is called in messages.
+/// The entries that stand so far, and by what name each id and address was met.
 #[derive(Default)]
 struct Standing {
     tables: Tables,
-    names: HashMap<InfluencerId, EntryName>,
+    ids: HashMap<InfluencerId, EntryName>,
+    addresses: HashMap<Address, EntryName>,
 }
 
 impl Standing {
@@ -64,22 +70,37 @@ impl Standing {
     }
 
     fn admit(&mut self, name: EntryName, influencer: Arc<Influencer>) -> Option<Refusal> {
-        let mut problems = Vec::new();
-        if let Some(first) = self.names.get(influencer.id()) {
-            let reason = Reason::DuplicateId { first: first.clone() };
-            problems.push(Problem::new("id", &Value::from(influencer.id().as_str()), reason));
-        }
-        let holder = self.tables.by_address.get(influencer.address());
-        if let Some(first) = holder.and_then(|id| self.names.get(id)) {
-            let reason = Reason::DuplicateAddress { first: first.clone() };
-            problems.push(Problem::new("address", &Value::from(influencer.address().as_str()), reason));
-        }
+        let problems = self.name(&name, Some(influencer.id()), Some(influencer.address()));
         if problems.is_empty() {
-            self.names.insert(influencer.id().clone(), name);
             self.tables.insert(influencer);
             return None;
         }
         Some(Refusal { entry: name, problems, kept: false })
+    }
+
+    /// An entry has this id and this address. Answers which of them another one has.
+    fn name(
+        &mut self,
+        name: &EntryName,
+        id: Option<&InfluencerId>,
+        address: Option<&Address>,
+    ) -> Vec<Problem> {
+        let first_id = id.and_then(|id| self.ids.get(id));
+        let first_address = address.and_then(|address| self.addresses.get(address));
+        let mut problems = Vec::new();
+        if let Some((id, first)) = id.zip(first_id) {
+            let reason = Reason::DuplicateId { first: first.clone() };
+            problems.push(Problem::new("id", &Value::from(id.as_str()), reason));
+        }
+        if let Some((address, first)) = address.zip(first_address) {
+            let reason = Reason::DuplicateAddress { first: first.clone() };
+            problems.push(Problem::new("address", &Value::from(address.as_str()), reason));
+        }
+        if problems.is_empty() {
+            self.ids.extend(id.map(|id| (id.clone(), name.clone())));
+            self.addresses.extend(address.map(|address| (address.clone(), name.clone())));
+        }
+        problems
     }
 }
 
@@ -87,13 +108,21 @@ fn is_live(influencer: &Influencer, live: &InfluencerSet) -> bool {
     live.get(influencer.id().as_str()).is_some_and(|old| old.address() == influencer.address())
 }
 
+/// The id and the address of a broken entry, where they are right; its address is the id of one without.
+fn named(entry: &Value) -> (Option<InfluencerId>, Option<Address>) {
+    let text = |name| entry.get(name).and_then(Value::as_str);
+    let address: Option<Address> = text("address").and_then(|text| text.parse().ok());
+    let id = match entry.get("id") {
+        Some(Value::Null) | None => address.as_ref().map(InfluencerId::from),
+        Some(_) => text("id").and_then(|text| text.parse().ok()),
+    };
+    (id, address)
+}
+
 /// The live influencer a broken entry still names: by its id or, without one, by its address.
 fn live_version(entry: &Value, live: &InfluencerSet) -> Option<Arc<Influencer>> {
     match entry.get("id") {
-        Some(Value::Null) | None => {
-            let address: Address = entry.get("address")?.as_str()?.parse().ok()?;
-            live.by_address(&address).cloned()
-        }
+        Some(Value::Null) | None => live.by_address(&named(entry).1?).cloned(),
         Some(id) => live.get(id.as_str()?).cloned(),
     }
 }

@@ -33,6 +33,23 @@ fn two_with_one_id_or_one_address_in_any_case_are_errors() {
 }
 
 #[test]
+fn an_entry_with_a_bad_field_is_told_its_duplicates_too() {
+    let list = [
+        json!({ "id": "a", "address": address(1), "priority": "high" }),
+        entry("b", 2),
+        json!({ "id": "b", "address": address(2), "markets": 5 }),
+        json!({ "id": "a", "address": "0x1" }),
+    ];
+    let RefusedList(refused) = InfluencerSet::strict(&list).unwrap_err();
+    let told: Vec<Vec<&str>> = refused
+        .iter()
+        .map(|refusal| refusal.problems.iter().map(|problem| problem.field.as_str()).collect())
+        .collect();
+    assert_eq!(told, [vec!["priority"], vec!["markets", "id", "address"], vec!["address", "id"]]);
+    assert!(refused[2].to_string().contains("influencer 1 (\"a\") has the same id"), "{refused:?}");
+}
+
+#[test]
 fn a_bad_entry_leaves_the_rest_live() {
     let list = [entry("a", 1), json!({ "id": "b", "address": "nonsense" }), entry("c", 3)];
     let (set, refused) = InfluencerSet::lenient(&list, &InfluencerSet::default());
