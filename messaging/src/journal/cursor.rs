@@ -73,6 +73,8 @@ pub enum CursorError {
 pub struct CursorFile {
     file: Box<dyn StoredFile>,
     journal: JournalId,
+    /// The position with which it began.
+    began: u64,
     sequence: u64,
     next_slot: u64,
     position: u64,
@@ -103,6 +105,7 @@ struct Slot {
     sequence: u64,
     position: u64,
     journal: JournalId,
+    began: u64,
 }
 
 impl Slot {
@@ -113,6 +116,7 @@ impl Slot {
         out[8..16].copy_from_slice(&self.sequence.to_le_bytes());
         out[16..24].copy_from_slice(&self.position.to_le_bytes());
         out[24..40].copy_from_slice(self.journal.0.as_bytes());
+        out[40..48].copy_from_slice(&self.began.to_le_bytes());
         let crc = crc32c::crc32c(&out[..60]);
         out[60..64].copy_from_slice(&crc.to_le_bytes());
         out
@@ -128,8 +132,48 @@ impl Slot {
         let mut id = [0; 16];
         id.copy_from_slice(&raw[24..40]);
         let journal = JournalId(uuid::Uuid::from_bytes(id));
-        good.then(|| Self { sequence: word(8), position: word(16), journal })
+        good.then(|| Self { sequence: word(8), position: word(16), journal, began: word(40) })
     }
+
+    /// The newest good slot of a file, and which it is.
+    fn newest(file: &dyn StoredFile) -> io::Result<Option<(u64, Self)>> {
+        let mut best: Option<(u64, Self)> = None;
+        for number in 0..2 {
+            let mut raw = [0; SLOT];
+            file.read_full_at(&mut raw, number * SLOT_DISTANCE)?;
+            if let Some(slot) = Self::parse(&raw)
+                && best.is_none_or(|(_, other)| slot.sequence > other.sequence)
+            {
+                best = Some((number, slot));
+            }
+        }
+        Ok(best)
+    }
+}
+
+/// What a sink has done with the journal's records: everything from one position to another, that one not included.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Done {
+    /// Where its cursor began.
+    pub from: u64,
+    /// Where it stood when it was last stored.
+    pub to: u64,
+}
+
+/// Looks at a cursor from outside. `None` where there is none of this journal that can be read.
+pub(crate) fn look(storage: &dyn Storage, name: &str, journal: JournalId) -> io::Result<Option<Done>> {
+    match storage.open_read(&path(name)).and_then(|file| Slot::newest(file.as_ref())) {
+        Ok(found) => {
+            let ours = found.filter(|(_, slot)| slot.journal == journal);
+            Ok(ours.map(|(_, slot)| Done { from: slot.began, to: slot.position }))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn path(name: &str) -> String {
+    format!("{DIR}/{name}.cursor")
 }
 
 impl CursorFile {
@@ -140,7 +184,7 @@ impl CursorFile {
     pub fn create(storage: &dyn Storage, path: &str, journal: JournalId, position: u64) -> io::Result<Self> {
         let temporary = format!("{path}{TEMPORARY}");
         let file = storage.create(&temporary)?;
-        let slot = Slot { sequence: 1, position, journal };
+        let slot = Slot { sequence: 1, position, journal, began: position };
         let mut bytes = vec![0; FILE_BYTES];
         if let Some(front) = bytes.first_chunk_mut::<SLOT>() {
             *front = slot.encode();
@@ -149,7 +193,7 @@ impl CursorFile {
         file.sync_data()?;
         storage.rename(&temporary, path)?;
         storage.sync_dir(path.rsplit_once('/').map_or("", |(dir, _)| dir))?;
-        Ok(Self { file, journal, sequence: 1, next_slot: 1, position })
+        Ok(Self { file, journal, began: position, sequence: 1, next_slot: 1, position })
     }
 
     /// Opens the file and says what was in it; it counts only once it is stored again, because an earlier store may have
@@ -159,28 +203,17 @@ impl CursorFile {
     /// `NotFound`, or what the disk says.
     pub fn open(storage: &dyn Storage, path: &str, journal: JournalId) -> io::Result<(Self, Stored)> {
         let file = storage.open(path)?;
-        let mut best: Option<(u64, Slot)> = None;
-        for number in 0..2 {
-            let mut raw = [0; SLOT];
-            file.read_full_at(&mut raw, number * SLOT_DISTANCE)?;
-            if let Some(slot) = Slot::parse(&raw)
-                && best.is_none_or(|(_, other)| slot.sequence > other.sequence)
-            {
-                best = Some((number, slot));
-            }
-        }
-        let Some((number, slot)) = best else {
-            return Ok((Self { file, journal, sequence: 0, next_slot: 0, position: 0 }, Stored::Damaged));
+        let Some((number, slot)) = Slot::newest(file.as_ref())? else {
+            let damaged = Self { file, journal, began: 0, sequence: 0, next_slot: 0, position: 0 };
+            return Ok((damaged, Stored::Damaged));
         };
         let stored = if slot.journal == journal {
             Stored::At(slot.position)
         } else {
             Stored::Other(slot.journal, slot.position)
         };
-        Ok((
-            Self { file, journal, sequence: slot.sequence, next_slot: 1 - number, position: slot.position },
-            stored,
-        ))
+        let Slot { sequence, position, began, .. } = slot;
+        Ok((Self { file, journal, began, sequence, next_slot: 1 - number, position }, stored))
     }
 
     /// Overwrites the older slot and makes it durable. After an error the position is what it was before.
@@ -188,7 +221,8 @@ impl CursorFile {
     /// # Errors
     /// What the disk says.
     pub fn store(&mut self, position: u64) -> io::Result<()> {
-        let slot = Slot { sequence: self.sequence + 1, position, journal: self.journal };
+        let (journal, began) = (self.journal, self.began);
+        let slot = Slot { sequence: self.sequence + 1, position, journal, began };
         self.file.write_all_at(&slot.encode(), self.next_slot * SLOT_DISTANCE)?;
         self.file.sync_data()?;
         (self.sequence, self.next_slot, self.position) = (slot.sequence, 1 - self.next_slot, position);
@@ -246,7 +280,7 @@ impl Cursors {
             return Err(CursorError::Registered(name.to_owned()));
         }
         let failed = |what| move |source| CursorError::Io { name: name.to_owned(), what, source };
-        let path = format!("{DIR}/{name}.cursor");
+        let path = path(name);
         let (oldest, synced) =
             (context.oldest().map_err(failed("list segments"))?, context.progress.synced());
         let (file, origin) = match CursorFile::open(context.storage, &path, context.journal) {
@@ -264,6 +298,9 @@ impl Cursors {
                     Stored::Other(other, position) => (oldest, Origin::OtherJournal(other, position)),
                     Stored::Damaged => (oldest, Origin::Damaged),
                 };
+                if !matches!(stored, Stored::At(_)) {
+                    file.began = position;
+                }
                 file.store(position).map_err(failed("store"))?;
                 (file, origin)
             }

@@ -42,7 +42,7 @@ use std::time::Duration;
 pub use batch::{BatchBuilder, BatchError};
 pub use config::{ConfigError, Fsync, JournalConfig};
 pub use counters::Counters;
-pub use cursor::{Cursor, CursorError, CursorFile, From, Origin, Stored};
+pub use cursor::{Cursor, CursorError, CursorFile, Done, From, Origin, Stored};
 pub use error::{Damage, OpenError, PassedOver, StartReport, TornTail};
 pub use format::{JournalId, MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_BODY_BYTES};
 pub use index::Query;

@@ -4,6 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::cursor::{self, Done};
 use super::error::{Damage, PassedOver};
 use super::format::{HeaderRead, JournalId};
 use super::index::{self, Query, Skip};
@@ -126,6 +127,14 @@ impl Reader {
     pub fn open(storage: Arc<dyn Storage>, position: u64) -> Result<Self, super::OpenError> {
         let journal = super::identity::require(&*storage)?;
         Ok(Self::new(storage, journal, Bound::Good, position))
+    }
+
+    /// How far the sink of that name is, as it stored it; `None` where it stored nothing readable for this journal.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn done(&self, sink: &str) -> io::Result<Option<Done>> {
+        cursor::look(&*self.storage, sink, self.journal)
     }
 
     /// Another reader of the same journal, up to the same limit, from `position` on; it wants everything.
