@@ -84,8 +84,7 @@ fn added_accounts_are_followed_and_removed_ones_are_not() {
     service.wait_lines("signals", before + 2);
     scene.says(&["influencers", "confirm-empty"], "the empty list is confirmed");
     service.process.log_line("no longer followed influencer=alice");
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
     assert_eq!(scene.lines(&["signals"]).len(), before + 2);
 }
 
@@ -136,8 +135,7 @@ fn what_was_kept_is_found_again() {
         let status = service.printed_status(&[]);
         (status.matches("positions 2, last fill 0s").count() == 2).then_some(())
     });
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
 
     // The next run begins with where everybody stands.
     let service = Service::start(&scene.config, &[]);
@@ -225,8 +223,7 @@ fn an_account_older_than_the_journal_declares_what_it_lost() {
         Some(service.status()).filter(|status| status["gaps"].as_array().is_some_and(|gaps| !gaps.is_empty()))
     });
     let printed = service.printed_status(&[]);
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
     let declared: Vec<&Value> = gaps.iter().filter(|gap| gap["kind"] == "history").collect();
     assert_eq!(declared.len(), 1, "{gaps:?}");
     let gap = declared.first().expect("one");
@@ -336,8 +333,7 @@ fn everybody_begins_where_the_list_says() {
         times.dedup();
         times
     };
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
     assert_eq!(times("alice"), [BEGAN + 2_000, BEGAN + 3_000], "from its own start");
     assert_eq!(times("bob"), [BEGAN + 4_000], "what was before is baseline");
     assert_eq!(times("carol"), [BEGAN + 1_000, BEGAN + 2_000, BEGAN + 3_000], "from the common start");

@@ -66,8 +66,8 @@ fn of<'a>(lines: &'a [Value], id: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line.get("influencerId").is_some_and(|name| name == id)).collect()
 }
 
-#[test]
-fn what_is_changed_of_one_influencer_touches_nobody_else() {
+/// Both are followed, and each has had a fill; with what the venue had counted before those.
+fn alice_and_bob() -> (Scene, Service, VenueStatus) {
     let mut scene = Scene::of_list("");
     add(&scene, "alice", ALICE, &[]);
     add(&scene, "bob", BOB, &[]);
@@ -75,6 +75,12 @@ fn what_is_changed_of_one_influencer_touches_nobody_else() {
     service.wait_ready();
     let before = wait_subscriptions(&scene, 12);
     scene.play(&[ALICE, BOB], "ETH");
+    (scene, service, before)
+}
+
+#[test]
+fn what_is_changed_of_one_influencer_touches_nobody_else() {
+    let (mut scene, service, before) = alice_and_bob();
     service.wait_lines("signals", 2);
 
     // Which markets make signals: no message is sent for it.
@@ -137,8 +143,7 @@ fn what_is_changed_of_one_influencer_touches_nobody_else() {
     scene.play(&[ALICE, BOB], "ETH");
     service.wait_lines("signals", 10);
     assert_eq!(scene.venue.status().refused_by_limits, 0);
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
     scene.verifies(&[], 0, &[]);
 }
 
@@ -227,21 +232,14 @@ fn another_start_holds_at_once_where_nothing_was_told_yet() {
     );
     scene.play(&[ALICE, CAROL], "ETH");
     assert_eq!(of(&service.wait_lines("signals", 8), "carol").len(), 5);
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
     scene.verifies(&[], 0, &[]);
 }
 
 /// Removed: no signals, but subscribed for the grace. Added again inside it: subscribed anew, a new epoch from a new baseline.
 #[test]
 fn added_again_inside_the_grace_is_a_new_beginning() {
-    let mut scene = Scene::of_list("");
-    add(&scene, "alice", ALICE, &[]);
-    add(&scene, "bob", BOB, &[]);
-    let service = Service::start(&scene.config, &[]);
-    service.wait_ready();
-    let before = wait_subscriptions(&scene, 12);
-    scene.play(&[ALICE, BOB], "ETH");
+    let (mut scene, service, before) = alice_and_bob();
     let first = of(&service.wait_lines("signals", 2), "bob")[0].clone();
 
     scene.says(&["influencers", "remove", "bob"], "bob is removed, 1 left");
@@ -268,7 +266,6 @@ fn added_again_inside_the_grace_is_a_new_beginning() {
     let declared =
         of(&gaps, "bob").iter().any(|gap| gap["kind"] == "history" && gap["state"] == "unfillable");
     assert!(declared, "{gaps:?}");
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
     scene.verifies(&[], 0, &[]);
 }

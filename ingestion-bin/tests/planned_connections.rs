@@ -127,8 +127,7 @@ fn more_accounts_than_one_address_may_follow_are_all_served() {
     });
     assert_eq!(coverage(&service.status()).iter().filter(|(_, coverage)| *coverage == "full").count(), 6);
     assert_eq!(scene.venue.status().refused_by_limits, 0);
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
     let expected = documents(scene.chains.rows(), &accounts);
     let allowed = Allowed { origins: &["live", "snapshot", "backfill"], gaps: None, late: false };
     judge::judge(&judge::stored(&scene.data()), &expected, &allowed);

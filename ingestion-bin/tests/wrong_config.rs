@@ -32,11 +32,15 @@ static = [
   { id = "b", address = "0x0000000000000000000000000000000a11ce0001" },
   { id = "b", address = "0x0000000000000000000000000000000a11ce0002" },
   { id = "c", address = "0x0000000000000000000000000000000a11ce0001" },
+  { id = "b", address = "0x0000000000000000000000000000000a11ce0003", priority = "high" },
   { id = "bad id", address = "0x0000000000000000000000000000000a11ce0003" },
   { id = "d", address = "0x0000000000000000000000000000000a11ce0004", colour = "red" },
 ]
 [signals]
 sink = "kafka"
+topic = "mine"
+[kafka]
+linger_ms = 50
 [state]
 store = "redis"
 [telemetry]
@@ -50,11 +54,14 @@ level = "loud"
         "error: influencers.static: influencer 1 (\"a\"): address = \"0x12\": an address is 0x and 40 hex digits (bad.toml)",
         "error: influencers.static: influencer 3 (\"b\"): id = \"b\": influencer 2 (\"b\") has the same id (bad.toml)",
         "error: influencers.static: influencer 4 (\"c\"): address = \"0x0000000000000000000000000000000a11ce0001\": influencer 2 (\"b\") has the same address (bad.toml)",
-        "error: influencers.static: influencer 5 (\"bad id\"): id = \"bad id\": an id is 1 to 64 of the characters A-Z a-z 0-9 _ . - (bad.toml)",
-        "error: influencers.static: influencer 6 (\"d\"): colour = \"red\": unknown key (bad.toml)",
+        "error: influencers.static: influencer 5 (\"b\"): priority = \"high\": expected a whole number; id = \"b\": influencer 2 (\"b\") has the same id (bad.toml)",
+        "error: influencers.static: influencer 6 (\"bad id\"): id = \"bad id\": an id is 1 to 64 of the characters A-Z a-z 0-9 _ . - (bad.toml)",
+        "error: influencers.static: influencer 7 (\"d\"): colour = \"red\": unknown key (bad.toml)",
         "error: state.store = \"redis\": this build has no Redis (feature \"redis\") (bad.toml)",
         "error: signals.sink = \"kafka\": this build has no Kafka (feature \"kafka\") (bad.toml)",
+        "error: signals.topic = \"mine\": this build has no Kafka (feature \"kafka\") (bad.toml)",
         "error: telemetry.level = \"loud\": wants off, error, warn, info, debug or trace, or such by crate (warn,ingestion_bin=debug) (bad.toml)",
+        "error: kafka.linger_ms = 50: this build has no Kafka (feature \"kafka\") (bad.toml)",
         "error: wrokers = 3: unknown key (bad.toml)",
     ];
     for command in ["run", "check", "status"] {
@@ -171,6 +178,10 @@ fn a_wrong_command_line_is_2() {
     place.refuses(&[&["run"][..], &follow].concat(), 2, &lines);
     lines.insert(0, "error: wrokers = 3: unknown key (command line)");
     place.refuses(&[&["--set", "wrokers=3", "run"][..], &follow].concat(), 64, &lines);
+    let rest = ["--start", "yesterday", "--simulate", "--fault", "nonsense"];
+    let start = "error: --start yesterday: a time is RFC 3339 (2026-01-31T12:00:00Z), unix ms, or where a start is meant \"now\" or a span (15m, 2h, 1d)";
+    lines.splice(1..1, [start, "error: --fault nonsense: there is no fault called `nonsense`"]);
+    place.refuses(&[&["--set", "wrokers=3", "run"][..], &follow, &rest].concat(), 64, &lines);
     for arguments in [
         vec!["run", "--follow", ALICE, "--set", "nothing"],
         vec!["run", "--fault", "drop=0.5"],

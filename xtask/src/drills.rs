@@ -1,6 +1,6 @@
 //! Long runs of the drills on the release binary; the tests run a short form of each.
 
-use crate::step::{Failure, Step};
+use crate::step::{Failure, Step, number};
 
 /// `kills [--count N] [--seed S]`: N random SIGKILLs with both listeners in trouble and the venue's limits lifted, then N/5 inside its info
 /// budget.
@@ -68,8 +68,4 @@ fn drill(file: &str, tests: &str) -> Step {
     Step::cargo(&format!(
         "test --release -p ingestion-bin --test {file} -- --nocapture --test-threads 1 {tests}"
     ))
-}
-
-fn number(name: &str, value: &str) -> Result<u64, Failure> {
-    value.parse().map_err(|_| Failure::Usage(format!("{name} {value}: wants a whole number")))
 }

@@ -1,6 +1,6 @@
 //! Any number of schedules of the account machine, on a release build; the tests play the first 10,000.
 
-use crate::step::{Failure, Step};
+use crate::step::{Failure, Step, number};
 
 const USAGE: &str = "usage: cargo xtask seeds [--from N] [--count N] [--profile NAME]";
 
@@ -36,10 +36,6 @@ impl Asked {
         }
         Ok(asked)
     }
-}
-
-fn number(name: &str, value: &str) -> Result<u64, Failure> {
-    value.parse().map_err(|_| Failure::Usage(format!("{name} {value}: wants a whole number")))
 }
 
 #[cfg(test)]

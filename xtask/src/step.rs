@@ -80,6 +80,11 @@ impl Step {
     }
 }
 
+/// The value of an option that counts something.
+pub(crate) fn number(name: &str, value: &str) -> Result<u64, Failure> {
+    value.parse().map_err(|_| Failure::Usage(format!("{name} {value}: wants a whole number")))
+}
+
 /// The repository's root.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."))

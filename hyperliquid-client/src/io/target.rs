@@ -3,6 +3,7 @@
 //! Refused: other schemes than the asked ones, user names and passwords in the URL, an empty host. A URL may hold
 //! a token in its query, so `Debug` and `Display` show everything but the query, and no error quotes it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -133,12 +134,11 @@ impl Target {
 
     /// The value of the `Host` header.
     pub(crate) fn authority(&self) -> String {
-        let bracketed = self.host.contains(':');
-        let (open, close) = if bracketed { ("[", "]") } else { ("", "") };
+        let host = in_url(&self.host);
         if self.port == self.scheme.default_port() {
-            format!("{open}{}{close}", self.host)
+            host.into_owned()
         } else {
-            format!("{open}{}{close}:{}", self.host, self.port)
+            format!("{host}:{}", self.port)
         }
     }
 
@@ -189,6 +189,11 @@ impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Target({self})")
     }
+}
+
+/// A host as it stands in URLs and `Host` headers: an IPv6 address in brackets.
+pub(super) fn in_url(host: &str) -> Cow<'_, str> {
+    if host.contains(':') { format!("[{host}]").into() } else { host.into() }
 }
 
 #[cfg(test)]

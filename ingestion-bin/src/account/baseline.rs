@@ -109,11 +109,14 @@ impl<P> Machine<P> {
         let waits = self.feeds.iter().filter_map(|feed| feed.waits_since).min();
         // What the first row says is only believed beside the venue's clock.
         let since = waits.filter(|_| self.venue_time.is_some())?;
-        let unconfirmed = |stream: Stream| {
-            let (state, feed) = (self.ledger.stream(stream), &self.feeds[stream]);
-            state.baseline.is_none() && state.first.is_some() && feed.empty.is_some() && feed.first.is_none()
-        };
-        self.ledger.streams().any(unconfirmed).then(|| since + self.settings.repair_hold)
+        let waits = self.ledger.streams().any(|stream| self.is_unconfirmed(stream));
+        waits.then(|| since + self.settings.repair_hold)
+    }
+
+    /// An empty snapshot that nobody confirmed, while a live row says when following began at the latest.
+    fn is_unconfirmed(&self, stream: Stream) -> bool {
+        let (state, feed) = (self.ledger.stream(stream), &self.feeds[stream]);
+        state.baseline.is_none() && state.first.is_some() && feed.empty.is_some() && feed.first.is_none()
     }
 
     /// B1: where an empty snapshot is not confirmed in time, following begins with the first live row.
@@ -122,8 +125,7 @@ impl<P> Machine<P> {
             return;
         }
         for stream in self.ledger.streams() {
-            let (state, feed) = (self.ledger.stream(stream), &self.feeds[stream]);
-            if state.baseline.is_none() && feed.empty.is_some() && feed.first.is_none() {
+            if self.is_unconfirmed(stream) {
                 self.set_baseline(stream, Page::Unconfirmed, None, Origin::Snapshot, now);
             }
         }

@@ -162,6 +162,14 @@ impl Audit {
         }
     }
 
+    /// Takes a signal that the journal has and that was written into the log, once all of the log was taken.
+    pub fn written(&mut self, entry: &Entry) {
+        if !self.ids.contains(&entry.signal_id) {
+            self.report.lost += 1;
+            self.report.find(entry, "it was written, and is in the journal, and is in no file".to_owned());
+        }
+    }
+
     /// Ends the audit.
     #[must_use]
     pub fn finish(mut self) -> Report {

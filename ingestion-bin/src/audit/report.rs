@@ -25,6 +25,8 @@ pub struct Report {
     pub declared_gaps: u64,
     /// Chain breaks that no gap record explains.
     pub undeclared: u64,
+    /// Signals of the journal that were written into files that are not there any more, although they were not the oldest.
+    pub lost: u64,
     /// Parts of the journal that cannot be read.
     pub unreadable: u64,
     /// Those of them whose signals are declared.
@@ -65,6 +67,7 @@ impl Report {
             && self.duplicates == 0
             && self.order_breaks == 0
             && self.undeclared == 0
+            && self.lost == 0
             && self.unreadable == self.unreadable_declared
             && (!strict || (self.declared_gaps == 0 && self.unreadable == 0))
     }

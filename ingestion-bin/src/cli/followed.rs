@@ -6,7 +6,7 @@ use influencer_registry::{Address, FileSource, Influencer, InfluencerSet, LastGo
 use observability::causes;
 use signal_domain::{Account, InfluencerId};
 
-use crate::config::{Config, InfluencerSource, Origin, Problem, Problems, not_carried_out};
+use crate::config::{Config, InfluencerSource, Origin, Problem, Problems};
 use crate::runtime::clock;
 use crate::runtime::{Followed, ListStatus, Tuning};
 use crate::translate::Interest;
@@ -39,7 +39,7 @@ impl List {
     /// When the file as a whole is no list.
     pub(super) fn read(config: &Config) -> Result<Self, Problems> {
         Self::read_beside(config, None).map_err(|mut problems| {
-            let last_good = last_good(config).and_then(|kept| kept.load(not_carried_out).ok().flatten());
+            let last_good = last_good(config).and_then(|kept| kept.load(|_| None).ok().flatten());
             if let Some((set, _)) = last_good.filter(|(set, _)| !set.is_empty()) {
                 let instead = format!("; `run` goes on with the last good list, {} influencers", set.len());
                 problems.0.iter_mut().for_each(|problem| problem.problem.push_str(&instead));
@@ -56,7 +56,7 @@ impl List {
     /// When there is no such list, either.
     pub(super) fn read_or_last_good(config: &Config) -> Result<Self, Problems> {
         let (mut last_good_list, mut unkept) = (None, None);
-        match last_good(config).map(|kept| kept.load(not_carried_out)) {
+        match last_good(config).map(|kept| kept.load(|_| None)) {
             Some(Ok(Some((set, _)))) => last_good_list = Some(set),
             // It is written anew with the next list that is taken.
             Some(Err(error)) => unkept = Some(causes(&error)),
@@ -73,9 +73,8 @@ impl List {
             };
             return Ok(Self { set, file: None, kept: None, unkept: None, extra: Vec::new() });
         };
-        let mut file = FileSource::new(path, SETTLE, last_good.clone())
-            .refreshed_every(config.influencers.refresh)
-            .judged_by(not_carried_out);
+        let mut file =
+            FileSource::new(path, SETTLE, last_good.clone()).refreshed_every(config.influencers.refresh);
         let reload = file.load();
         match reload.problem {
             Some(trouble) if reload.set.is_empty() => {
@@ -152,23 +151,6 @@ fn last_good(config: &Config) -> Option<LastGood> {
         }
         InfluencerSource::Static(_) => None,
     }
-}
-
-/// The accounts of the command line, or every one that is no address.
-pub(super) fn addresses(follow: &[String]) -> Result<Vec<Address>, Vec<Problem>> {
-    let (mut good, mut wrong) = (Vec::new(), Vec::new());
-    for text in follow {
-        match text.parse::<Address>() {
-            Ok(address) => good.push(address),
-            Err(error) => wrong.push(Problem {
-                key: format!("--follow {text}"),
-                value: String::new(),
-                origin: Origin::Default,
-                problem: error.to_string(),
-            }),
-        }
-    }
-    if wrong.is_empty() { Ok(good) } else { Err(wrong) }
 }
 
 fn problems(why: &dyn std::fmt::Display, origin: &Origin) -> Problems {

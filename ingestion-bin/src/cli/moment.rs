@@ -6,6 +6,9 @@ use std::time::{Duration, UNIX_EPOCH};
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Moment(pub i64);
 
+/// A day, venue ms.
+pub(super) const DAY_MS: i64 = 86_400_000;
+
 /// The text is no point in time.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(

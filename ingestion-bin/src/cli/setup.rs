@@ -2,15 +2,22 @@
 
 use std::path::Path;
 
+use influencer_registry::Address;
 use observability::admin::Token;
+use signal_domain::Account;
 
 use super::args::Cli;
 use super::exit::Failure;
 use super::fit::Fit;
-use super::followed::{List, addresses};
+use super::followed::List;
 use super::moment::Moment;
 use crate::config::{Config, Origin, Problem, Problems, SecretSource, Sources};
 use crate::runtime::{clock, endpoints};
+
+/// An address given as an argument.
+pub(super) fn account(text: &str) -> Result<Account, Failure> {
+    Account::parse(text).map_err(|error| Failure::Usage(format!("{text}: {error}")))
+}
 
 /// What a command that reads what is there begins with.
 pub(super) fn configuration(cli: &Cli) -> Result<Config, Failure> {
@@ -35,11 +42,12 @@ pub(super) enum BadEntries {
     LeaveOut,
 }
 
-/// Reads the configuration and everything that it refers to: the list, secrets, certificates. All problems at once; contacts nobody.
+/// Reads the configuration and everything that it refers to: the list, secrets, certificates. All problems at once, with those of the
+/// command line; contacts nobody.
 pub(super) fn plan(
     cli: &Cli,
     overrides: &[(String, String)],
-    follow: &[String],
+    follow: Result<Vec<Address>, Vec<Problem>>,
     bad_entries: BadEntries,
 ) -> Result<Plan, Failure> {
     let (config, Problems(mut problems)) = Config::draft(&sources(cli, overrides)?)?;
@@ -60,7 +68,7 @@ pub(super) fn plan(
         add(list.problems());
     }
     let only_usage = problems.is_empty();
-    let follow = addresses(follow).map_err(|wrong| problems.extend(wrong));
+    let follow = follow.map_err(|wrong| problems.extend(wrong));
     let (Ok(token), Ok(mut list), Ok(follow), true) = (token, list, follow, only_usage) else {
         let problems = Problems(problems);
         // The command line alone is wrong: that is another code.

@@ -7,6 +7,7 @@ use influencer_registry::{Field, InfluencerSet, RefusedList, toml_to_json};
 use toml::Value;
 
 use super::reader::Section;
+use super::service::NO_REDIS;
 
 /// Where the followed accounts are named, and how the list is refreshed.
 #[derive(Clone, Debug)]
@@ -47,16 +48,14 @@ pub(super) fn influencers(root: &Section<'_>) -> Influencers {
         }
     };
     let json: Vec<serde_json::Value> = entries.into_iter().map(toml_to_json).collect();
-    let (listed, refused) =
-        InfluencerSet::lenient_by(&json, &InfluencerSet::default(), known_and_carried_out);
+    let (listed, refused) = InfluencerSet::lenient_by(&json, &InfluencerSet::default(), known);
     // The entry is named in the text; the whole list would not fit beside it.
     for line in if refused.is_empty() { String::new() } else { RefusedList(refused).to_string() }.lines() {
         section.complain("static", "", line);
     }
     let file = section.text("file", "");
-    for name in ["redis_url_from", "redis_url", "prefix", "redis_ca_file"] {
-        let _for_redis = section.text(name, "");
-    }
+    redis(&section);
+    section.not_built("prefix", "ingestion", NO_REDIS);
     let source = match kind {
         1 => {
             if file.is_empty() {
@@ -67,7 +66,7 @@ pub(super) fn influencers(root: &Section<'_>) -> Influencers {
             }
         }
         2 => {
-            section.complain("source", "\"redis\"", "this build has no Redis (feature \"redis\")");
+            section.complain("source", "\"redis\"", NO_REDIS);
             InfluencerSource::Static(InfluencerSet::default())
         }
         _ => InfluencerSource::Static(listed),
@@ -84,23 +83,22 @@ pub(super) fn influencers(root: &Section<'_>) -> Influencers {
 pub(super) fn state(root: &Section<'_>) -> SharedState {
     let section = root.section("state");
     if section.choice("store", false, &[("journal", false), ("redis", true)]) {
-        section.complain("store", "\"redis\"", "this build has no Redis (feature \"redis\")");
+        section.complain("store", "\"redis\"", NO_REDIS);
     }
-    for name in ["redis_url_from", "redis_url", "redis_ca_file"] {
-        let _for_redis = section.text(name, "");
-    }
-    let _for_redis = section.number("lease_s", 15, 1..=3600);
+    redis(&section);
+    section.not_built("lease_s", 15, NO_REDIS);
     section.done();
     SharedState::Journal
 }
 
-/// Why a setting of an influencer is refused that this build carries out for nobody: there is none.
-#[must_use]
-pub const fn not_carried_out(_setting: &Field<'_>) -> Option<&'static str> {
-    None
+/// Where a Redis is.
+fn redis(section: &Section<'_>) {
+    section.not_built("redis_url", "redis://127.0.0.1:6379", NO_REDIS);
+    section.not_built("redis_url_from", "", NO_REDIS);
+    section.not_built("redis_ca_file", "", NO_REDIS);
 }
 
 /// In a configuration an unknown key is an error; a list in a file keeps it.
-fn known_and_carried_out(field: &Field<'_>) -> Option<&'static str> {
-    if field.known { not_carried_out(field) } else { Some("unknown key") }
+fn known(field: &Field<'_>) -> Option<&'static str> {
+    (!field.known).then_some("unknown key")
 }

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 pub use egress::EgressEntry;
-pub use followed::{InfluencerSource, Influencers, SharedState, not_carried_out};
+pub use followed::{InfluencerSource, Influencers, SharedState};
 pub use problem::{Origin, Problem, Problems};
 pub use routes::{Group, Route, Routes};
 pub use secret::{SecretError, SecretSource};

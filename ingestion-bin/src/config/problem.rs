@@ -40,6 +40,14 @@ pub struct Problem {
     pub problem: String,
 }
 
+impl Problem {
+    /// The value of a flag that is not right. The flag says where it was written.
+    pub(crate) fn of_argument(flag: &str, value: &str, problem: &dyn fmt::Display) -> Self {
+        let key = format!("{flag} {value}");
+        Self { key, value: String::new(), origin: Origin::Default, problem: problem.to_string() }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.key)?;

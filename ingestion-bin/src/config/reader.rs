@@ -96,22 +96,15 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A text of a part that this build does not have.
-    pub(super) fn text_not_built(&self, name: &str, default: &str, why: &str) {
-        let text = self.text(name, default);
-        if text != default {
-            self.complain(name, &format!("{text:?}"), why);
-        }
-    }
-
-    pub(super) fn signed(&self, name: &str, default: i64) -> i64 {
-        match self.typed(name) {
-            None => default,
-            Some(Value::Integer(number)) => number,
-            Some(other) => {
-                self.complain(name, &shown(&other), "wants a whole number");
-                default
-            }
+    /// A key of a part that this build does not have: nothing reads it, so it may only be left at its default.
+    pub(super) fn not_built(&self, name: &str, default: impl Into<Value>, why: &str) {
+        let default = default.into();
+        let given = if default.is_str() { self.value(name).cloned() } else { self.typed(name) };
+        if let Some(given) = given.filter(|given| *given != default) {
+            // A table may hold passwords, and what stands where a reference should may be the secret itself.
+            let hidden = given.is_table() || name.ends_with("_from");
+            let value = if hidden { String::new() } else { shown(&given) };
+            self.complain(name, &value, why);
         }
     }
 

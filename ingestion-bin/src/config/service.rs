@@ -3,8 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use toml::Table;
+
 use super::reader::Section;
 use super::secret::SecretSource;
+
+pub(super) const NO_KAFKA: &str = "this build has no Kafka (feature \"kafka\")";
+pub(super) const NO_REDIS: &str = "this build has no Redis (feature \"redis\")";
+const NO_OTLP: &str = "this build does not export OTLP yet";
 
 /// Logs.
 #[derive(Clone, Debug)]
@@ -50,16 +56,9 @@ pub(super) fn telemetry(root: &Section<'_>) -> Telemetry {
         ),
         level: section.parsed("level", "info", level).unwrap_or_default(),
     };
-    section.text_not_built(
-        "service_name",
-        "ingestion",
-        "this build does not export OTLP yet, which carries it",
-    );
-    let endpoint = section.text("otlp_endpoint", "");
-    if !endpoint.is_empty() {
-        section.complain("otlp_endpoint", &format!("{endpoint:?}"), "this build does not export OTLP yet");
-    }
-    let _for_otlp = section.fraction("sampling", 0.01);
+    section.not_built("service_name", "ingestion", NO_OTLP);
+    section.not_built("otlp_endpoint", "", NO_OTLP);
+    section.not_built("sampling", 0.01, NO_OTLP);
     section.done();
     telemetry
 }
@@ -105,17 +104,17 @@ pub(super) fn shutdown(root: &Section<'_>) -> Shutdown {
     shutdown
 }
 
-/// Sections that only other parts read: known, so not "unknown", and refused where they would have to do something.
+/// Sections of parts that this build does not have: they may be there, at their defaults (`docs/adr/0005`).
 pub(super) fn not_built_in(root: &Section<'_>) {
     let kafka = root.section("kafka");
-    for name in ["brokers", "linger_ms", "batch_bytes", "compression", "on_reject", "properties"] {
-        let _for_kafka = kafka.raw(name);
-    }
+    kafka.not_built("brokers", "127.0.0.1:9092", NO_KAFKA);
+    kafka.not_built("linger_ms", 5, NO_KAFKA);
+    kafka.not_built("batch_bytes", 1_000_000, NO_KAFKA);
+    kafka.not_built("compression", "lz4", NO_KAFKA);
+    kafka.not_built("on_reject", "dead_letter", NO_KAFKA);
+    kafka.not_built("properties", Table::new(), NO_KAFKA);
     kafka.done();
     let alerts = root.section("alerts");
-    let webhook = alerts.text("webhook_from", "");
-    if !webhook.is_empty() {
-        alerts.complain("webhook_from", "", "this build does not send alerts yet");
-    }
+    alerts.not_built("webhook_from", "", "this build does not send alerts yet");
     alerts.done();
 }

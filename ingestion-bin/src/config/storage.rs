@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use super::reader::Section;
+use super::service::NO_KAFKA;
+
+const NO_SHEDDING: &str = "this build cannot shed yet";
 
 /// Journal and sinks.
 #[derive(Clone, Debug)]
@@ -99,28 +102,47 @@ pub(super) fn storage(root: &Section<'_>) -> Storage {
     let raw = root.section("raw");
     let raw_retention = raw.seconds("retention_s", 2_592_000, 60..=3_153_600_000);
     let signals = root.section("signals");
-    let by_market = signals.choice("key", false, &[("influencer", false), ("influencer_market", true)]);
-    let _used_by_kafka = by_market;
+    signals.not_built("key", "influencer", NO_KAFKA);
     Storage {
         journal: journal(root),
-        signals: sink(signals, FILE, &[KAFKA, FILE, STDOUT, NONE, PAUSED]),
-        raw: sink(raw, JOURNAL, &[JOURNAL, KAFKA, FILE, NONE]),
+        signals: sink(signals, "influencer_signals", FILE, &[KAFKA, FILE, STDOUT, NONE, PAUSED]),
+        raw: sink(raw, "hyperliquid_raw_events", JOURNAL, &[JOURNAL, KAFKA, FILE, NONE]),
         raw_retention,
-        gaps: sink(root.section("gaps"), FILE, &[KAFKA, FILE, STDOUT, NONE, PAUSED]),
-        positions: sink(root.section("positions"), FILE, &[KAFKA, FILE, STDOUT, NONE, PAUSED]),
-        dead_letters: sink(root.section("dead_letters"), FILE, &[KAFKA, FILE, STDOUT, NONE, PAUSED]),
+        gaps: sink(
+            root.section("gaps"),
+            "influencer_signals_gaps",
+            FILE,
+            &[KAFKA, FILE, STDOUT, NONE, PAUSED],
+        ),
+        positions: sink(
+            root.section("positions"),
+            "influencer_state",
+            FILE,
+            &[KAFKA, FILE, STDOUT, NONE, PAUSED],
+        ),
+        dead_letters: sink(
+            root.section("dead_letters"),
+            "influencer_signals_dlq",
+            FILE,
+            &[KAFKA, FILE, STDOUT, NONE, PAUSED],
+        ),
     }
 }
 
-fn sink(section: Section<'_>, default: (&str, Named), choices: &[(&str, Named)]) -> SinkSettings {
+fn sink(
+    section: Section<'_>,
+    topic: &str,
+    default: (&str, Named),
+    choices: &[(&str, Named)],
+) -> SinkSettings {
     let kind = match section.choice("sink", default.1, choices) {
         Named::Built(kind) => kind,
         Named::Kafka => {
-            section.complain("sink", "\"kafka\"", "this build has no Kafka (feature \"kafka\")");
+            section.complain("sink", "\"kafka\"", NO_KAFKA);
             SinkKind::None
         }
     };
-    let _for_kafka = section.text("topic", "");
+    section.not_built("topic", topic, NO_KAFKA);
     let settings = SinkSettings {
         kind,
         from: section.choice(
@@ -146,11 +168,11 @@ fn journal(root: &Section<'_>) -> Journal {
         segment_bytes: section.number("segment_bytes", 67_108_864, 1 << 16..=1 << 32),
         max_bytes: section.number("max_bytes", 8_589_934_592, 1 << 18..=1 << 50),
     };
-    section.choice("publish_after", (), &[("append", ()), ("fsync", ())]);
+    section.not_built("publish_after", "append", NO_KAFKA);
     if section.choice("when_full", false, &[("stop", false), ("shed", true)]) {
-        section.complain("when_full", "\"shed\"", "this build cannot shed yet");
+        section.complain("when_full", "\"shed\"", NO_SHEDDING);
     }
-    let _for_shedding = section.signed("shed_below_priority", 0);
+    section.not_built("shed_below_priority", 0, NO_SHEDDING);
     if journal.max_bytes < 4 * journal.segment_bytes {
         section.complain(
             "max_bytes",

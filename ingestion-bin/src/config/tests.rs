@@ -119,11 +119,44 @@ fn an_unknown_key_is_named_in_full_where_it_was_written() {
     assert_eq!(told("foo = { own = 2.5, table = { x = 1 } }", &environment, &sets), lines);
 }
 
+/// Such a key at its default is in the documented configuration, which is right ([`the_documented_configuration_is_the_defaults`]).
 #[test]
 fn what_this_build_does_not_do_is_refused_by_name() {
-    let (key, why) = ("telemetry.service_name", "this build does not export OTLP yet, which carries it");
-    load("", &[], &[(key, "ingestion")]).unwrap_or_else(|problems| panic!("{key}: {problems}"));
-    assert_eq!(told("", &[], &[(key, "x")]), [format!("{key} = \"x\": {why} (command line)")]);
+    let kafka = "this build has no Kafka (feature \"kafka\")";
+    let redis = "this build has no Redis (feature \"redis\")";
+    let otlp = "this build does not export OTLP yet";
+    let shedding = "this build cannot shed yet";
+    let text = |key: &str| format!("{key} = \"x\"");
+    for (key, value, told_as, why) in [
+        ("telemetry.service_name", "x", text("telemetry.service_name"), otlp),
+        ("telemetry.otlp_endpoint", "x", text("telemetry.otlp_endpoint"), otlp),
+        ("telemetry.sampling", "0.5", "telemetry.sampling = 0.5".to_owned(), otlp),
+        ("alerts.webhook_from", "x", "alerts.webhook_from".to_owned(), "this build does not send alerts yet"),
+        ("kafka.brokers", "x", text("kafka.brokers"), kafka),
+        ("kafka.linger_ms", "7", "kafka.linger_ms = 7".to_owned(), kafka),
+        ("kafka.properties.sasl_password", "x", "kafka.properties".to_owned(), kafka),
+        ("signals.key", "influencer_market", "signals.key = \"influencer_market\"".to_owned(), kafka),
+        ("signals.topic", "x", text("signals.topic"), kafka),
+        ("raw.topic", "x", text("raw.topic"), kafka),
+        ("gaps.topic", "x", text("gaps.topic"), kafka),
+        ("positions.topic", "x", text("positions.topic"), kafka),
+        ("dead_letters.topic", "x", text("dead_letters.topic"), kafka),
+        ("journal.publish_after", "fsync", "journal.publish_after = \"fsync\"".to_owned(), kafka),
+        ("journal.when_full", "shed", "journal.when_full = \"shed\"".to_owned(), shedding),
+        ("journal.shed_below_priority", "3", "journal.shed_below_priority = 3".to_owned(), shedding),
+        ("influencers.source", "redis", "influencers.source = \"redis\"".to_owned(), redis),
+        ("influencers.redis_url", "redis://me:hunter2@x", "influencers.redis_url".to_owned(), redis),
+        ("influencers.redis_url_from", "hunter2", "influencers.redis_url_from".to_owned(), redis),
+        ("influencers.redis_ca_file", "x", text("influencers.redis_ca_file"), redis),
+        ("influencers.prefix", "x", text("influencers.prefix"), redis),
+        ("state.store", "redis", "state.store = \"redis\"".to_owned(), redis),
+        ("state.redis_url", "x", text("state.redis_url"), redis),
+        ("state.lease_s", "16", "state.lease_s = 16".to_owned(), redis),
+    ] {
+        let told = told("", &[], &[(key, value)]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with(&format!("{told_as}: {why}")), "{told:?}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use hyperliquid_client::info::InfoRequest;
-use hyperliquid_client::io::{InfoClient, InfoError};
+use hyperliquid_client::io::InfoClient;
 use hyperliquid_client::limits::{InfoCost, VenueLimits};
 use hyperliquid_client::weight::Lane;
 use hyperliquid_client::wire::Address;
@@ -19,7 +19,6 @@ use tokio::time::sleep;
 use super::clock;
 use super::core::{Core, StateAsk};
 use super::events::InfoAsked;
-use super::history::tell_failed;
 use super::purse::Purse;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -80,24 +79,13 @@ impl AskedStates {
             }
         };
         self.asked.push_back(clock::now());
-        let answer = self.client.ask(&request).await;
-        self.purse.budget.borrow_mut().settle(ticket, cost, 0, clock::now());
+        let Some(answer) = self.purse.ask(&mut self.client, &request, ticket).await else { return };
         let telemetry = self.core.borrow().telemetry();
-        match answer {
-            Ok(answer) => {
-                let taken = self.core.borrow_mut().handle_state(ask, &answer.body, answer.received);
-                match taken {
-                    Ok(()) => telemetry.emit(&InfoAsked { outcome: "answered", kind, detail: "a state" }),
-                    Err(error) => {
-                        telemetry.emit(&InfoAsked { outcome: "unreadable", kind, detail: &causes(&error) });
-                    }
-                }
-            }
+        let taken = self.core.borrow_mut().handle_state(ask, &answer.body, answer.received);
+        match taken {
+            Ok(()) => telemetry.emit(&InfoAsked { outcome: "answered", kind, detail: "a state" }),
             Err(error) => {
-                tell_failed(&self.core, self.client.endpoint().name(), kind, &error);
-                if let InfoError::Status { status: 429, retry_after, .. } = error {
-                    self.purse.budget.borrow_mut().on_too_many_requests(retry_after, clock::now());
-                }
+                telemetry.emit(&InfoAsked { outcome: "unreadable", kind, detail: &causes(&error) });
             }
         }
     }

@@ -20,9 +20,10 @@ use tokio::time::timeout;
 
 use super::clock;
 use super::core::{Asked, Core};
-use super::events::{InfoAsked, InfoUnauthorised};
+use super::events::InfoAsked;
 use super::purse::Purse;
 use super::share::commands_share;
+use super::unanswered::{RARELY, tell_failed};
 use crate::account::{ClockSource, Stream};
 use crate::state::Spent;
 
@@ -30,9 +31,6 @@ use crate::state::Spent;
 const CLOCK_SILENT_MAX: Duration = Duration::from_secs(50);
 /// The same as long as no time is known at all: one answer alone is not believed.
 const CLOCK_UNKNOWN_MAX: Duration = Duration::from_secs(10);
-
-/// Between two questions where a person must act: credentials that are not accepted, a certificate.
-const RARELY: Duration = Duration::from_secs(60);
 
 /// An answer within this time is dated to its question, and a restart counts this much longer what it finds spent: the venue
 /// counts when it answers.
@@ -118,30 +116,19 @@ impl History {
         self.clock_asked = Some(clock::now());
         let request =
             InfoRequest::ClearinghouseState { user: Address::from_bytes(account), dex: String::new() };
-        let cost = request.cost();
-        let Ok((ticket, _)) = self.purse.charge(cost, Lane::Background).await else { return };
+        let Ok((ticket, _)) = self.purse.charge(request.cost(), Lane::Background).await else { return };
+        let Some(answer) = self.purse.ask(&mut self.client, &request, ticket).await else { return };
         let telemetry = self.core.borrow().telemetry();
-        let answer = self.client.ask(&request).await;
-        let now = clock::now();
-        self.purse.budget.borrow_mut().settle(ticket, cost, 0, now);
         let kind = request.kind();
-        match answer {
-            Ok(answer) => match info::account_state(&answer.body) {
-                Ok(state) => {
-                    telemetry.emit(&InfoAsked { outcome: "answered", kind, detail: "the time" });
-                    if let Ok(time) = i64::try_from(state.time) {
-                        self.core.borrow_mut().handle_shown_time(ClockSource::Answer, time, now);
-                    }
+        match info::account_state(&answer.body) {
+            Ok(state) => {
+                telemetry.emit(&InfoAsked { outcome: "answered", kind, detail: "the time" });
+                if let Ok(time) = i64::try_from(state.time) {
+                    self.core.borrow_mut().handle_shown_time(ClockSource::Answer, time, clock::now());
                 }
-                Err(error) => {
-                    telemetry.emit(&InfoAsked { outcome: "unreadable", kind, detail: &causes(&error) });
-                }
-            },
+            }
             Err(error) => {
-                tell_failed(&self.core, self.client.endpoint().name(), kind, &error);
-                if let InfoError::Status { status: 429, retry_after, .. } = error {
-                    self.purse.budget.borrow_mut().on_too_many_requests(retry_after, now);
-                }
+                telemetry.emit(&InfoAsked { outcome: "unreadable", kind, detail: &causes(&error) });
             }
         }
     }
@@ -229,35 +216,11 @@ impl History {
     }
 }
 
-/// A question got no answer.
-pub(super) fn tell_failed(core: &RefCell<Core>, endpoint: &str, kind: &'static str, error: &InfoError) {
-    let telemetry = core.borrow().telemetry();
-    if let InfoError::Unauthorised { retry_after, .. } = error {
-        let news = core.borrow_mut().refused_by(endpoint);
-        let (error, retry_in) = (causes(error), retry_after.unwrap_or(RARELY));
-        telemetry.emit(&InfoUnauthorised { endpoint, error, retry_in, news });
-    } else {
-        telemetry.emit(&InfoAsked { outcome: outcome(error), kind, detail: &causes(error) });
-    }
-}
-
 fn request(asked: Asked) -> InfoRequest {
     let user = Address::from_bytes(asked.account);
     let start_ms = u64::try_from(asked.start).unwrap_or(0);
     match asked.stream {
         Stream::Fills => InfoRequest::UserFillsByTime { user, start_ms, end_ms: None },
         Stream::Twap => InfoRequest::UserTwapSliceFillsByTime { user, start_ms, end_ms: None },
-    }
-}
-
-const fn outcome(error: &InfoError) -> &'static str {
-    match error {
-        InfoError::Dial(_) => "no_connection",
-        InfoError::Timeout { .. } => "timeout",
-        InfoError::Unauthorised { .. } => "unauthorised",
-        InfoError::Status { status: 429, .. } => "too_many_requests",
-        InfoError::Status { .. } => "status",
-        InfoError::TooLarge { .. } => "too_large",
-        InfoError::Broken { .. } => "broken",
     }
 }

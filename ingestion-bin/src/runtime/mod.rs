@@ -25,6 +25,7 @@ mod service_status;
 mod settings;
 mod share;
 mod sinks;
+mod unanswered;
 mod worker;
 
 pub use self::core::{

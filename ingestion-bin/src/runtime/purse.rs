@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use hyperliquid_client::info::InfoRequest;
+use hyperliquid_client::io::{InfoAnswer, InfoClient, InfoError};
 use hyperliquid_client::limits::InfoCost;
 use hyperliquid_client::weight::{Lane, WeightBudget, WeightTicket};
 use messaging::journal::Progress;
@@ -15,6 +17,7 @@ use tokio::sync::Notify;
 use super::clock;
 use super::core::Core;
 use super::events::InfoCharged;
+use super::unanswered::tell_failed;
 
 pub(super) struct Purse {
     core: Rc<RefCell<Core>>,
@@ -67,6 +70,27 @@ impl Purse {
         let at_ms = self.record(cost.most());
         self.written().await;
         Ok((ticket, at_ms))
+    }
+
+    /// Asks what was charged for and whose answer has no rows to count. Nothing where no answer came: that is told, and the budget
+    /// knows of a venue that is asked too much.
+    pub(super) async fn ask(
+        &self,
+        client: &mut InfoClient,
+        request: &InfoRequest,
+        ticket: WeightTicket,
+    ) -> Option<InfoAnswer> {
+        let answer = client.ask(request).await;
+        let now = clock::now();
+        self.budget.borrow_mut().settle(ticket, request.cost(), 0, now);
+        answer
+            .inspect_err(|error| {
+                tell_failed(&self.core, client.endpoint().name(), request.kind(), error);
+                if let InfoError::Status { status: 429, retry_after, .. } = error {
+                    self.budget.borrow_mut().on_too_many_requests(*retry_after, now);
+                }
+            })
+            .ok()
     }
 
     /// Records what is about to be spent; answers under which time.

@@ -2,7 +2,7 @@
 
 use hyperliquid_client::wire;
 
-use super::{Identifier, TranslateError, fill};
+use super::{Identifier, TranslateError, exact, fill};
 use crate::account::Fate;
 use crate::audit::HistoryRow;
 
@@ -30,10 +30,6 @@ pub fn history_row(
     let signal = identifier.row(row)?.fate == Fate::Signal;
     let fill = fill(row, twap_id)?;
     let transition = fill.transition()?;
-    let exact = |value: signal_domain::Decimal| {
-        let (digits, scale) = value.parts();
-        rust_decimal::Decimal::from_i128_with_scale(digits, scale).normalize()
-    };
     let positions = (exact(transition.before()), exact(transition.after()));
     Ok(HistoryRow {
         source_event_id: fill.source_event_id()?,

@@ -121,6 +121,12 @@ fn transition(row: &wire::Fill<'_>, kind: MarketKind) -> Result<Transition, Tran
 }
 
 pub(super) fn position(value: Decimal) -> Position {
+    Position(exact(value))
+}
+
+/// The same number where sums are made of it; without trailing zeros, so that equal numbers look equal.
+#[must_use]
+pub fn exact(value: Decimal) -> rust_decimal::Decimal {
     let (digits, scale) = value.parts();
-    Position(rust_decimal::Decimal::from_i128_with_scale(digits, scale).normalize())
+    rust_decimal::Decimal::from_i128_with_scale(digits, scale).normalize()
 }

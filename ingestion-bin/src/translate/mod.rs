@@ -12,6 +12,6 @@ mod tests;
 
 pub use fill::{TranslateError, account, fill};
 pub use history::{HistoryRowError, history_row};
-pub use identity::{Identifier, Interest};
+pub use identity::{Identifier, Interest, exact};
 pub use order::{market, order_key};
 pub use state::{dex_shown, position_key};

@@ -61,8 +61,7 @@ fn a_service_that_was_stopped_finds_what_it_missed() {
     assert!(status.connections_total <= 3 * LISTENERS, "no storm: {status:?}");
 
     let data = service.data.clone();
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
     let expected = documents(chains.rows(), &[ALICE.to_owned()]);
     let allowed = Allowed { origins: &["live", "snapshot", "backfill"], gaps: None, late: true };
     judge::judge(&judge::stored(&data), &expected, &allowed);

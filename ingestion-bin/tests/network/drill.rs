@@ -216,8 +216,7 @@ fn in_turn(
 fn end(service: Service, legs: &Legs, expected: &Documents) {
     let count: usize = expected.values().map(Vec::len).sum();
     service.wait_lines("signals", count);
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
     let none = BTreeSet::new();
     let allowed = Allowed { origins: &["live", "snapshot", "backfill"], gaps: Some(&none), late: false };
     judge::judge(&judge::stored(&legs.data()), expected, &allowed);

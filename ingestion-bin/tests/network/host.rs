@@ -46,8 +46,7 @@ fn without_file_descriptors_what_is_connected_stays() {
     legs.wait_both();
     legs.play(10);
     legs.caught_up(&service);
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
     legs.judge_seamless();
 }
 
@@ -87,8 +86,7 @@ fn with_a_tenth_of_a_cpu_no_listener_is_taken_for_dead() {
     let go_on = Command::new("sh").args(["-c", &format!("kill -CONT {}", service.process.id())]).status();
     assert!(go_on.is_ok_and(|status| status.success()));
     assert_eq!([&legs.a, &legs.b].map(|leg| leg.proxy.accepted()), connections, "the connections stay");
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
     legs.judge_seamless();
 }
 
@@ -111,8 +109,7 @@ fn the_wall_clock_decides_nothing() {
     }
     let connections = [&legs.a, &legs.b].map(|leg| leg.proxy.accepted());
     assert_eq!(connections, [1, 1], "no timer saw it");
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
 
     clock.set(-HOUR);
     let service = Service::start_as(clock.command(), &legs.config, &[]);
@@ -120,8 +117,7 @@ fn the_wall_clock_decides_nothing() {
     legs.wait_both();
     legs.play(10);
     legs.caught_up(&service);
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
     legs.judge_seamless();
 }
 

@@ -74,7 +74,6 @@ fn an_outage_longer_than_a_snapshot_is_repaired_by_history() {
         let status = leg.venue.status();
         assert_eq!((status.info_over_budget, status.refused_by_limits), (0, 0), "{status:?}");
     }
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
     legs.judge(&Allowed { origins: &["live", "snapshot", "backfill"], gaps: None, late: false });
 }

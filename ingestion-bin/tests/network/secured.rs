@@ -41,8 +41,7 @@ fn what_is_spoiled_or_hangs_costs_one_listener_its_connection_only() {
     legs.wait_both();
     legs.play(10);
     legs.caught_up(&service);
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
     legs.judge_seamless();
 }
 
@@ -63,8 +62,7 @@ fn an_expired_certificate_is_refused() {
     assert!(failures(&service, "dial") >= 1.0);
     let status = service.status();
     assert_eq!(status["accounts"][0]["coverage"], "single", "it shows: {status}");
-    let end = service.stop();
-    assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    service.stop_well();
     assert_eq!(legs.b.venue.status().connections_total, 0);
     legs.judge_seamless();
 }

@@ -111,6 +111,12 @@ impl Service {
         line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok()).expect("a figure in kB")
     }
 
+    /// SIGTERM, and it ends well: everything accepted is in the journal.
+    pub fn stop_well(self) {
+        let end = self.stop();
+        assert_eq!(end.status.code(), Some(0), "{}", end.log);
+    }
+
     /// SIGTERM and the end awaited.
     pub fn stop(mut self) -> End {
         self.process.terminate();

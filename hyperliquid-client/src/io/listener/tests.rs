@@ -20,6 +20,16 @@ struct Script {
     control: Control,
 }
 
+impl Script {
+    fn of(
+        outcomes: impl Into<VecDeque<Result<WebSocket<DuplexStream>, ConnectError>>>,
+        control: &Control,
+    ) -> Self {
+        let (outcomes, control) = (RefCell::new(outcomes.into()), control.clone());
+        Self { outcomes, attempts: Rc::default(), start: clock::now(), control }
+    }
+}
+
 impl Connect for Script {
     type Stream = DuplexStream;
 
@@ -48,13 +58,8 @@ struct Run {
 async fn run(limits: VenueLimits, outcomes: Vec<Result<WebSocket<DuplexStream>, ConnectError>>) -> Run {
     let control = Control::new(SessionConfig::default());
     control.subscribe(fills());
-    let (attempts, recorder) = (Rc::default(), Recorder::shared());
-    let script = Script {
-        outcomes: RefCell::new(outcomes.into()),
-        attempts: Rc::clone(&attempts),
-        start: clock::now(),
-        control: control.clone(),
-    };
+    let (script, recorder) = (Script::of(outcomes, &control), Recorder::shared());
+    let attempts = Rc::clone(&script.attempts);
     let listener =
         Listener::new(script, control, Egress::new(&limits), Rc::clone(&recorder), ListenerConfig::default());
     listener.run().await;
@@ -152,12 +157,7 @@ async fn half_a_minute_of_data_starts_the_waits_anew() {
 async fn stop_ends_a_listener_that_waits() {
     let control = Control::new(SessionConfig::default());
     let outcome = Err(refused(429, Some(Duration::from_secs(3000))));
-    let script = Script {
-        outcomes: RefCell::new([outcome].into()),
-        attempts: Rc::default(),
-        start: clock::now(),
-        control: control.clone(),
-    };
+    let script = Script::of([outcome], &control);
     let start = clock::now();
     let egress = Egress::new(&VenueLimits::default());
     let listener =
@@ -176,13 +176,8 @@ async fn an_old_connection_is_replaced_at_once_and_a_useless_one_after_the_backo
     control.subscribe(fills());
     let (first, mut old) = Venue::pair(1000);
     let (second, mut useless) = Venue::pair(1000);
-    let attempts = Rc::default();
-    let script = Script {
-        outcomes: RefCell::new([Ok(first), Ok(second)].into()),
-        attempts: Rc::clone(&attempts),
-        start: clock::now(),
-        control: control.clone(),
-    };
+    let script = Script::of([Ok(first), Ok(second)], &control);
+    let attempts = Rc::clone(&script.attempts);
     let recorder = Recorder::shared();
     let egress = Egress::new(&VenueLimits::default());
     let listener =
@@ -240,12 +235,7 @@ async fn in_a_storm_whoever_is_not_listened_to_goes_first_and_no_minute_has_too_
     // The successor and then the second of every pair come first, and get nothing by it.
     for number in (0..=successor).rev() {
         let control = controls[number].clone();
-        let script = Script {
-            outcomes: RefCell::new((0..1).map(|_| Err(refused(503, None))).collect()),
-            attempts: Rc::default(),
-            start,
-            control: control.clone(),
-        };
+        let script = Script::of([Err(refused(503, None))], &control);
         let (urgencies, taken) = (Rc::clone(&urgencies), Rc::clone(&taken));
         let twin = Twin { number, urgencies, taken, start };
         let config = ListenerConfig { seed: number as u64, ..ListenerConfig::default() };
@@ -276,13 +266,8 @@ async fn a_retired_connection_ends_as_replaced_and_its_listener_with_it() {
     let control = Control::new(SessionConfig::default());
     control.subscribe(fills());
     let (socket, mut venue) = Venue::pair(1000);
-    let attempts = Rc::default();
-    let script = Script {
-        outcomes: RefCell::new([Ok(socket)].into()),
-        attempts: Rc::clone(&attempts),
-        start: clock::now(),
-        control: control.clone(),
-    };
+    let script = Script::of([Ok(socket)], &control);
+    let attempts = Rc::clone(&script.attempts);
     let recorder = Recorder::shared();
     let egress = Egress::new(&VenueLimits::default());
     let listener =

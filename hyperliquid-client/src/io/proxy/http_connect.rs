@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Login, ProxyError};
 use crate::io::http::{self, Body, Http};
+use crate::io::target::in_url;
 use crate::io::websocket::AGENT;
 
 pub(super) async fn open<S>(stream: S, login: Option<&Login>, host: &str, port: u16) -> Result<S, ProxyError>
@@ -40,8 +41,7 @@ where
 }
 
 fn request(login: Option<&Login>, host: &str, port: u16) -> hyper::http::Result<Request<Body>> {
-    let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
-    let place = format!("{open}{host}{close}:{port}");
+    let place = format!("{}:{port}", in_url(host));
     let mut request = Request::connect(place.as_str())
         .header(HOST, place.as_str())
         .header(USER_AGENT, AGENT)

@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::http::ExchangeError;
+use super::target::in_url;
 
 /// A proxy, as written in a URL.
 #[derive(Clone, Eq, Hash, PartialEq)]
@@ -152,12 +153,11 @@ impl fmt::Display for Proxy {
             Kind::Http => "http",
         };
         let user = self.login.as_ref().filter(|login| !login.password.is_empty()).map(|login| &login.user);
-        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
         write!(f, "{kind}://")?;
         if let Some(user) = user {
             write!(f, "{}@", url::encoded(user))?;
         }
-        write!(f, "{open}{}{close}:{}", self.host, self.port)
+        write!(f, "{}:{}", in_url(&self.host), self.port)
     }
 }
 

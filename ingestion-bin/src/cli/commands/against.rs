@@ -14,21 +14,16 @@ use signal_domain::wire::v1::{GapV1, SignalV1};
 use super::super::args::Verify;
 use super::super::exit::Failure;
 use super::super::followed::List;
+use super::super::moment::DAY_MS;
 use super::super::setup;
 use super::super::venue::Venue;
 use super::{journal, verify};
-use crate::account::{Fate, Stream};
+use crate::account::{Fate, Settings, Stream};
 use crate::audit::{Against, Beside, Logged, Report, Window};
 use crate::config::Config;
 use crate::record::{self, AccountBody, Body, Change};
 use crate::render::EventReader;
 use crate::translate::Interest;
-
-/// History may lag behind the sockets this far, venue ms, as the account machines assume.
-const MARGIN_MS: i64 = 120_000;
-
-/// Looked at where nothing is asked, venue ms.
-const DAY_MS: i64 = 86_400_000;
 
 /// What the files and the journal tell of one account.
 #[derive(Debug, Default)]
@@ -54,7 +49,8 @@ pub(super) fn run(args: &Verify, config: &Config, report: &mut Report) -> Result
         return Ok(());
     };
     let mut venue = Venue::of(config)?;
-    let newest = venue.time(first)?.saturating_sub(MARGIN_MS);
+    // History may lag behind the sockets so far, as the account machines assume.
+    let newest = venue.time(first)?.saturating_sub(Settings::default().margin_ms);
     let interests: HashMap<Account, Interest> = List::read(config)
         .map(|list| list.followed(config))
         .unwrap_or_default()

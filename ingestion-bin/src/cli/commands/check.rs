@@ -14,7 +14,7 @@ use super::super::setup::{self, BadEntries, Plan};
 use crate::config::{Config, Group, SinkKind};
 
 pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
-    let Plan { config, list, .. } = setup::plan(cli, &[], &[], BadEntries::Refuse)?;
+    let Plan { config, list, .. } = setup::plan(cli, &[], Ok(Vec::new()), BadEntries::Refuse)?;
     let fit = Fit::of(&list.set, &config);
     let bound = disk_bound(&config);
     let free = free_bytes(&config.data_dir);

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::json;
-use signal_domain::Account;
 
 use super::super::args::{Cli, History as Args};
 use super::super::exit::{Exit, Failure};
@@ -48,8 +47,7 @@ struct Begin {
 }
 
 pub(super) fn run(cli: &Cli, args: &Args, output: &mut Output) -> Result<Exit, Failure> {
-    let account = Account::parse(&args.address)
-        .map_err(|error| Failure::Usage(format!("{}: {error}", args.address)))?;
+    let account = setup::account(&args.address)?;
     let since = setup::moment("--since", Some(&args.since))?.map_or(0, |since| since.0);
     let config = setup::configuration(cli)?;
     let history = Venue::of(&config)?.history(*account.as_bytes(), Interest::default(), (since, None))?;

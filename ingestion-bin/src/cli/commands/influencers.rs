@@ -11,7 +11,7 @@ use super::super::exit::{Exit, Failure};
 use super::super::followed::{List, settings};
 use super::super::output::Output;
 use super::super::setup;
-use crate::config::{Config, InfluencerSource, not_carried_out};
+use crate::config::{Config, InfluencerSource};
 use crate::runtime::clock;
 
 pub(super) fn run(cli: &Cli, args: &Influencers, output: &mut Output) -> Result<Exit, Failure> {
@@ -75,7 +75,7 @@ fn entry(editor: &FileEditor, done: &str, id: &str) -> Result<Value, EditError> 
 fn editor(config: &Config) -> Result<FileEditor, Failure> {
     match &config.influencers.source {
         InfluencerSource::File(path) => {
-            FileEditor::open(path).map(|editor| editor.judged_by(not_carried_out)).map_err(|error| refused(&error))
+            FileEditor::open(path).map_err(|error| refused(&error))
         }
         InfluencerSource::Static(_) => Err(Failure::Usage(
             "the list is in the configuration (influencers.source = \"static\"): edit it there, or keep it in a file (source = \"file\", file = \"PATH\")".to_owned(),

@@ -10,13 +10,11 @@ use signal_domain::{Account, Market};
 
 use super::super::args::{Cli, Inspect as Args};
 use super::super::exit::{Exit, Failure};
-use super::super::moment::Moment;
+use super::super::moment::{DAY_MS, Moment};
 use super::super::output::Output;
 use super::super::venue::Venue;
 use super::super::{setup, table};
 use crate::translate::Interest;
-
-const DAY_MS: i64 = 86_400_000;
 
 /// What was found out.
 #[derive(Debug, Serialize)]
@@ -55,8 +53,7 @@ struct Position {
 }
 
 pub(super) fn run(cli: &Cli, args: &Args, output: &mut Output) -> Result<Exit, Failure> {
-    let account = Account::parse(&args.address)
-        .map_err(|error| Failure::Usage(format!("{}: {error}", args.address)))?;
+    let account = setup::account(&args.address)?;
     let mut venue = Venue::of(&setup::configuration(cli)?)?;
     let report = look(&mut venue, account)?;
     if output.json() {

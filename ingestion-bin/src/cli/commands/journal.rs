@@ -57,15 +57,15 @@ pub(super) fn check(reader: Reader) -> Result<Holes, Failure> {
     read(reader, |met| {
         match met {
             Met::Unreadable(segment, part) => holes.unreadable(segment, part),
-            Met::Record(record) if record.kind == Kind::Passed as u8 => {
+            Met::Record(record) => {
                 holes.record(record.position);
-                if let Some(Body::Passed { from, to }) =
-                    record::decode(record).map_err(|error| Failure::world("journal", error))?
+                if record.kind == Kind::Passed as u8
+                    && let Some(Body::Passed { from, to }) =
+                        record::decode(record).map_err(|error| Failure::world("journal", error))?
                 {
                     holes.passed(from, to);
                 }
             }
-            Met::Record(record) => holes.record(record.position),
         }
         Ok(())
     })?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyperliquid_client::sim::{FaultSpec, Market, SimConfig, SimHandle, SimVenue};
-use influencer_registry::{FileSource, InfluencerSet, ListProblem, Start, diff};
+use influencer_registry::{Address, FileSource, InfluencerSet, ListProblem, Start, diff};
 use observability::admin::{AdminConfig, AdminServer};
 use observability::log::{self, Format, LogConfig};
 use observability::{Telemetry, causes};
@@ -25,7 +25,7 @@ use super::super::output::Output;
 use super::super::setup::{self, BadEntries, Plan};
 use super::super::table;
 use crate::completeness::Complete;
-use crate::config::{Config, LogFormat, SinkKind};
+use crate::config::{Config, LogFormat, Problem, SinkKind};
 use crate::runtime::{Lines, Service, StartError, Stopped, Storages, clock, events, obstacle};
 
 /// Between two looks at the list of influencers and at readiness.
@@ -35,14 +35,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const FIRST_LOOK_MAX: Duration = Duration::from_secs(2);
 
 pub(super) fn run(cli: &Cli, args: &Run, output: &mut Output) -> Result<Exit, Failure> {
-    let (simulated, overrides) = if args.simulate { simulate(cli, args)? } else { (None, Vec::new()) };
-    let mut overrides = overrides;
-    if let Some(start) = &args.start {
-        let _start: Start =
-            start.parse().map_err(|error| Failure::Usage(format!("--start {start}: {error}")))?;
+    let follow = arguments(args);
+    // A venue is started only for a command line that is right.
+    let (simulated, mut overrides) =
+        if args.simulate && follow.is_ok() { simulate(cli, args)? } else { (None, Vec::new()) };
+    if let Some(start) = args.start.as_ref().filter(|_| follow.is_ok()) {
         overrides.push(("listeners.start".to_owned(), start.clone()));
     }
-    let plan = setup::plan(cli, &overrides, &args.follow, BadEntries::LeaveOut)?;
+    let plan = setup::plan(cli, &overrides, follow, BadEntries::LeaveOut)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -50,6 +50,25 @@ pub(super) fn run(cli: &Cli, args: &Run, output: &mut Output) -> Result<Exit, Fa
     let exit = runtime.block_on(serve(plan, output))?;
     drop(simulated);
     Ok(exit)
+}
+
+/// The accounts of `--follow`, or every value on the command line that is not right.
+fn arguments(args: &Run) -> Result<Vec<Address>, Vec<Problem>> {
+    let start = args.start.iter().filter_map(|start| {
+        let wrong = start.parse::<Start>().err()?;
+        Some(Problem::of_argument("--start", start, &wrong))
+    });
+    let faults = args.faults.iter().filter_map(|fault| {
+        let wrong = fault.parse::<FaultSpec>().err()?;
+        Some(Problem::of_argument("--fault", fault, &wrong.problem))
+    });
+    let mut wrong: Vec<Problem> = start.chain(faults).collect();
+    let follow = args.follow.iter().filter_map(|text| {
+        let address = text.parse::<Address>();
+        address.map_err(|error| wrong.push(Problem::of_argument("--follow", text, &error))).ok()
+    });
+    let follow = follow.collect();
+    if wrong.is_empty() { Ok(follow) } else { Err(wrong) }
 }
 
 /// What the simulated venue needs to live on while the service runs.
@@ -64,9 +83,7 @@ type Overrides = Vec<(String, String)>;
 fn simulate(cli: &Cli, args: &Run) -> Result<(Option<Simulated>, Overrides), Failure> {
     let mut sim = SimConfig::synthetic(clock::wall_ns(), clock::wall_ms());
     for fault in &args.faults {
-        let parsed = fault
-            .parse::<FaultSpec>()
-            .map_err(|error| Failure::Usage(format!("--fault {fault}: {}", error.problem)))?;
+        let Ok(parsed) = fault.parse::<FaultSpec>() else { continue }; // looked at before
         sim.faults.push(parsed);
     }
     let venue = SimVenue::start(sim).map_err(|error| Failure::world("simulated venue", error))?;

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use messaging::journal::{Done, Query};
+use messaging::sink::Render;
 use messaging::sink::lines::{Begin, Lines};
 use messaging::storage::{DiskStorage, Storage};
 use rust_decimal::Decimal;
@@ -20,8 +22,10 @@ use super::super::output::Output;
 use super::super::setup;
 use super::{against, journal};
 use crate::audit::{Against, Audit, Chain, Declared, Entry, Finding, Holes, Link, Report};
-use crate::record::RowKind;
-use crate::render::EventReader;
+use crate::config::Config;
+use crate::record::{Kind, RowKind};
+use crate::render::{EventReader, SignalLines};
+use crate::translate::exact;
 
 pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit, Failure> {
     let report = match &args.fills {
@@ -30,8 +34,15 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             let config = setup::configuration(cli)?;
             let directory = setup::existing_data(&config)?;
             let is_there = journal::place(&config)?.is_some();
+            // Before the files are read: what is written by now is there.
+            let written = is_there.then(|| written(&config)).transpose()?.flatten();
             let holes = is_there.then(|| journal::check(journal::open(&config)?)).transpose()?;
-            let mut report = signals(directory, holes.as_ref())?;
+            let mut audit = Audit::default();
+            let oldest = signals(directory, holes.as_ref(), &mut audit)?;
+            if let Some(written) = written {
+                beside(&config, Done { from: oldest.unwrap_or(written.from), ..written }, &mut audit)?;
+            }
+            let mut report = audit.finish();
             if let Some(holes) = holes {
                 report.journal(holes);
             }
@@ -58,7 +69,7 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             output.line(&part.to_string())?;
         }
         output.line(&format!(
-            "{} {}, duplicates {}, order breaks {}, chain breaks {} of {} pairs, declared gaps {}, undeclared {}, unreadable parts of the journal {} ({} declared)",
+            "{} {}, duplicates {}, order breaks {}, chain breaks {} of {} pairs, declared gaps {}, undeclared {}, in no file {}, unreadable parts of the journal {} ({} declared)",
             if args.fills.is_some() { "fills" } else { "signals" },
             report.signals,
             report.duplicates,
@@ -67,6 +78,7 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             report.pairs,
             report.declared_gaps,
             report.undeclared,
+            report.lost,
             report.unreadable,
             report.unreadable_declared,
         ))?;
@@ -113,10 +125,33 @@ fn tell_against(against: &Against, output: &mut Output) -> Result<(), Failure> {
     ))
 }
 
-fn signals(directory: &Path, journal: Option<&Holes>) -> Result<Report, Failure> {
+/// What the sink of the signals has done with the journal, where it is one of files.
+fn written(config: &Config) -> Result<Option<Done>, Failure> {
+    journal::open(config)?.done("signals.file").map_err(|error| Failure::world("journal", error))
+}
+
+/// Takes the signals of the journal that were written.
+fn beside(config: &Config, written: Done, audit: &mut Audit) -> Result<(), Failure> {
+    let events = Query { kinds: vec![Kind::Event as u8], ..Query::default() };
+    let (mut render, mut line) = (SignalLines::default(), Vec::new());
+    journal::records(journal::open(config)?.select(events), |record| {
+        line.clear();
+        if !(written.from..written.to).contains(&record.position)
+            || render.render(record, &mut line).is_none()
+        {
+            return Ok(());
+        }
+        let signal = SignalV1::decode(&line).map_err(|error| error.to_string());
+        let entry = signal.and_then(|signal| entry(&signal));
+        audit.written(&entry.map_err(|error| Failure::world(&format!("record {}", record.position), error))?);
+        Ok(())
+    })
+}
+
+/// Takes the gap records and the signals of the files. Answers the position of the oldest signal, where older ones were deleted.
+fn signals(directory: &Path, journal: Option<&Holes>, audit: &mut Audit) -> Result<Option<u64>, Failure> {
     let storage: Arc<dyn Storage> = Arc::new(DiskStorage::new(directory));
     let failed = |error| Failure::world("verify", error);
-    let mut audit = Audit::default();
     let mut gaps = Lines::open(Arc::clone(&storage), "gaps", Begin::Oldest).map_err(failed)?;
     while let Some(line) = gaps.next_line().map_err(failed)? {
         match GapV1::decode(line.bytes) {
@@ -125,23 +160,23 @@ fn signals(directory: &Path, journal: Option<&Holes>) -> Result<Report, Failure>
         }
     }
     let mut lines = Lines::open(storage, "signals", Begin::Oldest).map_err(failed)?;
-    if lines.older_deleted().map_err(failed)? {
+    let older_deleted = lines.older_deleted().map_err(failed)?;
+    if older_deleted {
         audit.older_deleted();
     }
-    let mut is_first = true;
+    let mut oldest = None;
     while let Some(line) = lines.next_line().map_err(failed)? {
-        if std::mem::take(&mut is_first)
-            && journal.is_some_and(|journal| journal.is_whole_from(line.place.file))
-        {
+        if oldest.is_none() && journal.is_some_and(|journal| journal.is_whole_from(line.place.file)) {
             audit.journal_is_whole();
         }
+        oldest = oldest.or(Some(line.place.file));
         let entry =
             SignalV1::decode(line.bytes).map_err(|error| error.to_string()).and_then(|signal| entry(&signal));
         let entry =
             entry.map_err(|error| Failure::world(&format!("signal line at {:?}", line.place), error))?;
         audit.signal(&entry);
     }
-    Ok(audit.finish())
+    Ok(oldest.filter(|_| older_deleted))
 }
 
 /// A gap record as the audit takes it.
@@ -184,11 +219,6 @@ fn entry(signal: &SignalV1<'_>) -> Result<Entry, String> {
 pub(super) fn after(signal: &SignalV1<'_>) -> Decimal {
     let size = exact(signal.size);
     if signal.side == PositionSide::Short { -size } else { size }
-}
-
-fn exact(value: signal_domain::Decimal) -> Decimal {
-    let (digits, scale) = value.parts();
-    Decimal::from_i128_with_scale(digits, scale).normalize()
 }
 
 /// One line of a file of fills.

@@ -119,15 +119,7 @@ impl Core {
 
     /// The lines of a cell's listeners, in their order.
     pub(super) fn serving(&self, cell: usize) -> Vec<usize> {
-        let here = |line: &Line| line.cell == cell && line.stand == Stand::Serves;
-        let mut lines: Vec<(usize, usize)> = self
-            .lines
-            .iter()
-            .filter(|(_, line)| here(line))
-            .map(|(number, line)| (line.leg, *number))
-            .collect();
-        lines.sort_unstable();
-        lines.into_iter().map(|(_, number)| number).collect()
+        self.cells().remove(&cell).unwrap_or_default()
     }
 
     /// Ends all lines, for good.
@@ -203,11 +195,7 @@ impl Core {
     fn unseat(&mut self, account: [u8; 20], gone: Vec<(usize, usize)>, now: Instant) {
         for (seat, line) in gone {
             self.unsubscribe(account, line);
-            self.with_slot(account, |slot| {
-                slot.seats.remove(&seat);
-                slot.refused.retain(|(refusing, _), _| *refusing != line);
-                slot.machine.handle_listener_down(seat, now);
-            });
+            self.with_slot(account, |slot| slot.leave(seat, now));
         }
     }
 
@@ -219,7 +207,8 @@ impl Core {
         }
     }
 
-    fn for_seats_on(&mut self, line: usize, mut run: impl FnMut(&mut Slot, usize)) {
+    /// Runs something on every slot that sits on a line, with its seat there.
+    pub(super) fn for_seats_on(&mut self, line: usize, mut run: impl FnMut(&mut Slot, usize)) {
         let seated: Vec<([u8; 20], usize)> =
             self.slots.iter().filter_map(|(account, slot)| Some((*account, slot.seat_on(line)?))).collect();
         for (account, seat) in seated {

@@ -4,7 +4,6 @@
 //! Each update is kept once, whichever listeners bring it; the same one with other content is kept under its content.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use hyperliquid_client::decode::Row as VenueRow;
 use hyperliquid_client::io::Received;
@@ -12,6 +11,7 @@ use hyperliquid_client::wire::OrderUpdate;
 
 use super::Core;
 use super::frames::{From, Kept};
+use super::slot::digest;
 use crate::runtime::events::UnknownChannel;
 use crate::translate;
 
@@ -34,11 +34,6 @@ impl SeenOrders {
     const MAX: usize = 16_384;
 
     fn take(&mut self, key: &str, raw: &[u8]) -> Copy {
-        let digest = |bytes: &[u8]| {
-            let mut hasher = DefaultHasher::new();
-            bytes.hash(&mut hasher);
-            hasher.finish()
-        };
         let (key, content) = (digest(key.as_bytes()), digest(raw));
         match self.contents.get(&key) {
             Some(known) if *known == content => Copy::Same,

@@ -153,7 +153,7 @@ impl Core {
     /// Whether everything that the old one subscribes can be subscribed once more.
     fn has_subscriptions_for(&self, old: usize, line: &Line) -> bool {
         let here = |number: &usize| self.lines.get(number).is_some_and(|other| other.group == line.group);
-        let of = |slot: &Slot, seats: usize| if seats == 0 { 0 } else { seats * self.wanted(slot).len() };
+        let of = |slot: &Slot, seats: usize| seats * self.wanted(slot).len();
         let used: usize = self
             .slots
             .values()
@@ -221,15 +221,7 @@ impl Core {
 
     /// A line is no more: nobody sits on it.
     fn drop_line(&mut self, line: usize, now: Instant) {
-        let seated: Vec<([u8; 20], usize)> =
-            self.slots.iter().filter_map(|(account, slot)| Some((*account, slot.seat_on(line)?))).collect();
-        for (account, seat) in seated {
-            self.with_slot(account, |slot| {
-                slot.seats.remove(&seat);
-                slot.refused.retain(|(refusing, _), _| *refusing != line);
-                slot.machine.handle_listener_down(seat, now);
-            });
-        }
+        self.for_seats_on(line, |slot, seat| slot.leave(seat, now));
         self.lines.remove(&line);
         self.forget_replacing(line);
     }

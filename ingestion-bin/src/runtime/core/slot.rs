@@ -127,22 +127,23 @@ impl RefusedRows {
     /// A page holds up to 2,000 rows; if all of them are bad, the next page of them is still known.
     const MAX: usize = 4_096;
 
-    fn digest(raw: &[u8]) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        raw.hash(&mut hasher);
-        hasher.finish()
-    }
-
     pub(super) fn knows(&self, raw: &[u8]) -> bool {
-        !self.0.is_empty() && self.0.contains(&Self::digest(raw))
+        !self.0.is_empty() && self.0.contains(&digest(raw))
     }
 
     pub(super) fn remember(&mut self, raw: &[u8]) {
         if self.0.len() >= Self::MAX {
             self.0.pop_front();
         }
-        self.0.push_back(Self::digest(raw));
+        self.0.push_back(digest(raw));
     }
+}
+
+/// Tells bytes of one run apart; it is never written down.
+pub(super) fn digest(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Slot {
@@ -182,6 +183,14 @@ impl Slot {
     /// One listener is enough for it.
     pub(super) fn is_single(&self) -> bool {
         self.followed.tuning.listeners_max == Some(1)
+    }
+
+    /// Out of a seat: its machine has one listener less, and what that one's line refused is no matter of its any more.
+    pub(super) fn leave(&mut self, seat: usize, now: Instant) {
+        if let Some(line) = self.seats.remove(&seat) {
+            self.refused.retain(|(refusing, _), _| *refusing != line);
+        }
+        self.machine.handle_listener_down(seat, now);
     }
 
     /// The seat it has on a line.

@@ -134,17 +134,18 @@ pub struct AccountStatus {
 impl Core {
     /// The worker's status now; costs a pass over its accounts.
     pub(in crate::runtime) fn status(&self) -> WorkerStatus {
-        let mut accounts: Vec<AccountStatus> = self
+        let mut accounts: Vec<(AccountStatus, Complete)> = self
             .slots
             .values()
             .map(|slot| {
                 let summary = slot.machine.summary();
+                let complete = slot.complete(summary.certified, self.venue_time);
                 let positions = slot.machine.ledger().markets().filter_map(|(market, chain)| {
                     let after = chain.head()?.position.filter(|after| !after.0.is_zero())?;
                     let perp = Market::from_name(market.as_str()).ok()?.kind() == MarketKind::Perp;
                     perp.then(|| (market.as_str().to_owned(), after.0.normalize().to_string()))
                 });
-                AccountStatus {
+                let account = AccountStatus {
                     influencer_id: slot.followed.influencer.to_string(),
                     account: slot.followed.account.to_string(),
                     coverage: match summary.coverage {
@@ -176,16 +177,17 @@ impl Core {
                         .collect(),
                     settings: slot.followed.listed.clone(),
                     positions: positions.collect(),
-                }
+                };
+                (account, complete)
             })
             .collect();
-        accounts.sort_by(|a, b| a.influencer_id.cmp(&b.influencer_id));
+        accounts.sort_by(|(a, _), (b, _)| a.influencer_id.cmp(&b.influencer_id));
         let mut gaps: Vec<GapStatus> =
             self.slots.values().flat_map(Slot::gap_status).take(GAPS_MAX).collect();
         gaps.sort_by(|a, b| (&a.influencer_id, a.from_time).cmp(&(&b.influencer_id, b.from_time)));
         let each_listener = self.listener_status(crate::runtime::clock::now());
         WorkerStatus {
-            completeness: self.completeness(),
+            completeness: Completeness::of(&accounts),
             gaps,
             limits: self.limits_in_use(),
             listeners_connected: each_listener.iter().filter(|listener| listener.connected).count(),
@@ -196,30 +198,27 @@ impl Core {
             blocked: self.outbox.is_blocked(),
             waiting: self.outbox.holds(),
             questions_waiting: self.asks.len(),
-            accounts,
+            accounts: accounts.into_iter().map(|(account, _)| account).collect(),
+        }
+    }
+}
+
+impl Completeness {
+    fn of(accounts: &[(AccountStatus, Complete)]) -> Self {
+        let each = accounts.iter().map(|(account, complete)| AccountCompleteness {
+            influencer_id: account.influencer_id.clone(),
+            complete: *complete,
+            open_gaps: account.open_gaps,
+            unfillable_gaps: account.unfillable_gaps,
+        });
+        Self {
+            total: Complete::total(accounts.iter().map(|(_, complete)| *complete)),
+            accounts: each.collect(),
         }
     }
 }
 
 impl Core {
-    fn completeness(&self) -> Completeness {
-        let mut accounts: Vec<AccountCompleteness> = self
-            .slots
-            .values()
-            .map(|slot| {
-                let summary = slot.machine.summary();
-                AccountCompleteness {
-                    influencer_id: slot.followed.influencer.to_string(),
-                    complete: slot.complete(summary.certified, self.venue_time),
-                    open_gaps: summary.open_gaps,
-                    unfillable_gaps: summary.unfillable_gaps,
-                }
-            })
-            .collect();
-        accounts.sort_by(|a, b| a.influencer_id.cmp(&b.influencer_id));
-        Completeness { total: Complete::total(accounts.iter().map(|account| account.complete)), accounts }
-    }
-
     fn no_room_for(&self, slot: &Slot) -> Option<String> {
         let bound = self.lacks.filter(|_| slot.cell.is_none())?;
         Some(format!("not asked for: the venue allows too few {bound}"))

@@ -6,6 +6,7 @@
 
 mod asking;
 mod audit;
+mod notices;
 mod telling;
 
 use std::borrow::Cow;
