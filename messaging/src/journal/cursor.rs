@@ -172,6 +172,19 @@ pub(crate) fn look(storage: &dyn Storage, name: &str, journal: JournalId) -> io:
     }
 }
 
+/// The position of the sink that is farthest in this journal.
+pub(crate) fn foremost(storage: &dyn Storage, journal: JournalId) -> io::Result<u64> {
+    let names = match storage.list(DIR) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        names => names?,
+    };
+    let mut farthest = 0;
+    for name in names.iter().filter_map(|name| name.strip_suffix(".cursor")) {
+        farthest = look(storage, name, journal)?.map_or(farthest, |done| farthest.max(done.to));
+    }
+    Ok(farthest)
+}
+
 fn path(name: &str) -> String {
     format!("{DIR}/{name}.cursor")
 }

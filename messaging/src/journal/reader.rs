@@ -67,8 +67,10 @@ pub enum ReadError {
 #[derive(Clone, Debug)]
 pub(crate) enum Bound {
     Owner(Arc<Progress>, Limit),
-    /// Another process' journal: as far as it is good.
-    Good,
+    /// Another process' journal: as far as it is good. What a sink had read when this began was durable, and so is there or damaged.
+    Good {
+        assured: u64,
+    },
 }
 
 /// See the module.
@@ -120,13 +122,16 @@ impl Reader {
         Self { storage, journal, bound, query: None, position, open: None, checked: None, bytes_read: 0 }
     }
 
-    /// Reads another process' journal, as far as it is good, from `position` on.
+    /// Reads another process' journal, as far as it is good, from `position` on. An end that cannot be read is one in the making, or
+    /// damaged, where a sink's cursor has passed it.
     ///
     /// # Errors
-    /// No readable identity there.
+    /// No readable identity there, or what the disk says.
     pub fn open(storage: Arc<dyn Storage>, position: u64) -> Result<Self, super::OpenError> {
         let journal = super::identity::require(&*storage)?;
-        Ok(Self::new(storage, journal, Bound::Good, position))
+        let assured = cursor::foremost(&*storage, journal)
+            .map_err(|source| super::OpenError::Io { what: "read the cursors".to_owned(), source })?;
+        Ok(Self::new(storage, journal, Bound::Good { assured }, position))
     }
 
     /// How far the sink of that name is, as it stored it; `None` where it stored nothing readable for this journal.
@@ -222,14 +227,14 @@ impl Reader {
         match &self.bound {
             Bound::Owner(progress, Limit::Synced) => progress.synced(),
             Bound::Owner(progress, Limit::Appended) => progress.readable(),
-            Bound::Good => u64::MAX,
+            Bound::Good { .. } => u64::MAX,
         }
     }
 
     fn segments_made(&self) -> u64 {
         match &self.bound {
             Bound::Owner(progress, _) => progress.segments_made(),
-            Bound::Good => 0,
+            Bound::Good { .. } => 0,
         }
     }
 
@@ -356,7 +361,11 @@ impl Reader {
             open.scan.restore(before);
             return Ok(Next::Wait);
         }
-        let (segment, stop) = (open.first, open.next.unwrap_or(limit).min(limit));
+        let end = match &self.bound {
+            Bound::Owner(..) => limit,
+            Bound::Good { assured } => before.end().max(*assured),
+        };
+        let (segment, stop) = (open.first, open.next.unwrap_or(end).min(limit));
         let (from, to, offset) = match trouble {
             Trouble::Bad(bad) => (bad.from, bad.to, bad.offset),
             // The next step says which positions are missing.
@@ -379,8 +388,9 @@ impl Reader {
         let Some(open) = &self.open else { return Ok(false) };
         match &self.bound {
             Bound::Owner(progress, _) => Ok(place.end() < progress.synced()),
-            Bound::Good if open.next.is_some() => Ok(true),
-            Bound::Good => {
+            Bound::Good { .. } if open.next.is_some() => Ok(true),
+            Bound::Good { assured } if place.end().max(self.position) < *assured => Ok(true),
+            Bound::Good { .. } => {
                 let mut ahead = Segment::open(&*self.storage, open.first)?.scan(self.journal.salt());
                 ahead.restore(place);
                 Ok(segment::largest_mark(&mut ahead)?.is_some_and(|mark| mark > place.end()))

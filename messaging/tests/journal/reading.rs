@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use messaging::journal::{
-    BatchBuilder, Class, Journal, JournalConfig, Limit, NO_TIME, NewRecord, OpenError, PassedOver, Query,
-    Read, Reader, Ticket, Waited,
+    BatchBuilder, Class, From, Journal, JournalConfig, Limit, NO_TIME, NewRecord, OpenError, PassedOver,
+    Query, Read, Reader, Ticket, Waited,
 };
 use messaging::storage::{DiskStorage, FaultyStorage, Storage};
 
@@ -87,6 +87,53 @@ fn another_process_reads_along_and_cannot_write() {
             assert_eq!(seen_outside, seen_inside);
         }
     }
+}
+
+/// A torn end is what a crash leaves. Where a sink had read it, it was durable: then it is damage, whatever of it is wrong.
+#[test]
+fn an_end_that_cannot_be_read_is_damage_where_a_sink_had_read_it() {
+    for with_sink in [false, true] {
+        let disk: Arc<dyn Storage> = Arc::new(FaultyStorage::new(1));
+        let opened = open(Arc::clone(&disk), &JournalConfig::default(), 1_000);
+        let mut cursor = with_sink.then(|| opened.journal.register_cursor("sink", From::Oldest).unwrap());
+        append_durably(&opened.journal, 0, b"first");
+        append_durably(&opened.journal, 1, b"second");
+        let end = opened.journal.progress().synced();
+        cursor.iter_mut().for_each(|cursor| assert_eq!(cursor.store(end).unwrap(), end));
+        drop(cursor);
+        opened.journal.close(LONG).unwrap();
+        let name = disk.list("").unwrap().into_iter().find(|name| name.ends_with(".seg")).unwrap();
+        let file = disk.open(&name).unwrap();
+        let mut whole = vec![0; usize::try_from(file.size().unwrap()).unwrap()];
+        file.read_full_at(&mut whole, 0).unwrap();
+        let second = whole.windows(6).rposition(|bytes| bytes == b"second").unwrap();
+        let first = whole.windows(5).rposition(|bytes| bytes == b"first").unwrap();
+        for at in first + 5..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 4;
+            file.write_all_at(&flipped, 0).unwrap();
+            let damage = judge_end(&disk, &format!("bit at {at} flipped"));
+            assert_eq!(damage, with_sink.then_some((1_001, end)), "bit at {at} flipped");
+        }
+        for size in [first + 5, second - 1, second + 3, whole.len() - 1] {
+            file.write_all_at(&whole, 0).unwrap();
+            file.truncate(size as u64).unwrap();
+            assert_eq!(judge_end(&disk, "cut"), with_sink.then_some((1_001, end)), "cut to {size}");
+        }
+    }
+}
+
+/// Reads everything as another process: the first record, and what damage is told behind it, once.
+fn judge_end(disk: &Arc<dyn Storage>, what: &str) -> Option<(u64, u64)> {
+    let mut reader = Reader::open(Arc::clone(disk), 1_000).unwrap();
+    let Some(Read::Record(record)) = reader.next().unwrap() else { panic!("{what}: the first is there") };
+    assert_eq!(record.body, b"first", "{what}");
+    let damage = reader.next().unwrap().map(|read| {
+        let Read::Damage(damage) = read else { panic!("{what}: {read:?}") };
+        (damage.from, damage.to)
+    });
+    assert_eq!(reader.next().unwrap(), None, "{what}");
+    damage
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use super::Verdict;
 use super::chain::{Seen, fold_of, id_of};
 use super::world::World;
-use crate::journal::reader::{Bound, Read, Reader};
-use crate::journal::{StartReport, identity, segment};
+use crate::journal::reader::{Read, Reader};
+use crate::journal::{StartReport, segment};
 
 impl World {
     /// Takes over what the writer says, and checks it against the list.
@@ -72,8 +72,7 @@ impl World {
     }
 
     pub(super) fn read_all(&self) -> Result<Vec<Seen>, String> {
-        let journal = identity::require(&self.disk).map_err(|error| error.to_string())?;
-        let mut reader = Reader::new(self.storage(), journal, Bound::Good, 0);
+        let mut reader = Reader::open(self.storage(), 0).map_err(|error| error.to_string())?;
         let mut seen = Vec::new();
         while let Some(read) = reader.next().map_err(|error| error.to_string())? {
             match read {
@@ -89,6 +88,10 @@ impl World {
     /// What can be read after a start, against the list; then the list is what can be read.
     pub(super) fn compare(&mut self, seen: &[Seen], oldest: u64, report: &StartReport) -> Verdict {
         let from = self.list.partition_point(|(at, _)| *at < oldest);
+        let torn = report.torn_tail.map_or(u64::MAX, |torn| torn.position);
+        // What the start calls a torn tail and cuts is damage for a reader that looks before the sinks have their cursors again.
+        let is_torn = |seen: &Seen| matches!(seen, Seen::Damage(from, _) if *from == torn);
+        let seen: Vec<Seen> = seen.iter().filter(|seen| !is_torn(seen)).copied().collect();
         let named = |at: u64| {
             seen.iter().any(|seen| matches!(seen, Seen::Damage(from, to) if (*from..*to).contains(&at)))
         };
@@ -114,7 +117,6 @@ impl World {
         if report.torn_tail.is_some() {
             self.cover("torn tail");
         }
-        let torn = report.torn_tail.map_or(u64::MAX, |torn| torn.position);
         for (number, record) in &missing {
             judge!(
                 *number >= self.synced || (self.faults.flips && record.0 >= torn),
