@@ -1,7 +1,7 @@
 //! One try to place the most important accounts in a given shape: first those that stay where they are, then the others.
 //!
-//! Existing cells are filled before new ones open. A new cell opens where most users have room: with the roomiest addresses paired first,
-//! none is left over without a partner. Where staying does not work out for all, everybody is placed anew.
+//! Existing cells are filled before new ones open, as long as those who are still to have different addresses find them then. A new cell
+//! opens where most users have room: with the roomiest addresses paired first, none is left over without a partner.
 
 use super::{Bound, Cell, Demand, Shape, Want};
 
@@ -36,9 +36,7 @@ pub(super) struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     /// The cells, or what the first account without a place lacks.
     pub(super) fn run(demand: &'a Demand<'a>, open: &[Cell], shape: Shape) -> Result<Vec<Cell>, Bound> {
-        let staying =
-            if open.is_empty() { Err(Bound::Routes) } else { Self::new(demand).place_all(open, shape) };
-        staying.or_else(|_| Self::new(demand).place_all(&[], shape))
+        Self::new(demand).place_all(open, shape)
     }
 
     fn new(demand: &'a Demand<'a>) -> Self {
@@ -66,8 +64,10 @@ impl<'a> Attempt<'a> {
                 moving.push((account, want, spread));
             }
         }
+        let mut apart = moving.iter().filter(|(_, _, spread)| *spread == Spread::Apart).count();
         for (account, want, spread) in moving {
-            self.place(account, want, spread)?;
+            apart -= usize::from(spread == Spread::Apart);
+            self.place(account, want, spread, apart)?;
         }
         self.cells.iter_mut().for_each(|cell| cell.accounts.sort_unstable());
         Ok(self.cells)
@@ -86,21 +86,41 @@ impl<'a> Attempt<'a> {
         self.open(open.routes.clone(), Some(at), account, want).is_ok()
     }
 
-    fn place(&mut self, account: usize, want: &Want, spread: Spread) -> Result<(), Bound> {
-        for cell in 0..self.cells.len() {
-            let fits = self.cells.get(cell).is_some_and(|cell| self.spread_of(&cell.routes) == Some(spread));
-            if fits && self.join(cell, account, want).is_ok() {
-                return Ok(());
-            }
+    /// `apart` accounts still come that are to be at different addresses.
+    fn place(&mut self, account: usize, want: &Want, spread: Spread, apart: usize) -> Result<(), Bound> {
+        let cells = (0..self.cells.len()).filter(|cell| {
+            self.cells.get(*cell).is_some_and(|cell| self.spread_of(&cell.routes) == Some(spread))
+        });
+        let spare = self.spare(apart);
+        let (kind, costly): (Vec<usize>, Vec<usize>) =
+            cells.partition(|cell| spread != Spread::Apart || self.costs(*cell, apart) <= spare);
+        if kind.into_iter().any(|cell| self.join(cell, account, want).is_ok()) {
+            return Ok(());
         }
-        match self.routes_for(want, spread) {
-            Ok(routes) => self.open(routes, None, account, want),
+        let opened = self.routes_for(want, spread).and_then(|routes| self.open(routes, None, account, want));
+        match opened {
+            Err(_) if costly.into_iter().any(|cell| self.join(cell, account, want).is_ok()) => Ok(()),
             // No address carries all of them: several may.
             Err(bound) if spread == Spread::Together => {
-                self.place(account, want, Spread::Apart).map_err(|_| bound)
+                self.place(account, want, Spread::Apart, apart).map_err(|_| bound)
             }
-            Err(bound) => Err(bound),
+            opened => opened,
         }
+    }
+
+    /// Places beyond what `apart` accounts take for all their listeners at different addresses. One address gives an account one place, so
+    /// so many sets of different addresses there are exactly if this is not negative.
+    fn spare(&self, apart: usize) -> i64 {
+        let places = self.rooms.iter().map(|room| places(room.users, apart)).sum::<i64>();
+        let wanted = apart.saturating_mul(self.demand.listeners);
+        places.saturating_sub(i64::try_from(wanted).unwrap_or(i64::MAX))
+    }
+
+    /// How many of those places one more user of a cell takes away.
+    fn costs(&self, cell: usize, apart: usize) -> i64 {
+        let taken = self.cells.get(cell).map(|cell| self.shares(&cell.routes)).unwrap_or_default();
+        let users = taken.iter().filter_map(|(group, _)| Some(self.rooms.get(*group)?.users));
+        users.map(|users| places(users, apart) - places(users.saturating_sub(1), apart)).sum()
     }
 
     fn join(&mut self, cell: usize, account: usize, want: &Want) -> Result<(), Bound> {
@@ -237,4 +257,9 @@ impl<'a> Attempt<'a> {
             (connections, groups) => (connections == groups).then_some(Spread::Apart),
         }
     }
+}
+
+/// Places that an address with room for so many users gives to `accounts`, each at different addresses.
+fn places(users: u32, accounts: usize) -> i64 {
+    i64::from(users).min(i64::try_from(accounts).unwrap_or(i64::MAX))
 }

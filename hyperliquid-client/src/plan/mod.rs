@@ -7,10 +7,8 @@
 //! then its second listener; coverage last. The venue counts the distinct users of an address, so both listeners of an account at one
 //! address take one place there, and two connections. Whom nothing can carry is [`Plan::uncovered`], with the bound that says so.
 //!
-//! Placing is greedy: a pair of addresses is filled before the next one is begun, so of three and more addresses the last accounts may share
-//! one where another placing would keep them apart. Nobody loses a listener by it.
-//!
-//! Accounts stay where they are as long as the plan that results is no worse: a change of the list moves as few as possible.
+//! Accounts stay where they are as long as nobody goes without a listener for it: a change of the list moves as few as possible, also where
+//! a plan from nothing would keep more listeners at different addresses.
 //!
 //! No I/O, no clock, no randomness: the same demand gives the same plan.
 
@@ -147,24 +145,53 @@ struct Shape {
     apart: usize,
 }
 
+/// The best shape there is, and the cells that have it.
+struct Found {
+    shape: Shape,
+    /// What kept it from being better, other than keeping listeners apart.
+    bound: Option<Bound>,
+    cells: Vec<Cell>,
+}
+
+impl Found {
+    /// Over these open cells; whom they carry stays.
+    fn of(demand: &Demand<'_>, open: &[Cell]) -> Self {
+        let attempt = |shape| Attempt::run(demand, open, shape);
+        let all = demand.accounts.len();
+        // Each takes a place somewhere: no more than there are is tried, however long the list.
+        let places = demand.places().min(all);
+        let mut bound =
+            (places < all).then_some(if demand.routes.is_empty() { Bound::Routes } else { Bound::Users });
+        let covered = most(places, |covered| attempt(Shape { covered, full: 0, apart: 0 }), &mut bound);
+        let (mut full, mut apart) = (0, 0);
+        if demand.listeners > 1 {
+            let mut lacks = None;
+            full = most(covered, |full| attempt(Shape { covered, full, apart: 0 }), &mut lacks);
+            bound = bound.or(lacks);
+            apart = most(full, |apart| attempt(Shape { covered, full, apart }), &mut None);
+        }
+        let shape = Shape { covered, full, apart };
+        Self { shape, bound, cells: attempt(shape).unwrap_or_default() }
+    }
+
+    /// The other one where it covers more, or as many with more listeners. That it keeps more listeners apart moves nobody.
+    fn or_better(self, other: Self) -> Self {
+        let serves = |found: &Self| (found.shape.covered, found.shape.full);
+        if serves(&other) > serves(&self) { other } else { self }
+    }
+}
+
 /// Where to listen to every account; `open` are the cells there are (for [`Want::at`] and [`Cell::was`]).
 #[must_use]
 pub fn plan(demand: &Demand<'_>, open: &[Cell]) -> Plan {
-    let attempt = |shape| Attempt::run(demand, open, shape);
     let all = demand.accounts.len();
-    // Each takes a place somewhere: no more than there are is tried, however long the list.
-    let places = demand.places().min(all);
-    let mut bound =
-        (places < all).then_some(if demand.routes.is_empty() { Bound::Routes } else { Bound::Users });
-    let covered = most(places, |covered| attempt(Shape { covered, full: 0, apart: 0 }), &mut bound);
-    let (mut full, mut apart) = (0, 0);
-    if demand.listeners > 1 {
-        let mut lacks = None;
-        full = most(covered, |full| attempt(Shape { covered, full, apart: 0 }), &mut lacks);
-        bound = bound.or(lacks);
-        apart = most(full, |apart| attempt(Shape { covered, full, apart }), &mut None);
-    }
-    let cells = attempt(Shape { covered, full, apart }).unwrap_or_default();
+    let staying = (!open.is_empty()).then(|| Found::of(demand, open));
+    let found = match staying {
+        Some(found) if found.bound.is_none() => found,
+        Some(found) => found.or_better(Found::of(demand, &[])),
+        None => Found::of(demand, &[]),
+    };
+    let Found { shape: Shape { covered, .. }, bound, cells } = found;
     let group = |route: &usize| demand.group(*route);
     let in_cells = |is: &dyn Fn(&Cell) -> bool| {
         let mut accounts: Vec<usize> =
