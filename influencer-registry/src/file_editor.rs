@@ -2,12 +2,15 @@
 //!
 //! Open, edit, save. Every edit is checked against the whole list and refused when it would break it, so what is
 //! saved is never worse than what was there. Saving replaces the file in one step (a temporary file beside it,
-//! fsync, rename), and refuses when somebody else has written the file in between. No clock: times are arguments.
+//! fsync, rename), and refuses when somebody else has written the file in between: open it again then, and edit again. Of editors that
+//! save at once, in one process or several, one is first: looking and writing happen under a lock on the directory. No clock: times are
+//! arguments.
 
 mod assignment;
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -46,12 +49,12 @@ pub enum EditError {
         source: io::Error,
     },
     /// The file is no list, so there is nothing to edit safely.
-    #[error("{path} is no list of influencers: {source}")]
+    #[error("{path} is no list of influencers: {why}")]
     NotAList {
         /// The file.
         path: PathBuf,
         /// What is wrong about it.
-        source: ListFileError,
+        why: ListFileError,
     },
     /// The file cannot be written.
     #[error("cannot write {path}")]
@@ -73,21 +76,42 @@ pub enum EditError {
     Unknown(String),
     /// Not an id.
     #[error("{0:?}: {1}")]
-    Id(String, #[source] BadId),
-    /// `KEY=VALUE` is no setting.
-    #[error("{text:?}: {reason}")]
-    Assignment {
-        /// What was given.
-        text: String,
-        /// What is wrong about it.
-        reason: String,
-    },
+    Id(String, BadId),
+    /// `KEY=VALUE` is no setting; all that are none.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Assignments(Vec<BadAssignment>),
     /// The list would hold an entry that is refused.
     #[error(transparent)]
     Refused(#[from] RefusedList),
     /// The list is not empty, so there is nothing to confirm.
     #[error("the list holds {0} influencers, so there is no empty list to confirm")]
     NotEmpty(usize),
+}
+
+/// A `KEY=VALUE` that is no setting.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{text:?}: {reason}")]
+pub struct BadAssignment {
+    /// What was given.
+    pub text: String,
+    /// What is wrong about it.
+    pub reason: String,
+}
+
+impl EditError {
+    /// Whether what was asked for is wrong, and not the file or the disk.
+    #[must_use]
+    pub const fn is_asked_wrongly(&self) -> bool {
+        match self {
+            Self::Id(..) | Self::Assignments(_) | Self::Refused(_) => true,
+            Self::Read { .. }
+            | Self::NotAList { .. }
+            | Self::Write { .. }
+            | Self::ChangedMeanwhile { .. }
+            | Self::Unknown(_)
+            | Self::NotEmpty(_) => false,
+        }
+    }
 }
 
 impl FileEditor {
@@ -99,7 +123,7 @@ impl FileEditor {
         // A symbolic link is followed now, so that saving replaces the file and not the link.
         let path = fs::canonicalize(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned());
         let read = read(&path)?;
-        let not_a_list = |source| EditError::NotAList { path: path.clone(), source };
+        let not_a_list = |why| EditError::NotAList { path: path.clone(), why };
         let text = read.as_deref().unwrap_or_default();
         let document: DocumentMut = text
             .parse()
@@ -156,7 +180,7 @@ impl FileEditor {
     /// spelling; a key that is already there keeps its own.
     ///
     /// # Errors
-    /// [`EditError::Unknown`], [`EditError::Assignment`] for an unknown key, one that is identity (`id`,
+    /// [`EditError::Unknown`], [`EditError::Assignments`] for an unknown key, one that is identity (`id`,
     /// `address`) or a value of another type, [`EditError::Refused`] for a value out of range. All or nothing.
     pub fn set<'a>(
         &mut self,
@@ -164,11 +188,20 @@ impl FileEditor {
         assignments: impl IntoIterator<Item = &'a str>,
     ) -> Result<(), EditError> {
         let place = self.place_of(id_or_address)?;
-        let parsed: Vec<Assignment> =
-            assignments.into_iter().map(Assignment::parse).collect::<Result<_, _>>()?;
+        let (mut parsed, mut bad) = (Vec::new(), Vec::new());
+        for assignment in assignments {
+            match Assignment::parse(assignment) {
+                Ok(assignment) => parsed.push(assignment),
+                Err(wrong) => bad.push(wrong),
+            }
+        }
+        if !bad.is_empty() {
+            return Err(EditError::Assignments(bad));
+        }
         self.change(|document, _| {
             if let Some(table) = tables(document).and_then(|tables| tables.get_mut(place)) {
-                parsed.iter().try_for_each(|assignment| assignment.apply(table))?;
+                let applied = parsed.iter().try_for_each(|assignment| assignment.apply(table));
+                applied.map_err(|wrong| EditError::Assignments(vec![wrong]))?;
             }
             Ok(place)
         })
@@ -207,12 +240,15 @@ impl FileEditor {
     /// # Errors
     /// [`EditError::ChangedMeanwhile`], [`EditError::Read`], [`EditError::Write`].
     pub fn save(&mut self) -> Result<(), EditError> {
+        let failed = |source| EditError::Write { path: self.path.clone(), source };
+        // The directory's own lock: none has to lie beside the list, and a rename does not lose it. Held until it is closed.
+        let folder = File::open(atomic_file::folder(&self.path)).map_err(failed)?;
+        folder.lock().map_err(failed)?;
         if read(&self.path)? != self.read {
             return Err(EditError::ChangedMeanwhile { path: self.path.clone() });
         }
         let text = self.document.to_string();
-        atomic_file::replace(&self.path, text.as_bytes())
-            .map_err(|source| EditError::Write { path: self.path.clone(), source })?;
+        atomic_file::replace(&self.path, text.as_bytes()).map_err(failed)?;
         self.read = Some(text);
         Ok(())
     }
@@ -259,7 +295,7 @@ fn tables(document: &mut DocumentMut) -> Option<&mut ArrayOfTables> {
 
 fn parse(path: &Path, document: &DocumentMut) -> Result<Vec<Value>, EditError> {
     let file = ListFile::parse(&document.to_string());
-    Ok(file.map_err(|source| EditError::NotAList { path: path.to_owned(), source })?.entries)
+    Ok(file.map_err(|why| EditError::NotAList { path: path.to_owned(), why })?.entries)
 }
 
 fn read(path: &Path) -> Result<Option<String>, EditError> {

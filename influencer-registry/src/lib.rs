@@ -57,7 +57,7 @@ mod time;
 
 pub use address::{Address, AddressError};
 pub use changes::{Changed, Changes, diff};
-pub use file_editor::{EditError, FileEditor};
+pub use file_editor::{BadAssignment, EditError, FileEditor};
 pub use file_source::{FILE_BYTES_MAX, FileSource, ListProblem, REFRESH, RESTLESS, Reload};
 pub use id::{BadId, ID_CHARS_MAX, InfluencerId};
 pub use influencer::{

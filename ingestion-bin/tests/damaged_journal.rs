@@ -201,6 +201,51 @@ fn a_log_that_begins_later_than_its_journal_is_sound() {
     }
 }
 
+/// With the journal everything is lost that it stood for; the files say since when, so it is declared, also where the list does not.
+#[test]
+fn a_lost_journal_is_declared() {
+    let mut scene = following(&[ALICE, BOB]);
+    run(&mut scene, 40);
+    let newest = scene.chains.rows().last().expect("played").fill["time"].as_u64();
+    for lost in ["journal", "segments"] {
+        scene.play_many(ALICE, 10);
+        if lost == "journal" {
+            std::fs::remove_dir_all(scene.data().join("journal")).expect("it is there");
+            scene.verifies(&[], 0, &["there is no journal"]);
+        } else {
+            segments(&scene).iter().for_each(|path| std::fs::remove_file(path).expect("it is there"));
+            scene.verifies(
+                &[],
+                1,
+                &["unreadable: positions", "unreadable parts of the journal 1 (0 declared)"],
+            );
+            assert_eq!(scene.ask(&["replay"]).status.code(), Some(1));
+        }
+        let before = support::service::lines(&scene.data(), "signals").len();
+        let service = Service::start(&scene.config, &[]);
+        service.wait_ready();
+        scene.play_many(ALICE, 20);
+        service.wait_lines("signals", before + 20);
+        service.stop_well();
+        let gaps = support::service::lines(&scene.data(), "gaps");
+        let of = |id: &str| {
+            gaps.iter().filter(|gap| gap["kind"] == "history" && gap["influencerId"] == id).count()
+        };
+        assert_eq!((of(ALICE), of(BOB)), (if lost == "journal" { 1 } else { 2 }, 0), "{gaps:?}");
+        let told = ["chain breaks ", "undeclared 0", "order breaks 0"];
+        scene.verifies(&[], 0, &told);
+        // The journal says so, too.
+        std::fs::rename(scene.data().join("gaps"), scene.data().join("aside")).expect("it is there");
+        if lost == "journal" {
+            scene.verifies(&[], 0, &told);
+        }
+        std::fs::rename(scene.data().join("aside"), scene.data().join("gaps")).expect("it is there");
+    }
+    let gaps = support::service::lines(&scene.data(), "gaps");
+    let first = gaps.iter().find(|gap| gap["kind"] == "history").expect("declared");
+    assert_eq!(first["fromTime"].as_u64(), newest);
+}
+
 /// Where a fill that was played lies in a segment that is not the newest: the venue's own bytes of it.
 fn in_an_old_segment(scene: &Scene, row: usize) -> Option<(PathBuf, u64)> {
     let row = scene.chains.rows().get(row).expect("played");

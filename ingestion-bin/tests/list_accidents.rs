@@ -47,6 +47,23 @@ fn wait_followed(service: &Service, ids: &[&str]) {
     });
 }
 
+/// Edits of several people at once: each that says it is done is in the list.
+#[test]
+fn edits_at_the_same_time_lose_nothing() {
+    let scene = Scene::of_list("");
+    std::thread::scope(|scope| {
+        for number in 0..8_u32 {
+            let scene = &scene;
+            scope.spawn(move || {
+                let (id, address) = (format!("i{number}"), format!("0x{:040x}", number + 1));
+                scene.says(&["influencers", "add", &id, &address], &format!("{id} is followed: {address}"));
+            });
+        }
+    });
+    let listed = scene.ask(&["influencers", "list"]);
+    assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 8);
+}
+
 /// A start without the list goes on from the last one that was taken, and says so until there is one again.
 #[test]
 fn a_start_goes_on_from_the_last_good_list() {

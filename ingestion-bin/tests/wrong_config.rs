@@ -182,8 +182,26 @@ fn a_wrong_command_line_is_2() {
     let start = "error: --start yesterday: a time is RFC 3339 (2026-01-31T12:00:00Z), unix ms, or where a start is meant \"now\" or a span (15m, 2h, 1d)";
     lines.splice(1..1, [start, "error: --fault nonsense: there is no fault called `nonsense`"]);
     place.refuses(&[&["--set", "wrokers=3", "run"][..], &follow, &rest].concat(), 64, &lines);
+    place.refuses(
+        &["sim-venue", "--synthetic", "--speed", "0", "--fault", "nonsense", "--fault", "drop=2"],
+        2,
+        &[
+            "error: --speed 0: wants a number above 0, or max",
+            "error: --fault nonsense: there is no fault called `nonsense`",
+            "error: --fault drop=2: `2` is not a probability between 0 and 1",
+        ],
+    );
+    place.refuses(
+        &["--config", "nowhere.toml", "run", "--follow", "me"],
+        64,
+        &[
+            "error: --config = nowhere.toml: the file cannot be read: No such file or directory (os error 2) (command line)",
+            "error: --follow me: an address is 0x and 40 hex digits",
+        ],
+    );
     for arguments in [
         vec!["run", "--follow", ALICE, "--set", "nothing"],
+        vec!["sim-venue", "--synthetic", "--segment", "s3"],
         vec!["run", "--fault", "drop=0.5"],
         vec!["frobnicate"],
         vec!["sim-venue"],
@@ -240,7 +258,7 @@ fn what_stands_in_the_way_is_1() {
     place.refuses(
         &["run", "--follow", ALICE, "--data-dir", "file"],
         1,
-        &["error: data directory file: not a directory"],
+        &["error: data directory file: Not a directory (os error 20)"],
     );
     place.refuses(
         &["run", "--follow", ALICE, "--data-dir", "file/below"],
@@ -264,6 +282,17 @@ fn what_stands_in_the_way_is_1() {
             "error: data directory file/below: Not a directory (os error 20)",
         ],
     );
+    // Not the directory, but what is in it: all of it, before a journal is made.
+    std::fs::create_dir(place.path().join("blocked")).expect("made");
+    for name in ["signals", "state"] {
+        place.write(&format!("blocked/{name}"), "in the way");
+    }
+    let lines = ["signals", "state"]
+        .map(|name| format!("error: data directory blocked/{name}: Not a directory (os error 20)"));
+    let lines = lines.each_ref().map(String::as_str);
+    place.refuses(&["run", "--follow", ALICE, "--data-dir", "blocked", "--set", "admin.listen="], 1, &lines);
+    assert!(!place.path().join("blocked/journal").exists() && !place.path().join("blocked/gaps").exists());
+    std::fs::remove_dir_all(place.path().join("blocked")).expect("removed");
     place.refuses(
         &["sim-venue", "--synthetic", "--listen", &address.to_string()],
         1,
@@ -308,10 +337,7 @@ fn a_directory_that_may_not_be_written_is_1() {
     let before = place.entries();
     for (directory, line) in [
         ("locked/data", "error: data directory locked/data: Permission denied (os error 13)"),
-        (
-            "locked",
-            "error: journal in locked: journal: make the directory failed: Permission denied (os error 13)",
-        ),
+        ("locked", "error: data directory locked: Permission denied (os error 13)"),
     ] {
         let mut command = ingestion();
         if root {

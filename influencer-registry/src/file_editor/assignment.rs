@@ -2,7 +2,7 @@
 
 use toml_edit::{Array, InlineTable, Item, Table, TableLike, Value};
 
-use super::EditError;
+use super::BadAssignment;
 use crate::influencer::keys::{self, FIELDS, Kind};
 
 /// One field to set, or to take away.
@@ -15,8 +15,8 @@ pub(super) struct Assignment {
 }
 
 impl Assignment {
-    pub(super) fn parse(text: &str) -> Result<Self, EditError> {
-        let refuse = |reason: String| EditError::Assignment { text: text.to_owned(), reason };
+    pub(super) fn parse(text: &str) -> Result<Self, BadAssignment> {
+        let refuse = |reason: String| BadAssignment { text: text.to_owned(), reason };
         let (key, value) = text.split_once('=').ok_or_else(|| refuse("expected KEY=VALUE".into()))?;
         let (path, kind) = resolve(key).ok_or_else(|| refuse(format!("known keys are {}", known_keys())))?;
         if matches!(path.as_slice(), ["id" | "address"]) {
@@ -30,11 +30,9 @@ impl Assignment {
     }
 
     /// Writes the field under the spelling it already has there.
-    pub(super) fn apply(&self, table: &mut Table) -> Result<(), EditError> {
-        let not_a_table = || EditError::Assignment {
-            text: self.text.clone(),
-            reason: "that is no table in the file".into(),
-        };
+    pub(super) fn apply(&self, table: &mut Table) -> Result<(), BadAssignment> {
+        let not_a_table =
+            || BadAssignment { text: self.text.clone(), reason: "that is no table in the file".into() };
         match self.path.as_slice() {
             [outer, field] => {
                 let outer = spelled(table, outer);

@@ -1,3 +1,5 @@
+//! Edits of a list file: what they leave alone, what they refuse, and several at once.
+
 use tempfile::TempDir;
 
 use super::*;
@@ -38,7 +40,7 @@ fn an_edit_leaves_everything_else_as_it_was() {
     editor.set(&address(2), [r#"markets=["ETH-PERP", "@107"]"#]).unwrap();
     assert_eq!(editor.document.to_string(), before, "as the file writes it");
     for bad in ["markets=[ETH-PERP]", "markets=[1]", "markets=[\"ETH-PERP\""] {
-        assert!(matches!(editor.set("a", [bad]), Err(EditError::Assignment { .. })), "{bad}");
+        assert!(matches!(editor.set("a", [bad]), Err(EditError::Assignments(_))), "{bad}");
     }
     editor.set("a", ["backoff.maxMs=", "label=", "max_streams=2"]).unwrap();
     editor.set(&address(2), ["markets="]).unwrap();
@@ -106,14 +108,46 @@ fn a_broken_entry_can_be_mended_or_removed() {
 }
 
 #[test]
-fn two_writers_do_not_overwrite_each_other() {
+fn somebody_elses_change_is_not_overwritten() {
     let (_folder, path) = file(HAND_WRITTEN);
-    let (mut one, mut two) = (FileEditor::open(&path).unwrap(), FileEditor::open(&path).unwrap());
-    one.set("a", ["priority=1"]).unwrap();
-    two.set("a", ["priority=2"]).unwrap();
-    one.save().unwrap();
-    assert!(matches!(two.save(), Err(EditError::ChangedMeanwhile { .. })));
-    assert!(fs::read_to_string(&path).unwrap().contains("priority = 1"));
+    let mut editor = FileEditor::open(&path).unwrap();
+    editor.set("a", ["priority=2"]).unwrap();
+    let by_hand = HAND_WRITTEN.replace("our whales", "our whales, by hand");
+    fs::write(&path, &by_hand).unwrap();
+    assert!(matches!(editor.save(), Err(EditError::ChangedMeanwhile { .. })));
+    assert_eq!(fs::read_to_string(&path).unwrap(), by_hand);
+}
+
+#[test]
+fn of_editors_that_save_at_once_one_is_first_and_the_others_are_told() {
+    let (_folder, path) = file("");
+    std::thread::scope(|scope| {
+        for number in 0..20 {
+            let path = &path;
+            scope.spawn(move || {
+                loop {
+                    let mut editor = FileEditor::open(path).unwrap();
+                    editor.add(&format!("i{number}"), &address(number), 1).unwrap();
+                    match editor.save() {
+                        Err(EditError::ChangedMeanwhile { .. }) => {}
+                        saved => return saved.unwrap(),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(FileEditor::open(&path).unwrap().list().unwrap().0.len(), 20);
+}
+
+#[test]
+fn all_that_are_no_settings_are_told_at_once() {
+    let (_folder, path) = file(HAND_WRITTEN);
+    let mut editor = FileEditor::open(&path).unwrap();
+    let told = editor.set("a", ["priority=x", "label=", "foo=bar"]).unwrap_err().to_string();
+    assert!(
+        told.starts_with("\"priority=x\": expected a whole number; \"foo=bar\": known keys are "),
+        "{told}"
+    );
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! A list file that is watched: changes, accidents, and what stays live.
+
 use std::fs;
 
 use tempfile::TempDir;

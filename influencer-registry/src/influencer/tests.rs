@@ -1,3 +1,5 @@
+//! One entry: what is read, refused and written back.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! A list: one entry for each id and address, the bad ones named, the live ones kept.
+
 use proptest::{collection, prelude::*};
 use serde_json::json;
 

@@ -112,7 +112,7 @@ impl fmt::Display for Unreadable {
         match (self.part, self.declared) {
             (Part::Records { .. }, true) => f.write_str("; the signals in it are declared"),
             (Part::Records { .. }, false) => f.write_str("; no sink has declared it"),
-            (Part::Header | Part::Checkpoint, _) => f.write_str("; its records can be read"),
+            (Part::Header | Part::Checkpoint, _) => f.write_str("; its records are read all the same"),
         }
     }
 }

@@ -81,6 +81,7 @@ pub struct Audit {
     /// `history` gaps by influencer and market. Only what a sink lost is one of a single market: the venue's history is one for all.
     lost: BTreeMap<(String, Option<String>), Vec<Declared>>,
     older_deleted: bool,
+    older_gaps_deleted: bool,
     journal_is_whole: bool,
     /// The first epoch in the log, by influencer.
     began: BTreeMap<String, u64>,
@@ -91,6 +92,11 @@ impl Audit {
     /// Older parts of the log were deleted: what was numbered before its first line is not missed.
     pub fn older_deleted(&mut self) {
         self.older_deleted = true;
+    }
+
+    /// Older gap records were deleted: a gap that a signal names may have been one of them.
+    pub fn older_gaps_deleted(&mut self) {
+        self.older_gaps_deleted = true;
     }
 
     /// The journal from which the log was made has all its records: no sink ever had to pass any, so no number may be missing.
@@ -125,7 +131,11 @@ impl Audit {
         // An epoch that began inside the log is there from its first number on.
         let cut_off = self.older_deleted && !market.seen && entry.epoch == began;
         let follows = if market.seen && entry.epoch == market.epoch { market.seq + 1 } else { 1 };
-        let lost = lost_before(&self.lost, entry, market, entry.seq > follows && !self.journal_is_whole);
+        let may_jump = entry.seq > follows && !self.journal_is_whole;
+        let lost = lost_before(&self.lost, entry, market, may_jump);
+        let begins_anew = market.seen && entry.epoch > market.epoch;
+        // What was lost while nobody was followed, or with a journal, breaks no numbering: the next epoch begins at 1.
+        let untold = if begins_anew { lost_before(&self.lost, entry, market, true) } else { lost.clone() };
         if !market.seen || entry.epoch > market.epoch {
             if entry.seq != 1 && lost.is_none() && !cut_off {
                 self.report.order_breaks += 1;
@@ -152,7 +162,9 @@ impl Audit {
         self.report.pairs += u64::from(link != Link::First);
         if let Link::Broken { expected } = link {
             self.report.chain_breaks += 1;
-            let declared = entry.gap_id.clone().filter(|id| self.gaps.contains_key(id)).or(lost);
+            let named = entry.gap_id.clone();
+            let named = named.filter(|id| self.older_gaps_deleted || self.gaps.contains_key(id));
+            let declared = named.or(untold);
             let finding = match &declared {
                 Some(gap) => format!("position {before}, but {expected} was left; declared by gap {gap}"),
                 None => format!("position {before}, but {expected} was left; no gap says why"),
@@ -182,12 +194,13 @@ impl Audit {
 /// The gap that says that signals between the last one and this one never reached the log. Signals behind lost ones cannot name it
 /// themselves: they were written before the loss was known.
 ///
-/// A gap of all markets says so only where numbers jump and may: what the venue's history does not tell breaks no numbering.
+/// A gap of all markets says so only where it is asked for (`all_markets`): what the venue's history does not tell breaks no numbering, so
+/// of numbers it says so only where they jump and may.
 fn lost_before(
     lost: &BTreeMap<(String, Option<String>), Vec<Declared>>,
     entry: &Entry,
     market: &Market,
-    may_jump: bool,
+    all_markets: bool,
 ) -> Option<String> {
     if lost.is_empty() {
         return None;
@@ -196,6 +209,6 @@ fn lost_before(
     let between = |gap: &&Declared| since <= gap.span.1 && (entry.late || gap.span.0 <= entry.time);
     let of =
         |market: Option<&String>| lost.get(&(entry.key.0.clone(), market.cloned())).into_iter().flatten();
-    let wide = of(None).filter(|_| may_jump);
+    let wide = of(None).filter(|_| all_markets);
     of(Some(&entry.key.1)).chain(wide).find(between).map(|gap| gap.gap_id.clone())
 }

@@ -31,6 +31,9 @@ pub struct Report {
     pub unreadable: u64,
     /// Those of them whose signals are declared.
     pub unreadable_declared: u64,
+    /// There is no journal: what the files say was audited, and nothing beside it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_journal: bool,
     /// Those parts, at most 10,000 of them.
     pub unreadable_parts: Vec<Unreadable>,
     /// The log beside the venue's own history, where that was asked for.

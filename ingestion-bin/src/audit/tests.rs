@@ -150,6 +150,47 @@ fn a_break_without_a_jump_is_not_excused_by_a_gap_of_all_markets() {
     assert_eq!(audit.finish().undeclared, 1);
 }
 
+/// Nobody was followed in between, or the journal was lost: what moved then is no break of the next epoch's numbers.
+#[test]
+fn an_epoch_that_begins_behind_such_a_gap_may_begin_elsewhere() {
+    let anew = || Entry { epoch: 8, ..entry(1, 5, 3) };
+    for (gap_of, undeclared) in [((2, 40), 0), ((12, 15), 0), ((60, 70), 1)] {
+        let mut audit = Audit::default();
+        audit.gap(Declared { market: None, ..gap("away", "history", "unfillable", gap_of) });
+        [entry(1, 0, 2), Entry { time: 50, signal_id: "anew".to_owned(), ..anew() }]
+            .iter()
+            .for_each(|entry| audit.signal(entry));
+        let report = audit.finish();
+        assert_eq!(
+            (report.chain_breaks, report.undeclared, report.order_breaks),
+            (1, undeclared, 0),
+            "{report:?}"
+        );
+    }
+}
+
+#[test]
+fn a_gap_that_is_named_and_whose_record_was_deleted_is_declared() {
+    for deleted in [false, true] {
+        let mut audit = Audit::default();
+        if deleted {
+            audit.older_gaps_deleted();
+        }
+        let named = Entry { gap_id: Some("old".to_owned()), ..entry(2, 5, 3) };
+        [entry(1, 0, 2), named].iter().for_each(|entry| audit.signal(entry));
+        assert_eq!(audit.finish().undeclared, u64::from(!deleted));
+    }
+}
+
+#[test]
+fn a_signal_that_was_written_and_is_in_no_file_is_found() {
+    let mut audit = Audit::default();
+    audit.signal(&entry(1, 0, 2));
+    [entry(1, 0, 2), entry(2, 2, 3)].iter().for_each(|entry| audit.written(entry));
+    let report = audit.finish();
+    assert!(report.lost == 1 && !report.clean(false), "{report:?}");
+}
+
 mod history {
     //! History beside the log: each kind of difference is found, and told from what was declared.
 

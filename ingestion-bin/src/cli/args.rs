@@ -209,7 +209,7 @@ pub struct SimVenue {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3801")]
     pub listen: SocketAddr,
     /// Only this segment of the file.
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", conflicts_with = "synthetic")]
     pub segment: Option<String>,
     /// How fast: a factor, or `max`.
     #[arg(long, value_name = "X|max", default_value = "1")]

@@ -50,7 +50,16 @@ pub(super) fn plan(
     follow: Result<Vec<Address>, Vec<Problem>>,
     bad_entries: BadEntries,
 ) -> Result<Plan, Failure> {
-    let (config, Problems(mut problems)) = Config::draft(&sources(cli, overrides)?)?;
+    let drafted = sources(cli, overrides).and_then(|sources| Config::draft(&sources));
+    let (config, Problems(mut problems)) = match (drafted, follow.as_ref().err()) {
+        (Ok(drafted), _) => drafted,
+        // Nothing else can be said of the configuration.
+        (Err(Problems(unread)), wrong) => {
+            return Err(
+                Problems(unread.into_iter().chain(wrong.cloned().unwrap_or_default()).collect()).into()
+            );
+        }
+    };
     let told: Vec<String> = problems.iter().map(|problem| problem.key.clone()).collect();
     let mut add = |found: Problems| {
         problems.extend(found.0.into_iter().filter(|problem| !told.contains(&problem.key)));

@@ -1,3 +1,5 @@
+//! Completeness: what is counted as missing, since when, and how a percentage is rounded.
+
 use std::collections::BTreeMap;
 
 use hyperliquid_client::backoff::SmallRng;

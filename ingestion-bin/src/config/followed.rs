@@ -39,7 +39,7 @@ pub enum SharedState {
 pub(super) fn influencers(root: &Section<'_>) -> Influencers {
     let section = root.section("influencers");
     let kind = section.choice("source", 0, &[("static", 0), ("file", 1), ("redis", 2)]);
-    let entries = match section.raw("static") {
+    let entries = match section.raw("static", &["id", "address", "label"]) {
         None => Vec::new(),
         Some(Value::Array(entries)) => entries,
         Some(other) => {

@@ -106,6 +106,9 @@ impl Config {
             places: tree.places.clone(),
         };
         service::not_built_in(&root);
+        if config.data_dir.as_os_str().is_empty() {
+            root.complain("data_dir", "\"\"", "wants the path of a directory");
+        }
         if config.workers > 1 {
             root.complain("workers", &config.workers.to_string(), "this build runs one worker");
         }

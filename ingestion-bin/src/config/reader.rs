@@ -162,8 +162,33 @@ impl<'a> Section<'a> {
     }
 
     /// The value as it is, for parts that another crate reads.
-    pub(super) fn raw(&self, name: &str) -> Option<Value> {
-        self.typed(name)
+    /// A value as it is; text from the environment or the command line inside it is read as TOML first, but for the keys in `texts`.
+    pub(super) fn raw(&self, name: &str, texts: &[&str]) -> Option<Value> {
+        self.value(name).map(|value| self.typed_within(&self.key(name), value, texts))
+    }
+
+    fn typed_within(&self, key: &str, value: &Value, texts: &[&str]) -> Value {
+        let is_text = key.rsplit_once('.').is_some_and(|(_, last)| texts.contains(&last));
+        match value {
+            Value::Table(table) => {
+                let typed = |(name, value): (&String, &Value)| {
+                    (name.clone(), self.typed_within(&format!("{key}.{name}"), value, texts))
+                };
+                Value::Table(table.iter().map(typed).collect())
+            }
+            Value::Array(items) => {
+                let typed = |(place, value): (usize, &Value)| {
+                    self.typed_within(&format!("{key}.{place}"), value, texts)
+                };
+                Value::Array(items.iter().enumerate().map(typed).collect())
+            }
+            Value::String(_) if is_text => value.clone(),
+            Value::String(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Datetime(_) => self.as_typed(key, value),
+        }
     }
 
     /// Text turned into something by `parse`; its error is the problem.

@@ -26,6 +26,20 @@ pub struct Storage {
     pub dead_letters: SinkSettings,
 }
 
+impl Storage {
+    /// The directories of the streams that are written into files.
+    pub fn file_streams(&self) -> impl Iterator<Item = &'static str> {
+        let sinks = [
+            ("signals", &self.signals),
+            ("gaps", &self.gaps),
+            ("dead_letters", &self.dead_letters),
+            ("state", &self.positions),
+            ("raw", &self.raw),
+        ];
+        sinks.into_iter().filter(|(_, sink)| sink.kind == SinkKind::File).map(|(name, _)| name)
+    }
+}
+
 /// The journal's bounds.
 #[derive(Clone, Debug)]
 pub struct Journal {

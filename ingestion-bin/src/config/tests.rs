@@ -160,6 +160,43 @@ fn what_this_build_does_not_do_is_refused_by_name() {
 }
 
 #[test]
+fn fields_of_an_entry_are_set_one_by_one() {
+    let entry = |field: &str| format!("influencers.static.0.{field}");
+    let fields = [
+        ("address", "0x0000000000000000000000000000000a11ce0001"),
+        ("id", "7"),
+        ("priority", "10"),
+        ("enabled", "false"),
+        ("maxStreams", "1"),
+        ("throttle.infoShare", "0.5"),
+        ("markets", "[\"ETH-PERP\"]"),
+        ("start", "2h"),
+    ];
+    let sets: Vec<(String, &str)> = fields.map(|(field, value)| (entry(field), value)).to_vec();
+    let sets: Vec<(&str, &str)> = sets.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+    let config = load("", &[], &sets).unwrap_or_else(|problems| panic!("{problems}"));
+    let super::InfluencerSource::Static(set) = config.influencers.source else { panic!("static") };
+    let entry = set.find("7").expect("by its id");
+    assert_eq!((entry.priority(), entry.enabled(), entry.max_streams()), (10, false, Some(1)));
+    assert_eq!((entry.throttle().info_share(), entry.markets().len()), (Some(0.5), 1));
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    let sets = [
+        ("data_dir", ""),
+        ("listeners.backoff.initial_ms", "30000"),
+        ("venue.endpoint.0.info_url", "ftp://x"),
+    ];
+    let lines = [
+        "venue.endpoint.0.info_url = \"ftp://x\": wants a URL starting with https:// or http:// (command line)",
+        "listeners.backoff.initial_ms = 30000: is more than max_ms (command line)",
+        "data_dir = \"\": wants the path of a directory (command line)",
+    ];
+    assert_eq!(told("", &[], &sets), lines);
+}
+
+#[test]
 fn entries_of_the_configuration_are_judged_whole() {
     let alice = "0x0000000000000000000000000000000a11ce0001";
     let entry =

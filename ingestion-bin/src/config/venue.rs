@@ -230,6 +230,7 @@ fn url(table: &Section<'_>, name: &str, default: &str, schemes: &[&str]) -> Stri
             &format!("{url:?}"),
             &format!("wants a URL starting with {}", schemes.join(" or ")),
         );
+        return default.to_owned();
     }
     url
 }
@@ -305,6 +306,13 @@ pub(super) fn listeners(root: &Section<'_>) -> Listeners {
             jitter: backoff.fraction("jitter", 0.5),
         },
     };
+    if listeners.backoff.initial > listeners.backoff.max {
+        backoff.complain(
+            "initial_ms",
+            &listeners.backoff.initial.as_millis().to_string(),
+            "is more than max_ms",
+        );
+    }
     backoff.done();
     section.done();
     listeners

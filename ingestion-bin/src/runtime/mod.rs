@@ -13,6 +13,7 @@ mod desk;
 mod echo;
 mod endpoints;
 pub mod events;
+mod forgotten;
 mod handler;
 mod history;
 mod lost;
@@ -34,7 +35,7 @@ pub use self::core::{
 };
 pub use echo::{Echo, Lines, human};
 pub use endpoints::endpoints;
-pub use obstacle::obstacle;
+pub use obstacle::{obstacles, unwritable};
 pub use service::{Service, StartError, Stopped, Storages};
 pub use service_status::{ListStatus, ServiceStatus};
 pub use settings::machine as machine_settings;

@@ -12,13 +12,14 @@ use messaging::storage::{DiskStorage, Storage};
 use observability::health::Latch;
 use observability::{Telemetry, causes};
 use tokio::sync::mpsc;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::core::{CoreConfig, Followed, Outbox};
 use super::desk::Desk;
 use super::echo::{Echo, Lines};
 use super::endpoints::dialled;
 use super::events::{FrontDamaged, JournalDamaged, totals};
+use super::forgotten::told_before;
 use super::orders::Orders;
 use super::published::Published;
 use super::service_status::{ListStatus, ServiceStatus};
@@ -123,7 +124,7 @@ impl Service {
         config: &Config,
         settings: Settings,
         storages: Storages,
-        follow: Vec<Followed>,
+        mut follow: Vec<Followed>,
         telemetry: &Telemetry,
     ) -> Result<Self, StartError> {
         let routes = dialled(config)?;
@@ -145,6 +146,9 @@ impl Service {
             })?;
         let (journal, state) = (opened.journal, opened.state);
         report(&opened.report, telemetry);
+        if state.began_ms.is_none() {
+            remember_told(&mut follow, &data, opened.report.end);
+        }
         if let Some(why) = &state.refused {
             return Err(StartError::World(format!("the journal cannot be used by this build: {why}")));
         }
@@ -357,12 +361,34 @@ impl Service {
     }
 }
 
+/// The journal is new: whose signals are in older files was followed before it, whatever the list says.
+fn remember_told(follow: &mut [Followed], data: &Arc<dyn Storage>, began: u64) {
+    match told_before(Arc::clone(data), began) {
+        Ok(newest) => {
+            for followed in follow.iter_mut().filter(|followed| followed.added_at_ms.is_none()) {
+                let before_now = |at: &u64| (*at).min(clock::wall_ms().saturating_sub(1));
+                followed.added_at_ms = newest.get(followed.influencer.as_str()).map(before_now);
+            }
+        }
+        Err(error) => {
+            warn!(error = %causes(&error), "nobody knows what the files say from before the journal");
+        }
+    }
+}
+
 fn report(report: &StartReport, telemetry: &Telemetry) {
     for damage in &report.damage {
         telemetry.emit(&JournalDamaged { from: damage.from, to: damage.to, segment: damage.segment });
     }
     for passed in &report.passed_over {
         telemetry.emit(&FrontDamaged { damaged: passed });
+    }
+    if let Some((from, to)) = report.lost_end {
+        telemetry.emit(&JournalDamaged {
+            from,
+            to,
+            segment: report.torn_tail.map_or(0, |torn| torn.segment),
+        });
     }
     if let Some(torn) = &report.torn_tail {
         info!(segment = torn.segment, bytes = torn.bytes, "a half-written end was cut");

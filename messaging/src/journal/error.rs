@@ -118,6 +118,8 @@ pub struct StartReport {
     pub passed_over: Vec<PassedOver>,
     /// What was cut off.
     pub torn_tail: Option<TornTail>,
+    /// Positions that a sink had read and that are not there any more: the end was damaged or taken away.
+    pub lost_end: Option<(u64, u64)>,
     /// Bytes of the tail written again and made durable before they were trusted.
     pub rewritten: u64,
     /// Segments whose batches were read.

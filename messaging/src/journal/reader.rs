@@ -244,7 +244,7 @@ impl Reader {
         let io = |source| ReadError::Io { position, source };
         let made = self.segments_made();
         let firsts = segment::list(&*self.storage).map_err(io)?;
-        let Some(&oldest) = firsts.first() else { return Ok(Next::Wait) };
+        let Some(&oldest) = firsts.first() else { return Ok(self.nothing_left()) };
         if position < oldest {
             self.position = oldest;
             return Ok(Next::Tell(Read::Gone { from: position, to: oldest }));
@@ -275,6 +275,18 @@ impl Reader {
         self.open = Some(Open { first, header, next, scan, skips, made, doubt: None });
         self.checked = Some(first);
         Ok(damaged.map_or(Next::Again, |damaged| Next::Tell(Read::PassedOver(damaged))))
+    }
+
+    /// There is no segment at all.
+    fn nothing_left(&mut self) -> Next {
+        match &self.bound {
+            Bound::Good { assured } if self.position < *assured => {
+                let (from, to) = (self.position, *assured);
+                self.position = to;
+                Next::Tell(Read::Damage(Damage { from, to, segment: from, offset: 0 }))
+            }
+            Bound::Good { .. } | Bound::Owner(..) => Next::Wait,
+        }
     }
 
     fn close_segment(&mut self) {

@@ -90,7 +90,14 @@ fn begin_new<F: Fold>(
 ) -> Result<(Writer<F>, StartReport), OpenError> {
     let mut writer = Writer::new(storage, config, journal, fold, now_ns, now_ns);
     first_segment(&mut writer, now_ns)?;
-    Ok((writer, StartReport { new: true, segments: 1, end: now_ns, ..StartReport::default() }))
+    let lost_end = lost_end(&*writer.storage, journal, 0)?;
+    Ok((writer, StartReport { new: true, segments: 1, end: now_ns, lost_end, ..StartReport::default() }))
+}
+
+/// What sinks had read behind `end`: that was durable once.
+fn lost_end(storage: &dyn Storage, journal: JournalId, end: u64) -> Result<Option<(u64, u64)>, OpenError> {
+    let read = cursor::foremost(storage, journal).map_err(io_error("read the cursors"))?;
+    Ok((read > end).then_some((end, read)))
 }
 
 /// Makes a segment now or gives up: a start does not wait for a disk.
@@ -286,7 +293,7 @@ impl Start {
     }
 
     fn begin<F: Fold>(
-        self,
+        mut self,
         fold: F,
         found: &Checkpoint,
         newest: u64,
@@ -296,6 +303,7 @@ impl Start {
     ) -> Result<(Writer<F>, StartReport), OpenError> {
         let segments = self.list_files(&found.good)?;
         let end = self.report.end;
+        self.report.lost_end = lost_end(&*self.storage, self.journal, end)?;
         let next = end.max(now_ns);
         #[cfg(test)]
         let next = if self.config.sabotage == Some(super::config::Sabotage::NoLeap) { end } else { next };

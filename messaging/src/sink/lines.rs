@@ -34,6 +34,12 @@ pub struct Place {
     pub offset: u64,
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "offset {} of file {:020}", self.offset, self.file)
+    }
+}
+
 /// One stored line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Line<'a> {

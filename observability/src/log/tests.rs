@@ -1,3 +1,5 @@
+//! The log: both formats, levels, and a terminal that is stuck.
+
 use std::{
     io::{self, Write},
     sync::{

@@ -1,3 +1,5 @@
+//! Metrics: what is counted, labelled and written, from several threads too.
+
 use std::thread;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Fills: ids, transitions, and what cannot be one.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Signals: action, side and size follow from the positions, ids from the event.
+
 use super::*;
 use crate::{Number, Side, Size};
 

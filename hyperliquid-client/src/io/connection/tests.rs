@@ -1,3 +1,5 @@
+//! One connection against scripted bytes: what keeps it, what ends it, what costs one message.
+
 use std::cell::RefCell;
 use std::rc::Rc;
 

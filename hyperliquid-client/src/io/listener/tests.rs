@@ -1,3 +1,5 @@
+//! A listener against a scripted venue: connecting, waiting, subscribing, being replaced.
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;

@@ -1,3 +1,5 @@
+//! The WebSocket over a pipe: messages, ends, and a peer that takes nothing.
+
 use std::rc::Rc;
 
 use fastwebsockets::{Frame, OpCode, Payload, Role};

@@ -1,3 +1,5 @@
+//! Faults of the simulated venue: when each strikes, and whom.
+
 use super::*;
 
 fn faults(specs: &[&str]) -> Faults {

@@ -1,3 +1,5 @@
+//! The made-up market: its chains hold, every kind of trade occurs, a seed gives the same again.
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::*;

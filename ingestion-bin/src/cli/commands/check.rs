@@ -12,6 +12,7 @@ use super::super::fit::Fit;
 use super::super::output::Output;
 use super::super::setup::{self, BadEntries, Plan};
 use crate::config::{Config, Group, SinkKind};
+use crate::runtime::unwritable;
 
 pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
     let Plan { config, list, .. } = setup::plan(cli, &[], Ok(Vec::new()), BadEntries::Refuse)?;
@@ -19,6 +20,7 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
     let bound = disk_bound(&config);
     let free = free_bytes(&config.data_dir);
     let too_small = free.is_some_and(|free| free < bound);
+    let unwritable: Vec<String> = unwritable(&config).iter().map(ToString::to_string).collect();
     if output.json() {
         let endpoints: Vec<_> = config
             .venue
@@ -48,6 +50,7 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
             "addresses": fit.groups.iter().map(address).collect::<Vec<_>>(),
             "diskBytesAtMost": bound,
             "diskBytesFree": free,
+            "unwritable": unwritable,
         }))?;
     } else {
         let room = free.map(|free| format!(", {} MiB free", free >> 20)).unwrap_or_default();
@@ -56,6 +59,9 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
             config.data_dir.display(),
             bound >> 20
         ))?;
+        for place in &unwritable {
+            output.line(&format!("unwritable {place}"))?;
+        }
         if too_small {
             output.line("           the disk has less room than all bounds together: lower max_bytes of journal and sinks")?;
         }
@@ -98,7 +104,11 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
             output.line(&format!("uncovered  {fit}"))?;
         }
     }
-    Ok(if fit.uncovered.is_empty() && !too_small { Exit::Clean } else { Exit::Failed })
+    Ok(if fit.uncovered.is_empty() && !too_small && unwritable.is_empty() {
+        Exit::Clean
+    } else {
+        Exit::Failed
+    })
 }
 
 /// What the plan takes of one public address.

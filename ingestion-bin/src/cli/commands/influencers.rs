@@ -14,6 +14,9 @@ use super::super::setup;
 use crate::config::{Config, InfluencerSource};
 use crate::runtime::clock;
 
+/// So often an edit is made anew because another process has edited the list meanwhile.
+const TRIES: u32 = 100;
+
 pub(super) fn run(cli: &Cli, args: &Influencers, output: &mut Output) -> Result<Exit, Failure> {
     let config = setup::configuration(cli)?;
     if matches!(args, Influencers::List) {
@@ -23,9 +26,16 @@ pub(super) fn run(cli: &Cli, args: &Influencers, output: &mut Output) -> Result<
         let refused = list.problems();
         return if refused.0.is_empty() { Ok(Exit::Clean) } else { Err(refused.into()) };
     }
-    let mut editor = editor(&config)?;
-    let done = edit(&mut editor, args).and_then(|done| editor.save().map(|()| done));
-    let (said, document) = done.map_err(|error| refused(&error))?;
+    let mut tries = 0;
+    let (said, document) = loop {
+        let mut editor = editor(&config)?;
+        tries += 1;
+        match edit(&mut editor, args).and_then(|done| editor.save().map(|()| done)) {
+            // Another one was faster: its edit is in the list that is read now.
+            Err(EditError::ChangedMeanwhile { .. }) if tries < TRIES => {}
+            done => break done.map_err(|error| refused(&error))?,
+        }
+    };
     if output.json() {
         output.document(&document)?;
     } else {
@@ -84,7 +94,7 @@ fn editor(config: &Config) -> Result<FileEditor, Failure> {
 }
 
 fn refused(error: &EditError) -> Failure {
-    Failure::World(causes(error))
+    if error.is_asked_wrongly() { Failure::Usage(causes(error)) } else { Failure::World(causes(error)) }
 }
 
 /// Settings that have no place in the line of their own, as `set` takes them.

@@ -26,7 +26,7 @@ use super::super::setup::{self, BadEntries, Plan};
 use super::super::table;
 use crate::completeness::Complete;
 use crate::config::{Config, LogFormat, Problem, SinkKind};
-use crate::runtime::{Lines, Service, StartError, Stopped, Storages, clock, events, obstacle};
+use crate::runtime::{Lines, Service, StartError, Stopped, Storages, clock, events, obstacles};
 
 /// Between two looks at the list of influencers and at readiness.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -139,13 +139,17 @@ async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
     let source =
         move || for_admin.get().map_or_else(|| serde_json::json!({}), crate::runtime::ServiceStatus::json);
     let server = match admin {
-        None => None,
-        Some(admin) => {
-            Some(AdminServer::bind(&admin, &telemetry, Arc::new(source)).await.map_err(|error| {
-                // With it whatever else stands in the way.
-                let more = obstacle(&config.data_dir).map(|more| format!("\n{more}"));
-                Failure::World(format!("admin server: {}{}", causes(&error), more.unwrap_or_default()))
-            })?)
+        None => Ok(None),
+        Some(admin) => AdminServer::bind(&admin, &telemetry, Arc::new(source)).await.map(Some),
+    };
+    // With it whatever else stands in the way.
+    let in_the_way = obstacles(&config);
+    let server = match server {
+        Ok(server) if in_the_way.is_empty() => server,
+        server => {
+            let admin = server.err().map(|error| format!("admin server: {}", causes(&error)));
+            let lines = admin.into_iter().chain(in_the_way.iter().map(ToString::to_string));
+            return Err(Failure::World(lines.collect::<Vec<_>>().join("\n")));
         }
     };
     let (follow, since) = (list.followed(&config), setup::now());

@@ -14,7 +14,30 @@ use super::super::exit::{Exit, Failure};
 use super::super::output::Output;
 use crate::runtime::clock;
 
+/// Speed and faults, or all that is wrong with them.
+fn arguments(args: &Args) -> Result<(Speed, Vec<FaultSpec>), Vec<String>> {
+    let (mut faults, mut wrong) = (Vec::new(), Vec::new());
+    let speed = match args.speed.as_str() {
+        "max" => Speed::Max,
+        text => match text.parse() {
+            Ok(times) if f64::is_finite(times) && times > 0.0 => Speed::Times(times),
+            _ => {
+                wrong.push(format!("--speed {text}: wants a number above 0, or max"));
+                Speed::Max
+            }
+        },
+    };
+    for fault in &args.faults {
+        match fault.parse::<FaultSpec>() {
+            Ok(parsed) => faults.push(parsed),
+            Err(error) => wrong.push(format!("--fault {fault}: {}", error.problem)),
+        }
+    }
+    if wrong.is_empty() { Ok((speed, faults)) } else { Err(wrong) }
+}
+
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Exit, Failure> {
+    let (speed, faults) = arguments(args).map_err(|wrong| Failure::Usage(wrong.join("\n")))?;
     let mut config = match &args.fills {
         None => SimConfig::synthetic(args.seed, clock::wall_ms()),
         Some(path) => {
@@ -29,25 +52,12 @@ pub(super) fn run(args: &Args, output: &mut Output) -> Result<Exit, Failure> {
     };
     config.listen = args.listen;
     config.seed = args.seed;
-    config.speed = match args.speed.as_str() {
-        "max" => Speed::Max,
-        text => Speed::Times(
-            text.parse()
-                .ok()
-                .filter(|times: &f64| times.is_finite() && *times > 0.0)
-                .ok_or_else(|| Failure::Usage(format!("--speed {text}: wants a number above 0, or max")))?,
-        ),
-    };
+    config.speed = speed;
     config.max_gap = args.max_gap_ms.map(Duration::from_millis);
     config.wait_subscriptions = args.wait_subscriptions;
     config.warmup = Duration::from_millis(args.warmup_ms);
     config.require_token.clone_from(&args.require_token);
-    for fault in &args.faults {
-        let parsed = fault
-            .parse::<FaultSpec>()
-            .map_err(|error| Failure::Usage(format!("--fault {fault}: {}", error.problem)))?;
-        config.faults.push(parsed);
-    }
+    config.faults.extend(faults);
     let authority = if args.tls {
         let directory = tempfile::Builder::new().prefix("ingestion-sim-venue-").tempdir();
         let directory = directory.map_err(|error| Failure::world("temporary directory", error))?;

@@ -1,3 +1,5 @@
+//! Stored lines read back while they are written, rotated, torn and deleted.
+
 use super::*;
 use crate::storage::FaultyStorage;
 

@@ -1,3 +1,5 @@
+//! The storage that fails: it does what a bad disk does, and no more.
+
 use super::*;
 
 fn content(storage: &FaultyStorage, name: &str) -> Vec<u8> {

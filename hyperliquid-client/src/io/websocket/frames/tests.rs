@@ -1,3 +1,5 @@
+//! Frames into messages: fragments, limits, and what breaks the protocol.
+
 use fastwebsockets::{Frame, OpCode, Payload};
 use proptest::prelude::*;
 

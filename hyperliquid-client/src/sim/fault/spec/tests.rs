@@ -1,3 +1,5 @@
+//! The text of a fault: what is understood, and what is refused with which words.
+
 use super::*;
 
 const ADDR: &str = "0x00000000000000000000000000000000000000Aa";
