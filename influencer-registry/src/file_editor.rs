@@ -19,7 +19,8 @@ use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
 
 use self::assignment::Assignment;
 use crate::{
-    Address, BadId, InfluencerId, InfluencerSet, ListFileError, Refusal, RefusedList, Rule, atomic_file,
+    Address, BadId, InfluencerId, InfluencerSet, ListFileError, Problem, Reason, Refusal, RefusedList, Rule,
+    atomic_file,
     influencer::keys,
     list_file::{CONFIRM_EMPTY, ListFile, TABLES},
     rule,
@@ -99,11 +100,17 @@ pub struct BadAssignment {
 }
 
 impl EditError {
-    /// Whether what was asked for is wrong, and not the file or the disk.
+    /// Whether what was asked for is wrong in itself, whatever the list, the file and the disk are.
     #[must_use]
-    pub const fn is_asked_wrongly(&self) -> bool {
+    pub fn is_asked_wrongly(&self) -> bool {
         match self {
-            Self::Id(..) | Self::Assignments(_) | Self::Refused(_) => true,
+            Self::Id(..) | Self::Assignments(_) => true,
+            Self::Refused(RefusedList(refused)) => {
+                let taken = |problem: &Problem| {
+                    matches!(problem.reason, Reason::DuplicateId { .. } | Reason::DuplicateAddress { .. })
+                };
+                !refused.iter().flat_map(|refusal| &refusal.problems).all(taken)
+            }
             Self::Read { .. }
             | Self::NotAList { .. }
             | Self::Write { .. }
