@@ -92,9 +92,9 @@ impl<'a> Attempt<'a> {
             self.cells.get(*cell).is_some_and(|cell| self.spread_of(&cell.routes) == Some(spread))
         });
         let spare = self.spare(apart);
-        let (kind, costly): (Vec<usize>, Vec<usize>) =
+        let (harmless, costly): (Vec<usize>, Vec<usize>) =
             cells.partition(|cell| spread != Spread::Apart || self.costs(*cell, apart) <= spare);
-        if kind.into_iter().any(|cell| self.join(cell, account, want).is_ok()) {
+        if harmless.into_iter().any(|cell| self.join(cell, account, want).is_ok()) {
             return Ok(());
         }
         let opened = self.routes_for(want, spread).and_then(|routes| self.open(routes, None, account, want));
