@@ -38,13 +38,11 @@ pub(super) fn build<'a>(
             refused.push(refusal);
         }
     }
-    for (place, entry) in &spoiled {
-        let Some(refusal) = refused.get_mut(*place) else { continue };
+    for (place, entry) in spoiled {
+        let Some(refusal) = refused.get_mut(place) else { continue };
         let (id, address) = named(entry);
         refusal.problems.extend(standing.name(&refusal.entry, id.as_ref(), address.as_ref()));
-    }
-    for (place, entry) in spoiled {
-        if let (Some(refusal), Some(version)) = (refused.get_mut(place), live_version(entry, live))
+        if let Some(version) = live_version(entry, live)
             && standing.is_free(&version)
         {
             standing.tables.insert(version);

@@ -7,6 +7,7 @@ pub mod args;
 mod commands;
 mod exit;
 mod fit;
+mod flags;
 mod followed;
 mod moment;
 mod output;

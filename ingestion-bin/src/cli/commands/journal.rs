@@ -51,14 +51,18 @@ pub(super) fn print(
     Ok(unreadable)
 }
 
-/// Reads everything; what cannot be read, and what of it is declared.
-pub(super) fn check(reader: Reader) -> Result<Holes, Failure> {
+/// Hands on every record that can be read; answers what cannot, and what of it is declared.
+pub(super) fn check(
+    reader: Reader,
+    mut take: impl FnMut(&Record<'_>) -> Result<(), Failure>,
+) -> Result<Holes, Failure> {
     let mut holes = Holes::default();
     read(reader, |met| {
         match met {
             Met::Unreadable(segment, part) => holes.unreadable(segment, part),
             Met::Record(record) => {
                 holes.record(record.position);
+                take(record)?;
                 if record.kind == Kind::Passed as u8
                     && let Some(Body::Passed { from, to }) =
                         record::decode(record).map_err(|error| Failure::world("journal", error))?

@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use super::super::args::{Cli, Run};
 use super::super::exit::{Exit, Failure};
 use super::super::fit::Fit;
+use super::super::flags::Flags;
 use super::super::followed::{List, followed};
 use super::super::moment::Moment;
 use super::super::output::Output;
@@ -35,13 +36,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const FIRST_LOOK_MAX: Duration = Duration::from_secs(2);
 
 pub(super) fn run(cli: &Cli, args: &Run, output: &mut Output) -> Result<Exit, Failure> {
-    let follow = arguments(args);
+    let arguments = arguments(args);
+    let (mut simulated, mut overrides) = (None, Vec::new());
     // A venue is started only for a command line that is right.
-    let (simulated, mut overrides) =
-        if args.simulate && follow.is_ok() { simulate(cli, args)? } else { (None, Vec::new()) };
-    if let Some(start) = args.start.as_ref().filter(|_| follow.is_ok()) {
-        overrides.push(("listeners.start".to_owned(), start.clone()));
+    if let Ok((_, faults)) = &arguments {
+        if args.simulate {
+            (simulated, overrides) = simulate(cli, faults)?;
+        }
+        overrides.extend(args.start.iter().map(|start| ("listeners.start".to_owned(), start.clone())));
     }
+    let follow = arguments.map(|(follow, _)| follow);
     let plan = setup::plan(cli, &overrides, follow, BadEntries::LeaveOut)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -52,23 +56,16 @@ pub(super) fn run(cli: &Cli, args: &Run, output: &mut Output) -> Result<Exit, Fa
     Ok(exit)
 }
 
-/// The accounts of `--follow`, or every value on the command line that is not right.
-fn arguments(args: &Run) -> Result<Vec<Address>, Vec<Problem>> {
-    let start = args.start.iter().filter_map(|start| {
-        let wrong = start.parse::<Start>().err()?;
-        Some(Problem::of_argument("--start", start, &wrong))
-    });
-    let faults = args.faults.iter().filter_map(|fault| {
-        let wrong = fault.parse::<FaultSpec>().err()?;
-        Some(Problem::of_argument("--fault", fault, &wrong.problem))
-    });
-    let mut wrong: Vec<Problem> = start.chain(faults).collect();
-    let follow = args.follow.iter().filter_map(|text| {
-        let address = text.parse::<Address>();
-        address.map_err(|error| wrong.push(Problem::of_argument("--follow", text, &error))).ok()
-    });
+/// The accounts of `--follow` and the faults, or every value on the command line that is not right.
+fn arguments(args: &Run) -> Result<(Vec<Address>, Vec<FaultSpec>), Vec<Problem>> {
+    let mut flags = Flags::default();
+    if let Some(start) = &args.start {
+        flags.read("--start", start, start.parse::<Start>());
+    }
+    let faults = flags.faults(&args.faults);
+    let follow = args.follow.iter().filter_map(|text| flags.read("--follow", text, text.parse::<Address>()));
     let follow = follow.collect();
-    if wrong.is_empty() { Ok(follow) } else { Err(wrong) }
+    flags.all((follow, faults))
 }
 
 /// What the simulated venue needs to live on while the service runs.
@@ -80,12 +77,9 @@ struct Simulated {
 type Overrides = Vec<(String, String)>;
 
 /// Starts a venue on a loopback port and says where it is, in the words of the configuration.
-fn simulate(cli: &Cli, args: &Run) -> Result<(Option<Simulated>, Overrides), Failure> {
+fn simulate(cli: &Cli, faults: &[FaultSpec]) -> Result<(Option<Simulated>, Overrides), Failure> {
     let mut sim = SimConfig::synthetic(clock::wall_ns(), clock::wall_ms());
-    for fault in &args.faults {
-        let Ok(parsed) = fault.parse::<FaultSpec>() else { continue }; // looked at before
-        sim.faults.push(parsed);
-    }
+    sim.faults.extend_from_slice(faults);
     let venue = SimVenue::start(sim).map_err(|error| Failure::world("simulated venue", error))?;
     let entries: Vec<String> = Market::followed()
         .iter()

@@ -11,33 +11,29 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::args::{SimVenue as Args, Twap};
 use super::super::exit::{Exit, Failure};
+use super::super::flags::Flags;
 use super::super::output::Output;
+use crate::config::{Problem, Problems};
 use crate::runtime::clock;
 
 /// Speed and faults, or all that is wrong with them.
-fn arguments(args: &Args) -> Result<(Speed, Vec<FaultSpec>), Vec<String>> {
-    let (mut faults, mut wrong) = (Vec::new(), Vec::new());
-    let speed = match args.speed.as_str() {
-        "max" => Speed::Max,
-        text => match text.parse() {
-            Ok(times) if f64::is_finite(times) && times > 0.0 => Speed::Times(times),
-            _ => {
-                wrong.push(format!("--speed {text}: wants a number above 0, or max"));
-                Speed::Max
-            }
-        },
-    };
-    for fault in &args.faults {
-        match fault.parse::<FaultSpec>() {
-            Ok(parsed) => faults.push(parsed),
-            Err(error) => wrong.push(format!("--fault {fault}: {}", error.problem)),
-        }
+fn arguments(args: &Args) -> Result<(Speed, Vec<FaultSpec>), Vec<Problem>> {
+    let mut flags = Flags::default();
+    let speed = flags.read("--speed", &args.speed, speed(&args.speed));
+    let faults = flags.faults(&args.faults);
+    flags.all((speed.unwrap_or(Speed::Max), faults))
+}
+
+fn speed(text: &str) -> Result<Speed, &'static str> {
+    if text == "max" {
+        return Ok(Speed::Max);
     }
-    if wrong.is_empty() { Ok((speed, faults)) } else { Err(wrong) }
+    let times = text.parse().ok().filter(|times: &f64| times.is_finite() && *times > 0.0);
+    times.map(Speed::Times).ok_or("wants a number above 0, or max")
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> Result<Exit, Failure> {
-    let (speed, faults) = arguments(args).map_err(|wrong| Failure::Usage(wrong.join("\n")))?;
+    let (speed, faults) = arguments(args).map_err(|wrong| Failure::Usage(Problems(wrong).to_string()))?;
     let mut config = match &args.fills {
         None => SimConfig::synthetic(args.seed, clock::wall_ms()),
         Some(path) => {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use messaging::journal::{Done, Query};
+use messaging::journal::{Done, Query, Record};
 use messaging::sink::Render;
 use messaging::sink::lines::{Begin, Lines};
 use messaging::storage::DiskStorage;
@@ -59,20 +59,15 @@ pub(super) fn gap_files(directory: &Path, audit: &mut Audit) -> Result<(), Failu
     Ok(())
 }
 
-/// Takes the gap records of the journal: those that no file has, because their sink writes none or deleted it, and the newest ones.
-pub(super) fn gap_records(config: &Config, audit: &mut Audit) -> Result<(), Failure> {
-    let (mut render, mut line) = (GapLines, Vec::new());
-    let gaps = Query { kinds: vec![Kind::Gap as u8], ..Query::default() };
-    journal::records(journal::open(config)?.select(gaps), |record| {
-        line.clear();
-        if render.render(record, &mut line).is_some() {
-            let gap = GapV1::decode(&line);
-            audit.gap(declared(
-                &gap.map_err(|error| Failure::world(&format!("record {}", record.position), error))?,
-            ));
-        }
-        Ok(())
-    })
+/// Takes a gap record of the journal: one that no file has, because their sink writes none or deleted it, or a newer one.
+pub(super) fn gap_record(record: &Record<'_>, audit: &mut Audit) -> Result<(), Failure> {
+    let mut line = Vec::new();
+    if GapLines.render(record, &mut line).is_some() {
+        let gap = GapV1::decode(&line);
+        let gap = gap.map_err(|error| Failure::world(&format!("record {}", record.position), error))?;
+        audit.gap(declared(&gap));
+    }
+    Ok(())
 }
 
 /// Takes the signals of the files. Answers the position of the oldest, where older ones were deleted.

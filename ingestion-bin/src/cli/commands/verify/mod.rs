@@ -24,12 +24,13 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             let is_there = journal::place(&config)?.is_some();
             // Before the files are read: what is written by now is there.
             let written = is_there.then(|| log::written(&config)).transpose()?.flatten();
-            let holes = is_there.then(|| journal::check(journal::open(&config)?)).transpose()?;
             let mut audit = Audit::default();
             log::gap_files(directory, &mut audit)?;
-            if is_there {
-                log::gap_records(&config, &mut audit)?;
-            }
+            let holes = if is_there {
+                Some(journal::check(journal::open(&config)?, |record| log::gap_record(record, &mut audit))?)
+            } else {
+                None
+            };
             let oldest = log::signals(directory, holes.as_ref(), &mut audit)?;
             if let Some(written) = written {
                 log::beside(&config, Done { from: oldest.unwrap_or(written.from), ..written }, &mut audit)?;
