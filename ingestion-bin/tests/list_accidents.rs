@@ -118,6 +118,10 @@ fn a_start_goes_on_from_the_last_good_list() {
     put(&scene, "confirmEmpty = true\n");
     let service = Service::start(&scene.config, &[]);
     wait_followed(&service, &[]);
+    // Readiness is judged four times a second: at first every part of it is starting.
+    eventually("readiness is judged", || {
+        (reason(&service, "influencers").as_deref() != Some("starting")).then_some(())
+    });
     assert_eq!(
         (reason(&service, "influencers"), service.status()["influencers"]["listed"].as_u64()),
         (None, Some(0))
