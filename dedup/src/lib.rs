@@ -41,6 +41,7 @@ pub mod key;
 
 mod chain;
 mod merge;
+mod ring;
 mod sequencer;
 mod window;
 

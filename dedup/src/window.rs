@@ -1,14 +1,16 @@
-//! Which keys were seen: a ring of entries in the order of arrival and a small open-addressing table over it.
+//! Which keys were seen: a ring of entries in the order of arrival and a table of their places, found by key.
 //!
 //! Bounded twice: [`Window::prune`] drops what is older than a venue time, and a hard cap answers [`Entry::Full`]
 //! instead of forgetting (forgetting a key would be a double signal later).
-//! Memory per key: `24 + size_of::<V>()` bytes of entry (rounded up to 8) and 16 to 32 bytes of table; both grow by
-//! doubling, so up to twice that just after growth. No allocation per key, none at all in steady state.
+//! Memory per key: `24 + size_of::<V>()` bytes of entry (rounded up to 8), in pieces of 32, and 6 to 12 bytes of table, which grows
+//! by doubling. One allocation for 32 keys; what is pruned is given back, the table when it has room for eight times as many.
 //! Time is the venue's millisecond of the entry; this module reads no clock.
 
-use std::collections::VecDeque;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as TableEntry;
 
 use crate::FillKey;
+use crate::ring::Ring;
 
 /// The answer to "have I seen this?".
 #[derive(Debug)]
@@ -21,14 +23,6 @@ pub enum Entry<'a, V> {
     Full,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Slot {
-    /// Upper half of the key with the lowest bit set; 0 where the slot is empty. Most misses end here.
-    tag: u32,
-    /// Running number of the entry (wrapping); its place in the ring is the distance from the first one's number.
-    number: u32,
-}
-
 #[derive(Clone, Debug)]
 struct Item<V> {
     key: [u64; 2],
@@ -36,13 +30,17 @@ struct Item<V> {
     value: V,
 }
 
+/// Keys for which the table always keeps its room.
+const ROOM_MIN: usize = 16;
+
 /// A bounded set of keys with a small value each.
 #[derive(Clone, Debug)]
 pub struct Window<V> {
-    ring: VecDeque<Item<V>>,
+    ring: Ring<Item<V>>,
     /// Number of the ring's first entry.
     first: u32,
-    table: Vec<Slot>,
+    /// Running numbers (wrapping) of the entries; an entry's place in the ring is the distance from the first one's number.
+    table: HashTable<u32>,
     cap: usize,
     newest: i64,
     /// Some entry came in with a time older than one before it: pruning must look at all.
@@ -54,9 +52,9 @@ impl<V> Window<V> {
     #[must_use]
     pub fn new(cap: usize) -> Self {
         Self {
-            ring: VecDeque::new(),
+            ring: Ring::new(),
             first: 0,
-            table: Vec::new(),
+            table: HashTable::new(),
             cap: cap.min(1 << 30),
             newest: i64::MIN,
             disordered: false,
@@ -84,58 +82,50 @@ impl<V> Window<V> {
     /// Bytes this window occupies, spare room included.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.ring.capacity() * size_of::<Item<V>>() + self.table.capacity() * size_of::<Slot>()
+        self.ring.memory_bytes() + self.table.allocation_size()
     }
 
     /// What is remembered of `key`.
     #[must_use]
     pub fn get(&self, key: FillKey) -> Option<&V> {
-        let slot = self.find(key.halves()).ok()?;
-        self.ring.get(self.place(slot)).map(|item| &item.value)
+        self.ring.get(self.place(key.halves())?).map(|item| &item.value)
     }
 
     /// The same, to be changed.
     pub fn get_mut(&mut self, key: FillKey) -> Option<&mut V> {
-        let slot = self.find(key.halves()).ok()?;
-        let place = self.place(slot);
+        let place = self.place(key.halves())?;
         self.ring.get_mut(place).map(|item| &mut item.value)
     }
 
     /// The venue time under which `key` was remembered.
     #[must_use]
     pub fn time_of(&self, key: FillKey) -> Option<i64> {
-        let slot = self.find(key.halves()).ok()?;
-        self.ring.get(self.place(slot)).map(|item| item.time)
+        self.ring.get(self.place(key.halves())?).map(|item| item.time)
     }
 
     /// One look-up: what is remembered of `key`, or a new entry made by `make`.
     pub fn insert_or_get(&mut self, key: FillKey, time: i64, make: impl FnOnce() -> V) -> Entry<'_, V> {
         let halves = key.halves();
-        let place = match self.find(halves) {
-            Ok(slot) => {
-                let place = self.place(slot);
-                return match self.ring.get_mut(place) {
+        let Self { ring, first, table, cap, newest, disordered } = self;
+        let place = |number: u32| number.wrapping_sub(*first) as usize;
+        let is_it = |&number: &u32| ring.get(place(number)).is_some_and(|item| item.key == halves);
+        let hash_of = |&number: &u32| ring.get(place(number)).map_or(0, |item| item.key[0]);
+        let vacant = match table.entry(halves[0], is_it, hash_of) {
+            TableEntry::Occupied(seen) => {
+                let place = place(*seen.get());
+                return match ring.get_mut(place) {
                     Some(item) => Entry::Seen(&mut item.value),
                     None => Entry::Full,
                 };
             }
-            Err(_) if self.ring.len() >= self.cap => return Entry::Full,
-            Err(free) => free,
+            TableEntry::Vacant(_) if ring.len() >= *cap => return Entry::Full,
+            TableEntry::Vacant(vacant) => vacant,
         };
-        let place = if (self.ring.len() + 1) * 2 > self.table.len() {
-            self.grow();
-            self.find(halves).err().unwrap_or(0)
-        } else {
-            place
-        };
-        let number = self.first.wrapping_add(self.ring.len() as u32);
-        if let Some(slot) = self.table.get_mut(place) {
-            *slot = Slot { tag: tag(halves), number };
-        }
-        self.disordered |= time < self.newest;
-        self.newest = self.newest.max(time);
-        self.ring.push_back(Item { key: halves, time, value: make() });
-        match self.ring.back_mut() {
+        vacant.insert(first.wrapping_add(ring.len() as u32));
+        *disordered |= time < *newest;
+        *newest = time.max(*newest);
+        ring.push_back(Item { key: halves, time, value: make() });
+        match ring.back_mut() {
             Some(item) => Entry::New(&mut item.value),
             None => Entry::Full,
         }
@@ -149,16 +139,25 @@ impl<V> Window<V> {
             if item.time >= floor || keep(FillKey::from_halves(item.key), &item.value) {
                 break;
             }
-            let key = item.key;
-            self.forget(key);
+            let (hash, number) = (item.key[0], self.first);
+            if let Ok(entry) = self.table.find_entry(hash, |&at| at == number) {
+                entry.remove();
+            }
             self.ring.pop_front();
             self.first = self.first.wrapping_add(1);
         }
         let kept_behind = self.ring.front().is_some_and(|item| item.time < floor);
-        if self.disordered || kept_behind {
+        let retains = self.disordered || kept_behind;
+        if retains {
             self.ring.retain(|item| item.time >= floor || keep(FillKey::from_halves(item.key), &item.value));
             self.disordered = !self.ring.iter().map(|item| item.time).is_sorted();
-            self.rebuild(self.table.len());
+        }
+        let shrinks = self.table.capacity() > 8 * self.ring.len().max(ROOM_MIN);
+        if shrinks {
+            self.table = HashTable::new();
+        }
+        if retains || shrinks {
+            self.number_anew();
         }
         before - self.ring.len()
     }
@@ -173,85 +172,23 @@ impl<V> Window<V> {
         self.ring.iter_mut().map(|item| (FillKey::from_halves(item.key), item.time, &mut item.value))
     }
 
-    fn mask(&self) -> usize {
-        self.table.len().wrapping_sub(1)
+    fn place(&self, key: [u64; 2]) -> Option<usize> {
+        let place = |number: u32| number.wrapping_sub(self.first) as usize;
+        let is_it = |&number: &u32| self.ring.get(place(number)).is_some_and(|item| item.key == key);
+        self.table.find(key[0], is_it).map(|&number| place(number))
     }
 
-    fn place(&self, slot: Slot) -> usize {
-        slot.number.wrapping_sub(self.first) as usize
-    }
-
-    /// The slot of the key, or the free place where it belongs.
-    #[inline]
-    fn find(&self, key: [u64; 2]) -> Result<Slot, usize> {
-        let mut at = key[0] as usize & self.mask();
-        let wanted = tag(key);
-        // Ends: at most half of the table is taken.
-        while let Some(&slot) = self.table.get(at) {
-            if slot.tag == 0 {
-                return Err(at);
-            }
-            if slot.tag == wanted && self.ring.get(self.place(slot)).is_some_and(|item| item.key == key) {
-                return Ok(slot);
-            }
-            at = (at + 1) & self.mask();
-        }
-        Err(0)
-    }
-
-    /// Empties the key's slot and moves back those that were pushed past it.
-    fn forget(&mut self, key: [u64; 2]) {
-        let Ok(found) = self.find(key) else { return };
-        let mask = self.mask();
-        let mut hole = key[0] as usize & mask;
-        while self.table.get(hole).is_some_and(|slot| slot.tag == 0 || slot.number != found.number) {
-            hole = (hole + 1) & mask;
-        }
-        let mut at = hole;
-        loop {
-            at = (at + 1) & mask;
-            let Some(&slot) = self.table.get(at) else { break };
-            if slot.tag == 0 {
-                break;
-            }
-            let home = self.ring.get(self.place(slot)).map_or(at, |item| item.key[0] as usize & mask);
-            if (at.wrapping_sub(home) & mask) >= (at.wrapping_sub(hole) & mask) {
-                if let Some(free) = self.table.get_mut(hole) {
-                    *free = slot;
-                }
-                hole = at;
-            }
-        }
-        if let Some(free) = self.table.get_mut(hole) {
-            *free = Slot::default();
+    /// The table of a ring that lost entries in its middle.
+    fn number_anew(&mut self) {
+        let Self { ring, table, first, .. } = self;
+        *first = 0;
+        table.clear();
+        let hash_of = |&number: &u32| ring.get(number as usize).map_or(0, |item| item.key[0]);
+        table.reserve(ring.len(), hash_of);
+        for (number, item) in ring.iter().enumerate() {
+            table.insert_unique(item.key[0], number as u32, hash_of);
         }
     }
-
-    #[cold]
-    fn grow(&mut self) {
-        self.rebuild((self.table.len() * 2).max(16));
-    }
-
-    fn rebuild(&mut self, slots: usize) {
-        self.table.clear();
-        self.table.resize(slots, Slot::default());
-        self.first = 0;
-        let mask = self.mask();
-        for (number, item) in self.ring.iter().enumerate() {
-            let mut at = item.key[0] as usize & mask;
-            while self.table.get(at).is_some_and(|slot| slot.tag != 0) {
-                at = (at + 1) & mask;
-            }
-            if let Some(slot) = self.table.get_mut(at) {
-                *slot = Slot { tag: tag(item.key), number: number as u32 };
-            }
-        }
-    }
-}
-
-#[inline]
-fn tag(key: [u64; 2]) -> u32 {
-    (key[1] >> 32) as u32 | 1
 }
 
 /// Equal when they remember the same entries in the same order; room and cap do not count.
@@ -265,13 +202,24 @@ impl<V: PartialEq> PartialEq for Window<V> {
 mod image {
     //! A window is written as its cap and its entries in order; reading refuses more entries than the cap.
     use serde::de::Error as _;
+    use serde::ser::SerializeSeq;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     use super::{Entry, FillKey, Window};
 
     impl<V: Serialize> Serialize for Window<V> {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            (self.cap as u64, self.iter().collect::<Vec<_>>()).serialize(serializer)
+            (self.cap as u64, Entries(self)).serialize(serializer)
+        }
+    }
+
+    struct Entries<'a, V>(&'a Window<V>);
+
+    impl<V: Serialize> Serialize for Entries<'_, V> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut entries = serializer.serialize_seq(Some(self.0.len()))?;
+            self.0.iter().try_for_each(|entry| entries.serialize_element(&entry))?;
+            entries.end()
         }
     }
 
