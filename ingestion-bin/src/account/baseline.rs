@@ -254,12 +254,11 @@ impl<P> Machine<P> {
                 continue;
             }
             let Some(payload) = payload else { continue };
-            let received = self.millis(now);
+            let (received, market) = (self.millis(now), self.numbers.number(&row.market));
             let entry = self.marks.insert_or_get(row.key, row.time, || {
-                Mark::new(row.digest, stream, State::Baseline, received)
+                Mark::new(row.digest, stream, market, State::Baseline, received)
             });
             if let Entry::New(mark) = entry {
-                mark.market = Some(row.market.clone());
                 mark.shown_by = if origin == Origin::Snapshot { bit(listener) } else { 0 };
                 self.emit_baseline(row, stream, origin, payload, now);
             }

@@ -87,9 +87,9 @@ impl<P> Machine<P> {
                 && matches!(mark.state, State::Held | State::Out | State::Excluded)
         });
         let held_before = |(market, &(time, flat)): (&Market, &(i64, bool))| {
-            let sliced = |mark: &Mark, at: i64| {
-                mark.stream != stream && at <= time && mark.market.as_ref() == Some(market)
-            };
+            let number = self.numbers.get(market);
+            let sliced =
+                |mark: &Mark, at: i64| mark.stream != stream && at <= time && Some(mark.market) == number;
             stream == Stream::Fills && !flat && !self.marks.iter().any(|(_, at, mark)| sliced(mark, at))
         };
         known_before || read.rows.len() >= self.settings.history_rows || read.firsts.iter().any(held_before)

@@ -7,6 +7,7 @@ use dedup::{FillKey, Sequencer};
 use super::feed::{Previous, Read};
 use super::gap::{Gap, GapKind, GapState};
 use super::mark::State;
+use super::twins::content;
 use super::{GapId, Machine, PerStream, Record, Stream};
 
 /// Complete reads that must lack a key before it counts as a conflict.
@@ -159,18 +160,18 @@ impl<P> Machine<P> {
                 continue;
             }
             let caps = mark.state != State::Twin;
-            mark.lacks[stream].note(now_s, apart);
-            let unasked = other.filter(|&other| mark.lacks[other].reads < witnesses);
+            mark.note_lack(stream, now_s, apart);
+            let unasked = other.filter(|&other| mark.lacking_reads(other) < witnesses);
             if let Some(other) = unasked {
                 // A slice may have come on the fills' channel, and is in the slices' history only.
                 looks_back = looks_back.min(time);
-                asks_other |= mark.lacks[other].is_due(now_s, apart);
+                asks_other |= mark.is_look_due(other, now_s, apart);
             }
-            if mark.lacks[stream].reads >= witnesses && unasked.is_none() && mark.state != State::Held {
+            if mark.lacking_reads(stream) >= witnesses && unasked.is_none() && mark.state != State::Held {
                 if mark.state == State::Out {
                     mark.state = State::Excluded;
                 }
-                settled.push((key, time, mark.market.clone()));
+                settled.push((key, time, self.numbers.market(mark.market).cloned()));
             } else {
                 again = true;
                 limit = if caps { limit.min(time.saturating_sub(1)) } else { limit };
@@ -212,7 +213,7 @@ impl<P> Machine<P> {
                 && mark.stream != stream
                 && mark.in_history == 0;
             if compared && read.start <= time && time <= looked && !read.dense.contains(&time) {
-                mark.lacks[stream].note(now_s, apart);
+                mark.note_lack(stream, now_s, apart);
             }
         }
     }
@@ -306,6 +307,6 @@ impl<P> Machine<P> {
         let kept = self.ledger.kept_keys();
         self.marks
             .prune(floor, |key, mark| kept.contains(&key) || matches!(mark.state, State::Held | State::Twin));
-        self.contents.prune(floor, |_, _| false);
+        self.contents = self.marks.iter().map(|(_, time, mark)| content(mark.digest, time)).collect();
     }
 }

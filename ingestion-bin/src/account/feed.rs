@@ -46,7 +46,7 @@ pub(super) struct FirstPage<P> {
 #[derive(Debug, Default)]
 pub(super) struct Empty {
     /// Bit per listener whose snapshot was empty.
-    pub(super) listeners: u64,
+    pub(super) listeners: u32,
     /// When a complete read returned nothing.
     pub(super) read_at: Option<Instant>,
 }

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use dedup::{Digest, Entry, FillKey, Kind, Slot};
+use dedup::{Digest, FillKey, Kind, Slot};
 
 use super::baseline::{LOOKS, held};
-use super::mark::{HISTORY_FIRST, Mark, State, bit};
+use super::mark::{HISTORY_FIRST, Mark, Number, State, bit};
 use super::record::Refusal;
+use super::twins::content;
 use super::{Fate, Item, Machine, Market, Origin, Position, Record, Row, Stream};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -129,6 +130,7 @@ impl<P> Machine<P> {
         proven: bool,
         now: Instant,
     ) -> Option<Place<P>> {
+        let market = self.numbers.number(&row.market);
         // B2: only rows of frames that are neither snapshot nor history are never baseline by their time.
         let state = self.ledger.stream(stream);
         let certified = state.certified;
@@ -136,30 +138,26 @@ impl<P> Machine<P> {
         let made_it = state.anchor.is_some_and(|(key, _)| key == row.key);
         let is_baseline = !matches!(source, Source::Live(_))
             && (row.time < baseline || (row.time == baseline && (made_it || !self.links_to_head(row))));
-        let content = content(row.digest, row.time);
-        let alike = self.contents.get(content).copied();
+        let alike = self.alike(row.digest, row.time);
         let twin = !is_baseline
             && !planted!(self, NoTwins)
-            && source.listener().is_some_and(|listener| self.has_stranger(alike, &row.market, bit(listener)));
+            && source.listener().is_some_and(|listener| self.has_stranger(alike, market, bit(listener)));
         let state = match (is_baseline, twin) {
             (true, _) => State::Baseline,
             (false, true) => State::Twin,
             (false, false) => State::Held,
         };
-        let mut mark = Mark::new(row.digest, stream, state, self.millis(now));
-        mark.market = Some(row.market.clone());
+        let mut mark = Mark::new(row.digest, stream, market, state, self.millis(now));
         mark.prove(stream, proven || source == Source::Page);
-        mark.alike = alike;
+        mark.set_alike(alike);
         match source.listener() {
             Some(listener) => mark.shown_by = bit(listener),
             None => mark.in_history = HISTORY_FIRST | (1 << stream.lane()),
         }
         let _ = self.marks.insert_or_get(row.key, row.time, || mark);
+        self.contents.insert(content(row.digest, row.time));
         if matches!(source, Source::Live(_)) {
             self.showing.first = true;
-        }
-        if let Entry::Seen(newest) = self.contents.insert_or_get(content, row.time, || row.key) {
-            *newest = row.key;
         }
         let payload = make();
         if is_baseline {
@@ -189,13 +187,12 @@ impl<P> Machine<P> {
     }
 
     /// H3: a key of the same content that this listener has not shown.
-    fn has_stranger(&self, mut alike: Option<FillKey>, market: &Market, listener: u64) -> bool {
+    fn has_stranger(&self, mut alike: Option<FillKey>, market: Number, listener: u32) -> bool {
         while let Some(mark) = alike.and_then(|key| self.marks.get(key)) {
-            let same_market = mark.market.as_ref() == Some(market);
-            if same_market && mark.shown_by & listener == 0 && mark.state != State::Dropped {
+            if mark.market == market && mark.shown_by & listener == 0 && mark.state != State::Dropped {
                 return true;
             }
-            alike = mark.alike;
+            alike = mark.alike();
         }
         false
     }
@@ -221,8 +218,7 @@ impl<P> Machine<P> {
                 mark.shown_by |= bit(listener);
                 mark.prove(stream, proven);
                 self.counts.duplicates += 1;
-                if differs && mark.contradicted != Some(row.digest) {
-                    mark.contradicted = Some(row.digest);
+                if differs && mark.contradict(row.digest) {
                     let decided = mark.in_history != 0;
                     self.leg_mismatch(stream, row, make(), decided);
                 }
@@ -299,13 +295,8 @@ impl<P> Machine<P> {
         self.counts.corrections += 1;
         let late = !self.ledger.stands_at(&row.market, row.key);
         let held = held(row.clone(), stream, Origin::Backfill, payload, now);
-        self.emit(held, late, None, known.revision + 1, None);
+        self.emit(held, late, None, u32::from(known.revision) + 1, None);
     }
-}
-
-/// What twins share.
-pub(super) fn content(digest: Digest, time: i64) -> FillKey {
-    FillKey((u128::from(digest.0) << 64) | u128::from(time.cast_unsigned()))
 }
 
 fn slot_of<P>(state: State, key: FillKey) -> Option<Place<P>> {

@@ -44,12 +44,15 @@ pub struct Known {
     /// What became of it.
     pub fate: Fate,
     /// How often it was corrected.
-    pub revision: u32,
+    pub revision: u16,
     /// Signed size of that copy; a correction is the difference to it.
     pub size: Position,
     /// Its market, by number: see [`Ledger::market_of`].
     pub market: u32,
 }
+
+const _: () =
+    assert!(size_of::<Known>() == 32, "every key of every account has two, one in the journal's fold");
 
 /// The durable half of one account; goes into checkpoints as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -288,7 +291,7 @@ impl Ledger {
             digest: event.digest,
             stream: event.stream,
             fate: event.fate,
-            revision: event.revision,
+            revision: u16::try_from(event.revision).unwrap_or(u16::MAX),
             size,
             market: self.number(&event.market),
         };

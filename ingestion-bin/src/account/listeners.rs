@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use dedup::FillKey;
 
-use super::mark::bit;
+use super::mark::{LISTENERS_MAX, bit};
 use super::{Machine, Output, PerStream, Stream};
 
 /// One connection that carries the account.
@@ -59,7 +59,7 @@ impl<P> Machine<P> {
     }
 
     pub(super) fn listener(&mut self, number: usize) -> &mut Listener {
-        let number = number.min(63);
+        let number = number.min(LISTENERS_MAX - 1);
         if self.listeners.len() <= number {
             self.listeners.resize_with(number + 1, Listener::default);
         }

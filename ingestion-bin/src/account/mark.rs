@@ -1,5 +1,7 @@
 //! What this process knows of a key beyond the journal: who showed it, and whether history does.
 
+use std::collections::BTreeMap;
+
 use dedup::{Digest, FillKey};
 
 use super::row::{Market, PerStream, Stream};
@@ -21,67 +23,57 @@ pub(super) enum State {
     Dropped,
 }
 
-/// Complete reads of one endpoint that lacked a key.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Lack {
-    pub(super) reads: u8,
+/// Complete reads that lacked a key, by endpoint.
+#[derive(Clone, Debug, Default)]
+struct Lacks {
     /// When the last did, seconds of our clock.
-    at: u32,
-}
-
-impl Lack {
-    /// Whether another answer, `apart` seconds from the last, would count.
-    pub(super) fn is_due(self, now: u32, apart: u32) -> bool {
-        self.reads == 0 || now >= self.at.saturating_add(apart)
-    }
-
-    pub(super) fn note(&mut self, now: u32, apart: u32) {
-        if self.is_due(now, apart) {
-            (self.reads, self.at) = (self.reads.saturating_add(1), now);
-        }
-    }
+    at: PerStream<u32>,
+    reads: PerStream<u8>,
 }
 
 /// History knew the row before any listener showed it: that instant says nothing about listeners.
 pub(super) const HISTORY_FIRST: u8 = 1 << 7;
 
+/// Some hundred thousand of them are kept: what few have is boxed.
 #[derive(Clone, Debug)]
 pub(super) struct Mark {
     pub(super) digest: Digest,
+    /// Milliseconds of our clock.
+    pub(super) received: u64,
+    rare: Option<Box<Rare>>,
+    lacks: Lacks,
+    /// Bit per listener.
+    pub(super) shown_by: u32,
+    pub(super) market: Number,
     pub(super) stream: Stream,
-    /// Unknown for rows of an earlier run.
-    pub(super) market: Option<Market>,
     pub(super) state: State,
     /// Bit per stream that this row proves to be complete up to it (R1).
     proven: u8,
-    /// By endpoint.
-    pub(super) lacks: PerStream<Lack>,
-    /// Bit per listener.
-    pub(super) shown_by: u64,
     /// Bit per endpoint of history, and [`HISTORY_FIRST`].
     pub(super) in_history: u8,
-    /// Milliseconds of our clock.
-    pub(super) received: u64,
-    /// The key before this one with the same content in the same millisecond.
-    pub(super) alike: Option<FillKey>,
-    /// Another content already reported.
-    pub(super) contradicted: Option<Digest>,
+}
+
+const _: () = assert!(size_of::<Mark>() == 48, "every key of every account has one");
+
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    alike: Option<FillKey>,
+    contradicted: Option<Digest>,
 }
 
 impl Mark {
-    pub(super) fn new(digest: Digest, stream: Stream, state: State, received: u64) -> Self {
+    pub(super) fn new(digest: Digest, stream: Stream, market: Number, state: State, received: u64) -> Self {
         Self {
             digest,
+            received,
+            rare: None,
+            lacks: Lacks::default(),
+            shown_by: 0,
+            market,
             stream,
-            market: None,
             state,
             proven: 0,
-            lacks: PerStream::default(),
-            shown_by: 0,
             in_history: 0,
-            received,
-            alike: None,
-            contradicted: None,
         }
     }
 
@@ -101,9 +93,83 @@ impl Mark {
     pub(super) fn is_proven(&self, stream: Stream) -> bool {
         self.proven & (1 << stream.lane()) != 0
     }
+
+    /// The key before this one with the same content in the same millisecond.
+    pub(super) fn alike(&self) -> Option<FillKey> {
+        self.rare.as_ref()?.alike
+    }
+
+    pub(super) fn set_alike(&mut self, alike: Option<FillKey>) {
+        if alike.is_some() {
+            self.rare.get_or_insert_default().alike = alike;
+        }
+    }
+
+    /// Whether this other content is reported from now on, and was not.
+    pub(super) fn contradict(&mut self, digest: Digest) -> bool {
+        let before = self.rare.get_or_insert_default().contradicted.replace(digest);
+        before != Some(digest)
+    }
+
+    /// Complete reads of an endpoint that lacked it.
+    pub(super) fn lacking_reads(&self, stream: Stream) -> u8 {
+        self.lacks.reads[stream]
+    }
+
+    /// Whether another answer that lacks it, `apart` seconds from the last, would count.
+    pub(super) fn is_look_due(&self, stream: Stream, now: u32, apart: u32) -> bool {
+        self.lacks.reads[stream] == 0 || now >= self.lacks.at[stream].saturating_add(apart)
+    }
+
+    pub(super) fn note_lack(&mut self, stream: Stream, now: u32, apart: u32) {
+        if self.is_look_due(stream, now, apart) {
+            self.lacks.reads[stream] = self.lacks.reads[stream].saturating_add(1);
+            self.lacks.at[stream] = now;
+        }
+    }
 }
 
-/// The bit of a listener; beyond 64 they share the last.
-pub(super) fn bit(listener: usize) -> u64 {
-    1 << listener.min(63)
+/// The bit of a listener; beyond 32 they share the last.
+pub(super) fn bit(listener: usize) -> u32 {
+    1 << listener.min(LISTENERS_MAX - 1)
+}
+
+pub(super) const LISTENERS_MAX: usize = 32;
+
+/// A market's number, in this process.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Number(u32);
+
+impl Number {
+    /// Of no market.
+    pub(super) const UNKNOWN: Self = Self(u32::MAX);
+}
+
+/// The markets of which this process knows keys, numbered: a key need not hold its market's name.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    markets: Vec<Market>,
+    numbers: BTreeMap<Market, Number>,
+}
+
+impl Numbers {
+    /// The market's number, a new one where it has none.
+    pub(super) fn number(&mut self, market: &Market) -> Number {
+        if let Some(number) = self.numbers.get(market) {
+            return *number;
+        }
+        let number = Number(u32::try_from(self.markets.len()).unwrap_or(u32::MAX));
+        self.markets.push(market.clone());
+        self.numbers.insert(market.clone(), number);
+        number
+    }
+
+    /// The number of a market of which a key may be known.
+    pub(super) fn get(&self, market: &Market) -> Option<Number> {
+        self.numbers.get(market).copied()
+    }
+
+    pub(super) fn market(&self, number: Number) -> Option<&Market> {
+        self.markets.get(usize::try_from(number.0).ok()?)
+    }
 }

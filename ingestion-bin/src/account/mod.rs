@@ -10,10 +10,10 @@
 //!
 //! Not here: decoding, the fill -> signal rule, weight budgets, sockets, the journal.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use dedup::{Entry, FillKey, Sequencer, Window};
+use dedup::{FillKey, Sequencer, Window};
 
 /// Whether a test planted this bug; always false outside tests.
 macro_rules! planted {
@@ -66,9 +66,9 @@ pub use summary::{Counts, Coverage, Summary};
 
 use ahead::Ahead;
 use feed::Feed;
-use intake::content;
 use listeners::{Listener, Miss};
-use mark::{Mark, State};
+use mark::{Mark, Number, Numbers, State};
+use twins::{content, newest_of};
 
 /// What the machine wants done.
 #[derive(Clone, Debug)]
@@ -136,8 +136,10 @@ pub struct Machine<P> {
     feeds: PerStream<Feed<P>>,
     /// Every key this process knows, the ledger's included.
     marks: Window<Mark>,
-    /// The newest key of each content, to notice twins.
-    contents: Window<FillKey>,
+    /// Their markets.
+    numbers: Numbers,
+    /// What twins share, of every one of them.
+    contents: HashSet<u32>,
     held: BTreeMap<Market, Sequencer<FillKey, Position, Item<P>>>,
     twins: Vec<Held<P>>,
     /// Held rows far ahead of the venue's clock.
@@ -187,7 +189,8 @@ impl<P> Machine<P> {
             listeners: Vec::new(),
             feeds: PerStream::from_fn(|_| Feed::default()),
             marks: Window::new(keys),
-            contents: Window::new(keys),
+            numbers: Numbers::default(),
+            contents: HashSet::new(),
             held: BTreeMap::new(),
             twins: Vec::new(),
             ahead: Vec::new(),
@@ -316,28 +319,22 @@ impl<P> Machine<P> {
 
     /// K3: what is in the journal is known; it counts as received now (C1).
     fn restore_marks(&mut self) {
-        let market = |known: &Known| self.ledger.market_of(known).cloned();
-        let known = self.ledger.keys().iter().map(|(key, time, known)| (key, time, *known, market(known)));
-        let known: Vec<_> = known.collect();
-        let settled = self.ledger.gaps().iter().filter(|gap| gap.state == GapState::Unfillable);
+        let Self { ledger, numbers, marks, contents, .. } = self;
+        let settled = ledger.gaps().iter().filter(|gap| gap.state == GapState::Unfillable);
         let disputed: Vec<FillKey> = settled.flat_map(|gap| gap.keys.iter().copied()).collect();
-        for (key, time, known, market) in known {
-            let excluded = disputed.contains(&key);
+        for (key, time, known) in ledger.keys().iter() {
+            let market = ledger.market_of(known).map_or(Number::UNKNOWN, |market| numbers.number(market));
             let state = match known.fate {
-                _ if excluded => State::Excluded,
+                _ if disputed.contains(&key) => State::Excluded,
                 Fate::Baseline => State::Baseline,
                 Fate::Signal | Fate::Filtered | Fate::NoChange => State::Out,
             };
-            if let Entry::New(mark) =
-                self.marks.insert_or_get(key, time, || Mark::new(known.digest, known.stream, state, 0))
-            {
-                mark.prove(known.stream, true);
-                mark.market = market;
-                let newest = self.contents.insert_or_get(content(known.digest, time), time, || key);
-                if let Entry::Seen(newest) = newest {
-                    mark.alike = Some(std::mem::replace(newest, key));
-                }
+            let mut mark = Mark::new(known.digest, known.stream, market, state, 0);
+            mark.prove(known.stream, true);
+            if !contents.insert(content(known.digest, time)) {
+                mark.set_alike(newest_of(marks, known.digest, time));
             }
+            let _ = marks.insert_or_get(key, time, || mark);
         }
     }
 

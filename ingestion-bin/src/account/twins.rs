@@ -2,13 +2,18 @@
 
 use std::time::Instant;
 
-use dedup::{FillKey, Kind, Slot};
+use dedup::{Digest, FillKey, Kind, Slot, Window};
 
-use super::mark::State;
+use super::mark::{Mark, State};
 use super::record::Refusal;
 use super::{Held, Machine, Record};
 
 impl<P> Machine<P> {
+    /// The newest key of this content, where one is known.
+    pub(super) fn alike(&self, digest: Digest, time: i64) -> Option<FillKey> {
+        self.contents.contains(&content(digest, time)).then(|| newest_of(&self.marks, digest, time))?
+    }
+
     pub(super) fn resolve_twins(&mut self, now: Instant) {
         if self.twins.is_empty() {
             return;
@@ -16,7 +21,7 @@ impl<P> Machine<P> {
         let unreadable = self.unreadable();
         for twin in std::mem::take(&mut self.twins) {
             let (in_history, alike) =
-                self.marks.get(twin.key).map_or((false, None), |mark| (mark.in_history != 0, mark.alike));
+                self.marks.get(twin.key).map_or((false, None), |mark| (mark.in_history != 0, mark.alike()));
             if !in_history {
                 if unreadable.iter().any(|&(from, to)| from <= twin.time && twin.time <= to) {
                     // What a listener showed stands: it is the only witness left.
@@ -58,15 +63,16 @@ impl<P> Machine<P> {
 
     /// The key of the same content that went out before it and that history does not show.
     fn doubtful(&self, mut alike: Option<FillKey>, twin: &Held<P>) -> Option<Doubt> {
+        let market = self.numbers.get(&twin.item.row.market);
         while let Some((key, mark)) = alike.and_then(|key| Some((key, self.marks.get(key)?))) {
-            if mark.market.as_ref() == Some(&twin.item.row.market) && mark.in_history == 0 {
+            if Some(mark.market) == market && mark.in_history == 0 {
                 match mark.state {
                     State::Out | State::Held => return Some(Doubt::Open),
                     State::Excluded => return Some(Doubt::Wrong(key)),
                     State::Twin | State::Baseline | State::Dropped => {}
                 }
             }
-            alike = mark.alike;
+            alike = mark.alike();
         }
         None
     }
@@ -101,4 +107,16 @@ impl<P> Machine<P> {
 enum Doubt {
     Open,
     Wrong(FillKey),
+}
+
+/// What twins share, and others by chance (2^-32): the digest of what they say, and when.
+#[expect(clippy::cast_possible_truncation, reason = "any part of a digest will do")]
+pub(super) fn content(digest: Digest, time: i64) -> u32 {
+    digest.0.wrapping_add(time.cast_unsigned()) as u32
+}
+
+/// The newest key of a content. One pass: to be asked only where there is one.
+pub(super) fn newest_of(marks: &Window<Mark>, digest: Digest, time: i64) -> Option<FillKey> {
+    let alike = |(_, at, mark): &(FillKey, i64, &Mark)| *at == time && mark.digest == digest;
+    marks.iter().rev().find(alike).map(|(key, ..)| key)
 }
