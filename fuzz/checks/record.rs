@@ -27,7 +27,7 @@ pub(crate) fn check(bytes: &[u8]) {
     state.apply(&record);
     state.apply(&record);
     let mut saved = Vec::new();
-    state.save(&mut saved);
+    state.save(&mut saved).expect("a vector takes everything");
     assert_eq!(State::restore(&saved).as_ref(), Ok(&state));
     line(&record, &mut SignalLines::default());
     line(&record, &mut RawLines::new(Uuid::nil(), RawFilter::default()));

@@ -10,6 +10,6 @@ use messaging::journal::Fold;
 pub(crate) fn check(bytes: &[u8]) {
     let Ok(state) = State::restore(bytes) else { return };
     let mut saved = Vec::new();
-    state.save(&mut saved);
+    state.save(&mut saved).expect("a vector takes everything");
     assert_eq!(State::restore(&saved).as_ref(), Ok(&state));
 }

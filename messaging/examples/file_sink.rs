@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -26,8 +26,8 @@ impl Fold for Count {
     fn apply(&mut self, _: &Record<'_>) {
         self.0 += 1;
     }
-    fn save(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.0.to_le_bytes());
+    fn save(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&self.0.to_le_bytes())
     }
 }
 
@@ -91,7 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let watch = thread.watch().clone();
     let ended = thread.stop(PATIENCE);
 
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     let mut lines = Lines::open(disk, "greetings", Begin::Oldest)?;
     while let Some(line) = lines.next_line()? {
         out.write_all(line.bytes)?;

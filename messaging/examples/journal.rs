@@ -10,6 +10,7 @@
 )]
 
 use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -31,9 +32,9 @@ impl Fold for Totals {
         self.bytes += record.body.len() as u64;
     }
 
-    fn save(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.records.to_le_bytes());
-        out.extend_from_slice(&self.bytes.to_le_bytes());
+    fn save(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        out.write_all(&self.records.to_le_bytes())?;
+        out.write_all(&self.bytes.to_le_bytes())
     }
 }
 

@@ -19,8 +19,8 @@
 //!     fn apply(&mut self, _: &Record<'_>) {
 //!         self.0 += 1;
 //!     }
-//!     fn save(&self, out: &mut Vec<u8>) {
-//!         out.extend_from_slice(&self.0.to_le_bytes());
+//!     fn save(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+//!         out.write_all(&self.0.to_le_bytes())
 //!     }
 //! }
 //! fn restore(saved: Option<&[u8]>) -> Result<Count, std::array::TryFromSliceError> {

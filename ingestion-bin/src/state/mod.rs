@@ -9,6 +9,7 @@ mod told_book;
 mod venue_book;
 
 use std::collections::BTreeMap;
+use std::io;
 
 use messaging::journal::{Fold, Record};
 use serde::{Deserialize, Serialize};
@@ -152,11 +153,34 @@ impl Fold for State {
         self.damaged.push((from, to));
     }
 
-    fn save(&self, out: &mut Vec<u8>) {
-        match postcard::to_extend(self, std::mem::take(out)) {
-            Ok(written) => *out = written,
-            // A vector takes every byte, and every length is known.
-            Err(error) => unreachable!("the state always encodes: {error}"),
-        }
+    fn save(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        let mut out = Remembering { out, failed: None };
+        let saved = postcard::to_io(self, &mut out).map(drop);
+        // postcard says no more than that it could not write.
+        saved.map_err(|error| out.failed.unwrap_or_else(|| io::Error::other(error)))
+    }
+}
+
+/// Keeps the error with which a write failed.
+struct Remembering<'a> {
+    out: &'a mut dyn io::Write,
+    failed: Option<io::Error>,
+}
+
+impl Remembering<'_> {
+    fn keep(&mut self, error: io::Error) -> io::Error {
+        let kind = error.kind();
+        self.failed = Some(error);
+        kind.into()
+    }
+}
+
+impl io::Write for Remembering<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes).map_err(|error| self.keep(error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush().map_err(|error| self.keep(error))
     }
 }

@@ -40,7 +40,7 @@ fn what_is_saved_comes_back() {
     let state = sample();
     assert_eq!((state.runs, state.epoch(), state.spent.len()), (1, 3, 1));
     let mut bytes = Vec::new();
-    state.save(&mut bytes);
+    state.save(&mut bytes).expect("a vector takes everything");
     assert_eq!(State::restore(&bytes).expect("our own bytes"), state);
 }
 

@@ -134,9 +134,9 @@ impl Journal {
         let restore = |saved: Option<&[u8]>| restore(saved).map_err(Into::into);
         let (mut writer, report) = start::start(config.clone(), Arc::clone(&storage), now_ns, restore)?;
         let mut saved = Vec::new();
-        writer.fold.save(&mut saved);
-        let state =
-            restore(Some(&saved)).map_err(|source| OpenError::Restore { segment: report.end, source })?;
+        let not_restored = |source| OpenError::Restore { segment: report.end, source };
+        writer.fold.save(&mut saved).map_err(|error| not_restored(error.into()))?;
+        let state = restore(Some(&saved)).map_err(not_restored)?;
         drop(saved);
         let shared = Shared { queue: Arc::new(queue::Queue::new(&config)), progress: Arc::default() };
         let _ = shared.queue.held(writer.held());

@@ -1,5 +1,7 @@
 //! What the journal moves: opaque bodies with the few labels it can be searched by.
 
+use std::io;
+
 /// The `time` of a record that has none; such a record is in no time span.
 pub const NO_TIME: i64 = i64::MIN;
 
@@ -60,6 +62,9 @@ pub trait Fold: Send + 'static {
         let _ = (from, to);
     }
 
-    /// Appends the state's bytes to `out`.
-    fn save(&self, out: &mut Vec<u8>);
+    /// Writes the state's bytes, piece by piece: they go into the segment as they come, so that a large state is never in memory twice.
+    ///
+    /// # Errors
+    /// What `out` answers, as it is.
+    fn save(&self, out: &mut dyn io::Write) -> io::Result<()>;
 }

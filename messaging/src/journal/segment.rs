@@ -4,12 +4,15 @@ use std::io;
 
 use super::error::PassedOver;
 use super::format::{BatchHeader, HeaderRead, JournalId, SEGMENT_HEADER, Salt, SegmentHeader, stamp};
+use super::record::Fold;
 use super::scan::Scan;
 use super::window::Window;
 use crate::storage::{Storage, StoredFile};
 
 const SUFFIX: &str = ".seg";
-/// How much of a checkpoint is looked at at once.
+/// Where the checkpoint begins: behind the header and its own checksum.
+const CHECKPOINT_AT: u64 = SEGMENT_HEADER as u64 + 4;
+/// How much of a checkpoint is looked at, or written, at once.
 const PIECE: usize = 64 << 10;
 pub(crate) const TEMPORARY: &str = ".tmp";
 
@@ -35,21 +38,22 @@ pub(crate) fn list(storage: &dyn Storage) -> io::Result<Vec<u64>> {
 /// A segment that was just made: whole, durable, and under its name.
 #[derive(Debug)]
 pub(crate) struct Made {
+    pub(crate) header: SegmentHeader,
     pub(crate) file: Box<dyn StoredFile>,
     pub(crate) end: u64,
     pub(crate) batches_at: u64,
 }
 
-/// Writes a segment under a temporary name, header, checkpoint and `groups`, makes it durable, and only then gives it
+/// Writes a segment under a temporary name, header, the fold's checkpoint and `groups`, makes it durable, and only then gives it
 /// its name. Until this returned `Ok` the segment does not exist: what it replaces is still there.
 pub(crate) fn make(
     storage: &dyn Storage,
-    header: &SegmentHeader,
-    checkpoint: &[u8],
+    header: SegmentHeader,
+    fold: &dyn Fold,
     groups: &mut dyn Iterator<Item = &mut Vec<u8>>,
 ) -> io::Result<Made> {
     let temporary = format!("{:020}{TEMPORARY}", header.first);
-    let made = write(storage, &temporary, header, checkpoint, groups).and_then(|made| {
+    let made = write(storage, &temporary, header, fold, groups).and_then(|made| {
         storage.rename(&temporary, &name(header.first))?;
         storage.sync_dir("")?;
         Ok(made)
@@ -64,8 +68,8 @@ pub(crate) fn make(
 fn write(
     storage: &dyn Storage,
     temporary: &str,
-    header: &SegmentHeader,
-    checkpoint: &[u8],
+    mut header: SegmentHeader,
+    fold: &dyn Fold,
     groups: &mut dyn Iterator<Item = &mut Vec<u8>>,
 ) -> io::Result<Made> {
     // A fresh file, never the one a failed attempt left: its clean pages would stay unwritten.
@@ -74,11 +78,15 @@ fn write(
         Ok(()) | Err(_) => {}
     }
     let file = storage.create(temporary)?;
+    let mut checkpoint = CheckpointWriter::new(&*file);
+    fold.save(&mut checkpoint)?;
+    let checksum;
+    (header.checkpoint_bytes, checksum) = checkpoint.finish()?;
+    // What is written last stands first: nothing reads the file before it has its name.
     let mut front = header.encode().to_vec();
-    front.extend_from_slice(&crc32c::crc32c(checkpoint).to_le_bytes());
-    front.extend_from_slice(checkpoint);
+    front.extend_from_slice(&checksum.to_le_bytes());
     file.write_all_at(&front, 0)?;
-    let batches_at = front.len() as u64;
+    let batches_at = header.batches_at();
     let mut end = batches_at;
     for group in groups {
         stamp(group, end, header.first, header.journal.salt());
@@ -86,7 +94,46 @@ fn write(
         end += group.len() as u64;
     }
     file.sync_data()?;
-    Ok(Made { file, end, batches_at })
+    Ok(Made { header, file, end, batches_at })
+}
+
+/// Writes a checkpoint behind the place of a segment's header, in pieces.
+struct CheckpointWriter<'a> {
+    file: &'a dyn StoredFile,
+    piece: Vec<u8>,
+    written: u64,
+    checksum: u32,
+}
+
+impl<'a> CheckpointWriter<'a> {
+    fn new(file: &'a dyn StoredFile) -> Self {
+        Self { file, piece: Vec::with_capacity(PIECE), written: 0, checksum: 0 }
+    }
+
+    /// Bytes and checksum of the whole.
+    fn finish(mut self) -> io::Result<(u64, u32)> {
+        io::Write::flush(&mut self)?;
+        Ok((self.written, self.checksum))
+    }
+}
+
+impl io::Write for CheckpointWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.piece.len() == PIECE {
+            self.flush()?;
+        }
+        let (taken, _) = bytes.split_at(bytes.len().min(PIECE - self.piece.len()));
+        self.piece.extend_from_slice(taken);
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.write_all_at(&self.piece, CHECKPOINT_AT + self.written)?;
+        self.checksum = crc32c::crc32c_append(self.checksum, &self.piece);
+        self.written += self.piece.len() as u64;
+        self.piece.clear();
+        Ok(())
+    }
 }
 
 /// A segment opened for reading, as far as its header allows.

@@ -1,10 +1,10 @@
-//! A file seen through one buffer: 1 MiB, or the largest record met.
+//! A file seen through one buffer: 256 KiB, or the largest record met.
 
 use std::io;
 
 use crate::storage::StoredFile;
 
-const CHUNK: usize = 1 << 20;
+const CHUNK: usize = 1 << 18;
 const FIRST_CHUNK: usize = 4 << 10;
 
 #[derive(Debug)]

@@ -71,7 +71,6 @@ pub(crate) struct Writer<F> {
     next: u64,
     standing: Standing,
     pub(crate) counters: Counters,
-    checkpoint: Vec<u8>,
     checkpoint_bytes: u64,
     spare: Vec<u8>,
 }
@@ -99,7 +98,6 @@ impl<F: Fold> Writer<F> {
             next,
             standing: Standing { appended: end, synced: end, ..Standing::default() },
             counters: Counters::default(),
-            checkpoint: Vec::new(),
             checkpoint_bytes: 0,
             spare: Vec::new(),
         }
@@ -269,18 +267,15 @@ impl<F: Fold> Writer<F> {
     /// Makes a segment that begins at `synced` and holds everything since, durable as a whole.
     fn new_segment(&mut self, now_ns: u64) -> io::Result<()> {
         let first = self.standing.synced;
-        self.checkpoint.clear();
-        self.fold.save(&mut self.checkpoint);
         #[cfg(test)]
         self.sabotage_checkpoint();
-        let checkpoint_bytes = self.checkpoint.len() as u64;
-        let header = SegmentHeader { journal: self.journal, checkpoint_bytes, first, created_ns: now_ns };
+        let header = SegmentHeader { journal: self.journal, checkpoint_bytes: 0, first, created_ns: now_ns };
         #[cfg(test)]
         if self.config.sabotage == Some(Sabotage::NameFirst) {
-            segment::make(&*self.storage, &header, &self.checkpoint, &mut std::iter::empty())?;
+            segment::make(&*self.storage, header, &self.fold, &mut std::iter::empty())?;
         }
         let mut groups = self.pending.iter_mut().map(|pending| &mut pending.group.bytes);
-        let made = segment::make(&*self.storage, &header, &self.checkpoint, &mut groups)?;
+        let made = segment::make(&*self.storage, header, &self.fold, &mut groups)?;
         let mut offset = made.batches_at;
         for pending in &mut self.pending {
             pending.offset = offset;
@@ -292,11 +287,11 @@ impl<F: Fold> Writer<F> {
         }
         let (bytes, created_ns) = (made.end, now_ns);
         self.segments.push_back(Listed { first, bytes, index_bytes: 0, created_ns, good_checkpoint: true });
-        self.checkpoint_bytes = checkpoint_bytes;
+        self.checkpoint_bytes = made.header.checkpoint_bytes;
         self.counters.segments_made += 1;
         self.active = Some(Active {
             file: made.file,
-            header,
+            header: made.header,
             batches_at: made.batches_at,
             end: made.end,
             index: IndexBuilder::default(),
@@ -346,8 +341,6 @@ impl<F: Fold> Writer<F> {
             for pending in &self.pending {
                 each_record(&pending.group.bytes, |_, _, record| self.fold.apply(record));
             }
-            self.checkpoint.clear();
-            self.fold.save(&mut self.checkpoint);
         }
     }
 }

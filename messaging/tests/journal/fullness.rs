@@ -16,8 +16,8 @@ struct Bulk(usize);
 impl Fold for Bulk {
     fn apply(&mut self, _: &Record<'_>) {}
 
-    fn save(&self, out: &mut Vec<u8>) {
-        out.resize(out.len() + self.0, 7);
+    fn save(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        out.write_all(&vec![7; self.0])
     }
 }
 

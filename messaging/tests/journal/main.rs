@@ -33,9 +33,9 @@ impl Fold for Sum {
         self.sum += u64::from(record.body.first().copied().unwrap_or(0));
     }
 
-    fn save(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.records.to_le_bytes());
-        out.extend_from_slice(&self.sum.to_le_bytes());
+    fn save(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        out.write_all(&self.records.to_le_bytes())?;
+        out.write_all(&self.sum.to_le_bytes())
     }
 }
 

@@ -27,7 +27,9 @@ pub(crate) struct NoState;
 
 impl Fold for NoState {
     fn apply(&mut self, _: &Record<'_>) {}
-    fn save(&self, _: &mut Vec<u8>) {}
+    fn save(&self, _: &mut dyn std::io::Write) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 pub(crate) fn open_journal(storage: Arc<dyn Storage>, now_ns: u64, segment_bytes: u64) -> Journal {

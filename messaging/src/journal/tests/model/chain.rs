@@ -28,8 +28,8 @@ impl Fold for Chain {
         self.mix(u64::MAX - from);
         self.mix(to);
     }
-    fn save(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.0.to_le_bytes());
+    fn save(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        out.write_all(&self.0.to_le_bytes())
     }
 }
 
