@@ -4,7 +4,7 @@
 //! carries the exact slice of those bytes it came from, one bad row costs that row only, and no bytes make it panic. Nothing is
 //! judged here: a sound fill of an account nobody follows is still a fill.
 //!
-//! Memory: about four times the largest recent frame; buffers above 4 MiB are given back with the next frame under 64 KiB.
+//! Memory: about six times the largest recent frame; what a frame above 128 KiB took is given back with the next one under 64 KiB.
 
 mod cold;
 mod cursor;
@@ -30,8 +30,9 @@ use error::shown;
 use rows::ReadObject;
 use simd_json::{Buffers, INPUT_PADDING, Node, Tape};
 
-/// Buffers above this are given back once frames are small again.
-const KEEP_MAX: usize = 4 * 1024 * 1024;
+/// Buffers above this are given back once frames are small again: every connection keeps its own, and nearly all of them begin with
+/// snapshots of several hundred KiB.
+const KEEP_MAX: usize = 128 * 1024;
 const SMALL: usize = 64 * 1024;
 
 /// Decodes one frame at a time into reused buffers. Keep one for each connection.

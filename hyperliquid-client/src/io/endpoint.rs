@@ -232,8 +232,21 @@ impl Endpoint {
     /// # Errors
     /// [`TlsError`], when `ca_file` is not what it should be.
     pub fn dialer(&self, dns: Dns) -> Result<Dialer, TlsError> {
-        let dialer = Dialer::new(Tls::new(self.ca_file.as_deref())?, dns, self.local);
-        Ok(dialer.through(self.proxy.clone()))
+        Ok(self.dialer_with(self.tls()?, dns))
+    }
+
+    /// The same with roots that were read before: many endpoints that differ in their way out only need them once.
+    #[must_use]
+    pub fn dialer_with(&self, tls: Tls, dns: Dns) -> Dialer {
+        Dialer::new(tls, dns, self.local).through(self.proxy.clone())
+    }
+
+    /// This endpoint's roots; reads `ca_file` and the system's.
+    ///
+    /// # Errors
+    /// [`TlsError`], when `ca_file` is not what it should be.
+    pub fn tls(&self) -> Result<Tls, TlsError> {
+        Tls::new(self.ca_file.as_deref())
     }
 
     /// Name and value of the token's header, the value marked sensitive.

@@ -1,9 +1,10 @@
 //! The configured endpoints as ones that can be dialled: secrets read, URLs and certificates checked, all problems at once.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hyperliquid_client::auth::{Auth, SecretRef};
-use hyperliquid_client::io::{Dns, Endpoint, EndpointConfig, Proxy};
+use hyperliquid_client::io::{Endpoint, EndpointConfig, Proxy, Tls};
 use observability::causes;
 
 use super::worker::Dialled;
@@ -21,6 +22,8 @@ pub fn endpoints(config: &Config) -> Result<Vec<Endpoint>, Problems> {
 pub(super) fn dialled(config: &Config) -> Result<Vec<Dialled>, Problems> {
     let mut problems = Problems::default();
     let mut ready = Vec::new();
+    // One set of roots for all ways to an endpoint.
+    let mut roots: BTreeMap<usize, Tls> = BTreeMap::new();
     for route in Routes::of(&config.venue).routes {
         let Some(endpoint) = config.venue.endpoints.get(route.endpoint) else { continue };
         let mut problem = |key: &str, problem: String| {
@@ -52,11 +55,15 @@ pub(super) fn dialled(config: &Config) -> Result<Vec<Dialled>, Problems> {
         };
         let checked =
             Endpoint::new(config).map_err(|error| ("ws_url", causes(&error))).and_then(|endpoint| {
-                let dialer = endpoint.dialer(Dns::default()).map_err(|error| ("ca_file", causes(&error)));
-                dialer.map(|_| endpoint)
+                let tls = match roots.get(&route.endpoint) {
+                    Some(tls) => tls.clone(),
+                    None => endpoint.tls().map_err(|error| ("ca_file", causes(&error)))?,
+                };
+                roots.insert(route.endpoint, tls.clone());
+                Ok(Dialled { endpoint, tls, group: route.group })
             });
         match checked {
-            Ok(endpoint) => ready.push(Dialled { endpoint, group: route.group }),
+            Ok(dialled) => ready.push(dialled),
             Err((key, why)) => problem(key, why),
         }
     }

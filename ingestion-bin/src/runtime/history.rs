@@ -8,7 +8,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyperliquid_client::decode::Decoder;
 use hyperliquid_client::info::{self, InfoRequest};
 use hyperliquid_client::io::{AskAgain, InfoClient, InfoError};
 use hyperliquid_client::limits::{InfoCost, VenueLimits};
@@ -44,7 +43,6 @@ pub(super) struct History {
     purse: Purse,
     /// When the venue was last asked for its clock.
     clock_asked: Option<Instant>,
-    decoder: Decoder,
 }
 
 impl History {
@@ -73,7 +71,7 @@ impl History {
         });
         budget.restore(&ages.collect::<Vec<_>>(), clock::now());
         let purse = Purse::new(Rc::clone(&core), &name, Rc::new(RefCell::new(budget)), progress);
-        Self { core, group, client, purse, clock_asked: None, decoder: Decoder::new() }
+        Self { core, group, client, purse, clock_asked: None }
     }
 
     /// The budget it keeps to, for who shows it.
@@ -160,12 +158,7 @@ impl History {
         let kind = request.kind();
         match self.client.ask(&request).await {
             Ok(answer) => {
-                let taken = self.core.borrow_mut().handle_page(
-                    asked,
-                    &answer.body,
-                    &mut self.decoder,
-                    answer.received,
-                );
+                let taken = self.core.borrow_mut().handle_page(asked, &answer.body, answer.received);
                 match taken {
                     Ok(rows) => {
                         let rows_charged = u32::try_from(rows).unwrap_or(u32::MAX);

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use hyperliquid_client::backoff::BackoffConfig;
 use hyperliquid_client::io::{
-    Control, Dialer, Dns, Egress, Endpoint, InfoClient, Listener, ListenerConfig, VenueConnector, WallClock,
+    Control, Dialer, Dns, Egress, Endpoint, InfoClient, Listener, ListenerConfig, Tls, VenueConnector,
+    WallClock,
 };
 use messaging::journal::{Appender, Progress, Ticket};
 use observability::Telemetry;
@@ -58,6 +59,8 @@ pub(super) enum Command {
 #[derive(Clone)]
 pub(super) struct Dialled {
     pub(super) endpoint: Endpoint,
+    /// Its roots.
+    pub(super) tls: Tls,
     /// Whose limits it shares.
     pub(super) group: usize,
 }
@@ -112,19 +115,10 @@ async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) -> std::i
         core.borrow_mut().follow(followed, Cause::Start, clock::now());
     }
     core.borrow_mut().declare_absent(clock::now());
-    let mut exits = Vec::new();
-    for route in &plan.routes {
-        exits.push(match route.endpoint.dialer(Dns::default()) {
-            Ok(dialer) => Some((route, dialer)),
-            Err(error) => {
-                // Checked before the thread started; a file can have gone since.
-                tracing::error!(endpoint = route.endpoint.name(), %error, "endpoint unusable");
-                None
-            }
-        });
-    }
+    let exit = |route: &Dialled| route.endpoint.dialer_with(route.tls.clone(), Dns::default());
+    let exits: Vec<(&Dialled, Dialer)> = plan.routes.iter().map(|route| (route, exit(route))).collect();
     for (number, group) in plan.groups.iter().enumerate() {
-        let Some((route, dialer)) = exits.iter().flatten().find(|(route, _)| route.group == number) else {
+        let Some((route, dialer)) = exits.iter().find(|(route, _)| route.group == number) else {
             continue;
         };
         let client = InfoClient::new(route.endpoint.clone(), dialer.clone(), wall.clone());
@@ -203,7 +197,7 @@ enum Task {
 struct Open<'a> {
     core: Rc<RefCell<Core>>,
     /// Every route, where it is usable.
-    exits: Vec<Option<(&'a Dialled, Dialer)>>,
+    exits: Vec<(&'a Dialled, Dialer)>,
     /// What the lines of each group share.
     egresses: Vec<Egress>,
     backoff: BackoffConfig,
@@ -213,7 +207,7 @@ struct Open<'a> {
 
 impl Open<'_> {
     fn line(&self, opening: Opening, tasks: &mut JoinSet<Task>) {
-        let Some((route, dialer)) = self.exits.get(opening.route).and_then(Option::as_ref) else { return };
+        let Some((route, dialer)) = self.exits.get(opening.route) else { return };
         let Some(egress) = self.egresses.get(route.group) else { return };
         let connector = VenueConnector::new(route.endpoint.clone(), dialer.clone(), self.wall.clone());
         let ear = Ear::new(Rc::clone(&self.core), &opening, route.endpoint.name());

@@ -66,7 +66,6 @@ impl Core {
         &mut self,
         asked: Asked,
         body: &[u8],
-        decoder: &mut Decoder,
         at: Received,
     ) -> Result<usize, FrameError> {
         if self.slots.get(&asked.account).is_none_or(|slot| slot.machine.ledger().epoch() != asked.epoch) {
@@ -78,6 +77,8 @@ impl Core {
             self.with_slot(asked.account, |slot| slot.machine.handle_page_failed(asked.id, at.at));
             return Ok(ROWS_MOST);
         }
+        // Not kept: it takes several times the page, and every public address asks.
+        let mut decoder = Decoder::new();
         let mut counted = 0;
         let mut rows = Vec::new();
         let mut bytes: Vec<Box<[u8]>> = Vec::new();

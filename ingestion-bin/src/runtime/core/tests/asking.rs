@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use hyperliquid_client::decode::Decoder;
 use hyperliquid_client::io::Received;
 use hyperliquid_client::limits::InfoCost;
 use hyperliquid_client::weight::{Lane, WeightBudget};
@@ -48,7 +47,7 @@ fn ten_minutes_of_429_cost_no_weight_beyond_the_budget_and_the_important_are_ser
     }
     assert_eq!(core.asks.len(), usize::from(ACCOUNTS));
     let mut budget = WeightBudget::new(1_200, 300).unwrap();
-    let (mut venue, mut decoder) = (Counted::default(), Decoder::new());
+    let mut venue = Counted::default();
     let (mut refused, mut answered) = (0_u32, BTreeMap::new());
     while answered.len() < usize::from(ACCOUNTS) {
         let Some(asked) = core.next_ask(0) else {
@@ -78,7 +77,7 @@ fn ten_minutes_of_429_cost_no_weight_beyond_the_budget_and_the_important_are_ser
             let order = answered.len();
             answered.entry(asked.account).or_insert(order);
             let at = Received { unix_ns: 0, at: now };
-            core.handle_page(asked, b"[]", &mut decoder, at).unwrap();
+            core.handle_page(asked, b"[]", at).unwrap();
         }
     }
     assert!((10..=11).contains(&refused), "a question a minute while it refuses: {refused}");

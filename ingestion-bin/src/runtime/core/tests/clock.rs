@@ -154,7 +154,7 @@ impl Rig {
                 let page: Vec<&Value> =
                     fills.iter().filter(|fill| fill["time"].as_i64() >= Some(asked.start)).collect();
                 let body = serde_json::to_vec(&page).unwrap();
-                self.core.handle_page(asked, &body, &mut Decoder::new(), self.at()).unwrap();
+                self.core.handle_page(asked, &body, self.at()).unwrap();
             }
         }
     }

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use hyperliquid_client::decode::Decoder;
 use messaging::journal::JournalConfig;
 use serde_json::{Value, json};
 use signal_domain::wire::v1::StateV1;
@@ -241,7 +240,7 @@ fn a_fill_that_nobody_showed_is_asked_for_and_repairs_what_the_state_told_of() {
     let known = rig.told(0).len();
     for ask in asked {
         let page = serde_json::to_vec(&[fill(0, "2400.5"), missed.clone()]).unwrap();
-        rig.core.handle_page(ask, &page, &mut Decoder::new(), rig.at()).unwrap();
+        rig.core.handle_page(ask, &page, rig.at()).unwrap();
     }
     rig.pass(1_000);
     let signal = rig.lines(SignalLines::default()).pop().unwrap();

@@ -91,7 +91,7 @@ impl Rig {
                 let from = |fill: &&Value| fill["time"].as_i64() >= Some(asked.start);
                 let page: Vec<&Value> = fills.iter().filter(from).collect();
                 let body = serde_json::to_vec(&page).unwrap();
-                self.core.handle_page(asked, &body, &mut Decoder::new(), self.at()).unwrap();
+                self.core.handle_page(asked, &body, self.at()).unwrap();
             }
             self.now += Duration::from_secs(2);
             self.core.handle_timeout(self.now);
