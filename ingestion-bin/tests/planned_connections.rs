@@ -132,3 +132,55 @@ fn more_accounts_than_one_address_may_follow_are_all_served() {
     let allowed = Allowed { origins: &["live", "snapshot", "backfill"], gaps: None, late: false };
     judge::judge(&judge::stored(&scene.data()), &expected, &allowed);
 }
+
+/// Fault row 16 for sockets: one address, ten connections of five accounts; then the venue allows six.
+#[test]
+fn where_the_venue_allows_fewer_connections_second_listeners_are_given_up_and_nobody_is_left_out() {
+    const LEFT: u32 = 6;
+    let mut scene = Scene::of_list("");
+    scene.venue.set_limits(SimLimits::generous());
+    (1..=5).for_each(|number| add(&scene, number));
+    let accounts: Vec<String> = (1..=5).map(account).collect();
+    let users: Vec<&str> = accounts.iter().map(String::as_str).collect();
+    let service = Service::start(&scene.config, &["--set", "listeners.allocation=dedicated"]);
+    service.wait_ready();
+    let full = |status: &Value| coverage(status).iter().filter(|(_, coverage)| *coverage == "full").count();
+    eventually("two listeners for each", || (full(&service.status()) == 5).then_some(()));
+    (0..5).for_each(|_| scene.play(&users, "ETH"));
+    service.wait_lines("signals", 25);
+
+    scene.venue.set_limits(SimLimits { connections: LEFT, ..SimLimits::generous() });
+    scene.venue.close_sockets(1012);
+    eventually("one listener for each at least", || {
+        let open = scene.venue.status().connections;
+        let covered = coverage(&service.status()).iter().all(|(_, coverage)| *coverage != "blind");
+        (open == LEFT as usize && covered).then_some(())
+    });
+    (0..5).for_each(|_| scene.play(&users, "ETH"));
+    service.wait_lines("signals", 50);
+    // The venue says so by refusing alone, and it may mean this minute's new connections: the plan waits for longer than that.
+    let learned = eventually("it is learned", || {
+        let status = service.status();
+        let limit = &status["limits"][0];
+        limit.get("learned").map(|learned| (learned[0].clone(), limit["connections"].clone()))
+    });
+    assert_eq!(
+        (&learned.0["limit"], &learned.0["allowed"], &learned.1["max"]),
+        (&"connections".into(), &LEFT.into(), &LEFT.into())
+    );
+    eventually("the most important has two listeners, everybody else one", || {
+        let status = service.status();
+        let coverage = coverage(&status);
+        let is_single = |seen: &(String, &str)| seen.1 == "single";
+        let first = coverage.iter().find(|seen| seen.0 == account(1)).is_some_and(|seen| seen.1 == "full");
+        (first && coverage.iter().filter(|seen| is_single(seen)).count() == 4).then_some(())
+    });
+    let refused = scene.venue.status().refused_connections;
+    (0..5).for_each(|_| scene.play(&users, "ETH"));
+    service.wait_lines("signals", 75);
+    assert_eq!(scene.venue.status().refused_connections, refused, "nothing is asked for that is refused");
+    service.stop_well();
+    let expected = documents(scene.chains.rows(), &accounts);
+    let allowed = Allowed { origins: &["live", "snapshot", "backfill"], gaps: None, late: false };
+    judge::judge(&judge::stored(&scene.data()), &expected, &allowed);
+}

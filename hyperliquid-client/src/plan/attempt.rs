@@ -75,15 +75,21 @@ impl<'a> Attempt<'a> {
 
     /// Leaves an account in its open cell, where it is carried as well as wanted and the limits still allow it.
     fn stays(&mut self, account: usize, want: &Want, at: usize, open: &Cell, spread: Spread) -> bool {
-        let is = self.spread_of(&open.routes);
+        let kept = self.cells.iter().position(|cell| cell.was == Some(at));
+        let routes = kept.and_then(|cell| self.cells.get(cell)).map_or(&open.routes, |cell| &cell.routes);
+        let is = self.spread_of(routes);
         // Two listeners at one address are not torn from it only because there is room elsewhere now.
-        if is != Some(spread) && (is, spread) != (Some(Spread::Together), Spread::Apart) {
-            return false;
+        let fits = is == Some(spread) || (is, spread) == (Some(Spread::Together), Spread::Apart);
+        match kept {
+            Some(cell) => fits && self.join(cell, account, want).is_ok(),
+            None if fits => self.open(routes.clone(), Some(at), account, want).is_ok(),
+            // Of its connections one is kept.
+            None if spread == Spread::One && is.is_some() => {
+                let one = routes.first().copied().into_iter().collect();
+                self.open(one, Some(at), account, want).is_ok()
+            }
+            None => false,
         }
-        if let Some(cell) = self.cells.iter().position(|cell| cell.was == Some(at)) {
-            return self.join(cell, account, want).is_ok();
-        }
-        self.open(open.routes.clone(), Some(at), account, want).is_ok()
     }
 
     /// `apart` accounts still come that are to be at different addresses.

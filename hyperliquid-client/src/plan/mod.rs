@@ -65,7 +65,7 @@ pub struct Want {
 /// Connections and the accounts they all carry.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Cell {
-    /// Places in [`Demand::routes`], one connection each.
+    /// Places in [`Demand::routes`], one connection each. Where an open cell is to have one listener only, the first one stays.
     pub routes: Vec<usize>,
     /// Places in [`Demand::accounts`], most important first.
     pub accounts: Vec<usize>,

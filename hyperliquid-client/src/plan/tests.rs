@@ -101,6 +101,28 @@ fn listeners_are_apart_where_both_addresses_have_room_and_together_where_slots_a
 }
 
 #[test]
+fn where_connections_become_few_second_listeners_are_given_up_first_and_nobody_moves() {
+    let own = |connections: u32, wanted: &[Want], open: &[Cell]| {
+        let groups = [VenueLimits { connections, ..VenueLimits::default() }];
+        let demand = Demand { dedicated: true, ..demand(&[Route { group: 0 }], &groups, wanted) };
+        plan(&demand, open)
+    };
+    let before = own(100, &accounts(5), &[]);
+    assert_eq!(shapes(&before), vec![(vec![0, 0], 1); 5]);
+    let stay: Vec<Want> =
+        accounts(5).into_iter().enumerate().map(|(at, want)| Want { at: Some(at), ..want }).collect();
+    let seven = own(7, &stay, &before.cells);
+    let kept: Vec<(Option<usize>, usize)> =
+        seven.cells.iter().map(|cell| (cell.was, cell.routes.len())).collect();
+    assert_eq!(kept, [(Some(0), 2), (Some(1), 2), (Some(2), 1), (Some(3), 1), (Some(4), 1)]);
+    assert_eq!((seven.fewer_listeners, seven.bound), (vec![2, 3, 4], Some(Bound::Connections)));
+    let three = own(3, &stay, &before.cells);
+    let kept: Vec<(Option<usize>, usize)> =
+        three.cells.iter().map(|cell| (cell.was, cell.routes.len())).collect();
+    assert_eq!((kept, three.uncovered), (vec![(Some(0), 1), (Some(1), 1), (Some(2), 1)], vec![3, 4]));
+}
+
+#[test]
 fn too_little_info_weight_leaves_nobody_out_and_shows() {
     let groups = users(&[10]);
     let wanted = vec![Want { subscriptions: 2, info_weight: 500, ..Want::default() }; 3];

@@ -16,6 +16,9 @@ use super::events::{
     VenueErrored,
 };
 
+/// The HTTP status with which the venue refuses a connection that is one too many.
+const TOO_MANY_REQUESTS: u16 = 429;
+
 pub(super) struct Ear {
     core: Rc<RefCell<Core>>,
     line: usize,
@@ -133,7 +136,10 @@ impl Handler for Ear {
                     ConnectError::Dial(_) => {
                         telemetry.emit(&ConnectFailed { listener, reason: "dial", error: text, retry_in });
                     }
-                    ConnectError::Refused { .. } => {
+                    ConnectError::Refused { status, .. } => {
+                        if *status == TOO_MANY_REQUESTS {
+                            self.core.borrow_mut().refuse_connection(self.line, &text, clock::now());
+                        }
                         telemetry.emit(&ConnectFailed { listener, reason: "refused", error: text, retry_in });
                     }
                     ConnectError::Handshake { .. } | ConnectError::Broken { .. } => {

@@ -112,9 +112,11 @@ fn whatever_happens_to_one_connection_the_other_carries_on() {
     legs.judge_seamless();
 }
 
-/// One listener five seconds late: the other one's copies go out at once, the late ones are duplicates.
+/// One listener five seconds late: the other one's copies go out at once, the late ones are duplicates. A minute late, it is made anew
+/// before they come.
 fn late(legs: &mut Legs, service: &Service) {
     const LATE: Duration = Duration::from_secs(5);
+    const VERY_LATE: Duration = Duration::from_secs(60);
     let duplicates = || {
         let status = service.status();
         let accounts = status["accounts"].as_array().expect("accounts").clone();
@@ -122,14 +124,24 @@ fn late(legs: &mut Legs, service: &Service) {
     };
     let everybody = legs.chains.rows().len() as u64;
     eventually("the second copies so far", || (duplicates() >= everybody / 2).then_some(()));
-    legs.a.proxy.set_living(&Weather::down(Way::late(LATE, LATE)));
-    let (from, known) = (legs.chains.rows().len(), duplicates());
+    let known = duplicates();
+    let new = played_while_late(legs, service, LATE);
+    eventually("the late copies", || (duplicates() >= known + new).then_some(()));
+    let opened = service.metric(OPENED);
+    played_while_late(legs, service, VERY_LATE);
+    eventually("the listener again", || (service.metric(OPENED) > opened).then_some(()));
+    legs.wait_both();
+}
+
+/// Plays while the first listener is late: everything comes from the other one. How much there was.
+fn played_while_late(legs: &mut Legs, service: &Service, late: Duration) -> u64 {
+    legs.a.proxy.set_living(&Weather::down(Way::late(late, late)));
+    let from = legs.chains.rows().len();
     legs.play(20);
     for signal in legs.caught_up(service).iter().skip(from) {
         assert_eq!(signal["metadata"]["listener"], "b", "from the one in time: {signal}");
     }
-    let new = (legs.chains.rows().len() - from) as u64;
-    eventually("the late copies", || (duplicates() >= known + new).then_some(()));
+    (legs.chains.rows().len() - from) as u64
 }
 
 /// Messages in pieces of a byte, or doubled, are messages all the same.

@@ -11,6 +11,7 @@
 mod connections;
 mod drill;
 mod flips;
+mod forgotten;
 mod host;
 mod latency;
 mod outage;

@@ -119,13 +119,14 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
             part("subscriptions"),
             part("infoWeight"),
         ))?;
-        if let Some(learned) = endpoint.get("learned") {
+        for learned in array(endpoint, "/learned") {
             let part = |key: &str| learned.get(key).map(plain).unwrap_or_default();
             output.line(&format!(
-                "           the venue allows {} users where {} are configured; it refused {}: {}",
-                part("users"),
+                "           the venue allows {} {} where {} are configured; it refused {}: {}",
+                part("allowed"),
+                part("limit"),
                 part("configured"),
-                part("influencerId"),
+                part("refused"),
                 part("said"),
             ))?;
         }

@@ -7,6 +7,7 @@ use hyperliquid_client::wire::Subscription;
 
 use signal_domain::{Account, InfluencerId};
 
+use super::learned::Hit;
 use super::positions::Positions;
 use super::{Core, Followed, Known, Slot};
 use crate::account::{Cause, Ledger, Machine, Settings, Stream};
@@ -165,10 +166,10 @@ impl Core {
         let slot = subscription.user().and_then(|user| self.slots.get_mut(user.as_bytes()));
         let hit = slot.map(|slot| {
             slot.refused.insert((line, subscription.to_json()), (refusal, text.to_owned()));
-            (slot.followed.influencer.clone(), text.to_owned())
+            Hit { who: slot.followed.influencer.to_string(), said: text.to_owned() }
         });
         if let Refusal::TooManyUsers { limit } = refusal {
-            self.doubt_limit(line, hit, limit, now);
+            self.doubt_users(line, hit, limit, now);
         }
         self.rank();
     }

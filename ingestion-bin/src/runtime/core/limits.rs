@@ -41,9 +41,9 @@ pub struct EndpointUse {
     pub subscriptions: Use,
     /// Info weight charged in the last minute.
     pub info_weight: Use,
-    /// Where the venue was found to allow fewer users than configured; then `users` has that for its most.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub learned: Option<LearnedLimit>,
+    /// What the venue was found to allow fewer of than configured; `users` and `connections` have that for their most then.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub learned: Vec<LearnedLimit>,
 }
 
 /// So many of so many.
@@ -76,20 +76,18 @@ impl Core {
             let seats_here = |slot: &Slot| slot.seats.values().filter(|line| here(line)).count();
             let subscriptions =
                 self.slots.values().map(|slot| seats_here(slot) * self.wanted(slot).len()).sum();
+            let limits = group.learned.limits(group.limits);
             let weight = group.weight.as_ref().map_or(0, |weight| weight.borrow_mut().spent(clock::now()));
             EndpointUse {
                 endpoint: group.name.clone(),
-                users: Use::of(
-                    self.slots.values().filter(|slot| seats_here(slot) > 0).count(),
-                    group.learned.limits(group.limits).users,
-                ),
-                connections: Use::of(open.count(), group.limits.connections),
-                subscriptions: Use::of(subscriptions, group.limits.subscriptions),
+                users: Use::of(self.slots.values().filter(|slot| seats_here(slot) > 0).count(), limits.users),
+                connections: Use::of(open.count(), limits.connections),
+                subscriptions: Use::of(subscriptions, limits.subscriptions),
                 info_weight: Use::of(
                     usize::try_from(weight).unwrap_or(usize::MAX),
                     group.limits.info_weight_per_minute,
                 ),
-                learned: group.learned.shown(group.limits.users),
+                learned: group.learned.shown(group.limits),
             }
         };
         self.groups.iter().enumerate().map(shown).collect()

@@ -29,6 +29,8 @@ pub(super) struct Line {
     pub(super) since: Option<Instant>,
     /// It has a place among the minute's new connections and tries to connect.
     pub(super) tries: bool,
+    /// The venue answered its last handshake with "too many".
+    pub(super) is_refused: bool,
     pub(super) stand: Stand,
 }
 
@@ -78,6 +80,7 @@ impl Core {
             connection: None,
             since: None,
             tries: false,
+            is_refused: false,
             stand,
         };
         self.lines.insert(line, opened);
@@ -90,6 +93,7 @@ impl Core {
         self.next_connection.set(connection);
         if let Some(line) = self.lines.get_mut(&line) {
             (line.connection, line.since, line.tries) = (Some(connection), Some(now), false);
+            line.is_refused = false;
         }
         self.begin_measuring(line);
         self.for_seats_on(line, |slot, seat| slot.machine.handle_listener_up(seat, now));
@@ -120,6 +124,14 @@ impl Core {
     /// The lines of a cell's listeners, in their order.
     pub(super) fn serving(&self, cell: usize) -> Vec<usize> {
         self.cells().remove(&cell).unwrap_or_default()
+    }
+
+    /// The same, those with a connection before the others.
+    pub(super) fn serving_connected_first(&self, cell: usize) -> Vec<usize> {
+        let mut lines = self.serving(cell);
+        let lacks = |line: &usize| self.lines.get(line).is_none_or(|line| line.connection.is_none());
+        lines.sort_by_key(lacks);
+        lines
     }
 
     /// Ends all lines, for good.

@@ -55,6 +55,7 @@ impl Core {
         for cell in &plan.cells {
             let open = cell.was.and_then(|was| ids.get(was).copied());
             let id = open.unwrap_or_else(|| self.open_cell(&cell.routes, now, &mut openings));
+            self.narrow(id, &cell.routes, now);
             for account in cell.accounts.iter().filter_map(|place| order.get(*place)) {
                 if let Some(slot) = self.slots.get_mut(account) {
                     slot.cell = Some(id);
@@ -74,6 +75,18 @@ impl Core {
         self.flush();
         openings.extend(self.take_openings());
         openings
+    }
+
+    /// Closes what a cell has beyond the planned connections: the first line over each of these routes stays.
+    fn narrow(&mut self, cell: usize, routes: &[usize], now: Instant) {
+        let mut planned = routes.to_vec();
+        for number in self.serving_connected_first(cell) {
+            let Some(line) = self.lines.get(&number) else { continue };
+            match planned.iter().position(|route| *route == line.route) {
+                Some(at) => drop(planned.swap_remove(at)),
+                None => self.give_up(number, now),
+            }
+        }
     }
 
     /// Accounts that move leave their old lines when the new ones show them live, which makes room for others; lines that carry nobody
@@ -105,12 +118,15 @@ impl Core {
         self.is_rearranging = self.slots.values().any(|slot| self.is_moving(slot) || waits(slot));
     }
 
-    /// Whoever is live on every line of its cell sits nowhere else. True when somebody left.
+    /// Whoever is live on every line of its cell sits nowhere else. A line to which the venue refuses a connection is not waited for: it
+    /// may get that of a line that is left. True when somebody left.
     fn leave_old_cells(&mut self, now: Instant) -> bool {
         let arrived = |slot: &Slot| {
             let cell = self.lines_for(slot);
             let live = |line: &usize| slot.seat_on(*line).is_some_and(|seat| slot.machine.is_live_on(seat));
-            !cell.is_empty() && self.is_moving(slot) && cell.iter().all(live)
+            let refused = |line: &usize| self.lines.get(line).is_some_and(|line| line.is_refused);
+            let come = cell.iter().all(|line| live(line) || refused(line)) && cell.iter().any(live);
+            self.is_moving(slot) && come
         };
         let arrived: Vec<([u8; 20], Option<usize>)> = self
             .slots
@@ -192,12 +208,10 @@ impl Core {
 
     /// The cells there are, by number, as the planner knows them.
     fn open_cells(&self) -> Vec<(usize, Cell)> {
-        let routes =
-            |lines: Vec<usize>| lines.iter().filter_map(|line| Some(self.lines.get(line)?.route)).collect();
-        self.cells()
-            .into_iter()
-            .map(|(id, lines)| (id, Cell { routes: routes(lines), accounts: Vec::new(), was: None }))
-            .collect()
+        let route = |line: usize| Some(self.lines.get(&line)?.route);
+        let routes = |id: usize| self.serving_connected_first(id).into_iter().filter_map(route).collect();
+        let cell = |id: usize| Cell { routes: routes(id), accounts: Vec::new(), was: None };
+        self.cells().into_keys().map(|id| (id, cell(id))).collect()
     }
 
     fn open_cell(&mut self, routes: &[usize], now: Instant, openings: &mut Vec<Opening>) -> usize {

@@ -219,6 +219,16 @@ impl Core {
         self.rank();
     }
 
+    /// The plan has no place any more for a line of a cell that stays, nor for its successor.
+    pub(super) fn give_up(&mut self, line: usize, now: Instant) {
+        for line in self.successor_of(line).into_iter().chain([line]) {
+            if let Some(given_up) = self.lines.get(&line) {
+                given_up.control.stop();
+            }
+            self.drop_line(line, now);
+        }
+    }
+
     /// A line is no more: nobody sits on it.
     fn drop_line(&mut self, line: usize, now: Instant) {
         self.for_seats_on(line, |slot, seat| slot.leave(seat, now));

@@ -3,6 +3,7 @@
 mod asking;
 mod cells;
 mod clock;
+mod connections;
 mod full;
 mod identity;
 mod orders;

@@ -171,11 +171,12 @@ pub(super) static VENUE_ERRORS: Definition<Counter, 1> = Definition::counter(
     ["kind"],
 )
 .known(&[["too_many_messages"], ["too_many_users"], ["too_many_subscriptions"], ["invalid"], ["other"]]);
-pub(super) static LIMITS_LEARNED: Definition<Counter, 0> = Definition::counter(
+pub(super) static LIMITS_LEARNED: Definition<Counter, 1> = Definition::counter(
     "ingestion_limits_learned_total",
-    "Times that the venue was found to allow a public address fewer users than configured.",
-    [],
-);
+    "Times that the venue was found to allow a public address fewer users or connections than configured.",
+    ["limit"],
+)
+.known(&[["users"], ["connections"]]);
 pub(super) static CONTRADICTED: Definition<Counter, 0> = Definition::counter(
     "ingestion_positions_contradicted_total",
     "Times that two successive account states of the venue contradicted a position made of fills.",
@@ -327,6 +328,7 @@ pub fn totals(telemetry: &Telemetry) -> Vec<(&'static str, String, u64)> {
         ("ends", &ENDED),
         ("info", &INFO),
         ("venue errors", &VENUE_ERRORS),
+        ("limits learned", &LIMITS_LEARNED),
     ] {
         for (labels, total) in telemetry.metrics().totals(family) {
             totals.push((name, labels.join(" "), total));
@@ -344,7 +346,6 @@ pub fn totals(telemetry: &Telemetry) -> Vec<(&'static str, String, u64)> {
         ("frames refused", &FRAMES_REFUSED),
         ("pings unanswered", &PINGS_UNANSWERED),
         ("subscriptions refused", &SUBSCRIPTIONS_REFUSED),
-        ("limits learned", &LIMITS_LEARNED),
         ("positions contradicted", &CONTRADICTED),
         ("journal damage", &JOURNAL_DAMAGE),
     ] {

@@ -140,15 +140,16 @@ event! { /// The venue complains, and not of a subscription that waits for its a
         warn!(listener = this.listener, kind = this.kind, venue = this.text, "venue error");
     }
 }
-event! { /// A public address carries fewer accounts than it is configured to, as the refusal of one shows.
-    LimitLearned<'a> { address: &'a str, account: &'a str, users: u32, configured: u32 }
-    LIMITS_LEARNED [], |this| {
+event! { /// A public address is allowed fewer users or connections than it is configured to, as the refusal of one shows.
+    LimitLearned<'a> { limit: &'static str, address: &'a str, refused: &'a str, allowed: u32, configured: u32 }
+    LIMITS_LEARNED [this.limit], |this| {
         warn!(
             address = this.address,
-            refused = this.account,
-            users = this.users,
+            refused = this.refused,
+            allowed = this.allowed,
             configured = this.configured,
-            "the venue allows fewer users: planned anew"
+            "the venue allows fewer {}: planned anew",
+            this.limit
         );
     }
 }

@@ -98,10 +98,11 @@ impl Rig {
     /// What is planned with at the first address, as `status` says it: users, and whom the venue refused.
     fn learned(&self) -> (usize, Option<(u32, String)>) {
         let limits = self.core.status().limits.remove(0);
-        (limits.users.max, limits.learned.map(|learned| (learned.users, learned.influencer_id)))
+        let learned = limits.learned.into_iter().next();
+        (limits.users.max, learned.map(|learned| (learned.allowed, learned.refused)))
     }
 
-    fn pass(&mut self, seconds: u64) {
+    pub(super) fn pass(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
         self.core.handle_timeout(self.now);
     }
