@@ -273,12 +273,8 @@ impl<P> Machine<P> {
         let due = looks > 0 && since.is_none_or(|since| now >= since + self.settings.recheck);
         let baseline = self.ledger.stream(stream).baseline.filter(|_| due)?;
         let from = from.max(baseline);
-        let unseen = self.marks.iter().filter(|(_, time, mark)| {
-            mark.stream == stream
-                && *time <= from
-                && mark.in_history == 0
-                && matches!(mark.state, State::Held | State::Twin | State::Out)
-        });
+        let unseen = |mark: &Mark| mark.stream == stream && mark.is_unseen();
+        let unseen = self.marks.iter().filter(|(_, time, mark)| unseen(mark) && *time <= from);
         let first = unseen.map(|(_, time, _)| time).min();
         self.feeds[stream].older_events = (if first.is_some() { looks - 1 } else { 0 }, Some(now));
         first.map(|time| time.saturating_sub(self.settings.margin_ms))

@@ -6,7 +6,7 @@ use dedup::{FillKey, Sequencer};
 
 use super::feed::{Previous, Read};
 use super::gap::{Gap, GapKind, GapState};
-use super::mark::State;
+use super::mark::{Mark, State};
 use super::twins::content;
 use super::{GapId, Machine, PerStream, Record, Stream};
 
@@ -73,7 +73,8 @@ impl<P> Machine<P> {
         let held = if planted!(self, PassesHeldRows) { i64::MAX } else { self.before_held() };
         let gaps = self.before_open_gaps(stream, read, looked, now);
         let gaps = if planted!(self, PassesOpenGaps) { i64::MAX } else { gaps };
-        let target = looked.min(doubt).min(held).min(gaps);
+        let unseen = self.before_unseen(stream, read, now);
+        let target = looked.min(doubt).min(held).min(gaps).min(unseen);
         if Some(target) > self.ledger.stream(stream).certified {
             let returned = read.rows.iter().filter(|&&(key, time)| {
                 time <= target && self.marks.get(key).is_none_or(|mark| mark.state != State::Excluded)
@@ -136,17 +137,13 @@ impl<P> Machine<P> {
         let witnesses = if planted!(self, OneWitness) { 1 } else { WITNESSES };
         let (mut limit, mut asks_other, mut again, mut settled) = (i64::MAX, false, false, Vec::new());
         let mut cut = Vec::new();
-        // A time the venue will not reach soon: how long ago the row came tells as much.
-        let horizon = self.horizon();
-        let unreached = |time: i64| horizon.is_some_and(|horizon| time > horizon);
-        let (began, waited) = (self.millis(read.began), u64::try_from(self.settings.margin_ms).unwrap_or(0));
+        let reached = self.reached(read, target);
         for (key, time, mark) in self.marks.iter_mut() {
-            let compared = matches!(mark.state, State::Held | State::Out | State::Twin)
+            let compared = mark.is_unseen()
                 && mark.stream == stream
-                && mark.in_history == 0
                 && (time > first || (time == first && read.start < first))
                 && time >= read.from
-                && (time <= target || (unreached(time) && mark.received.saturating_add(waited) <= began));
+                && reached(time, mark);
             if !compared || read.keys.contains(&key) {
                 continue;
             }
@@ -203,18 +200,43 @@ impl<P> Machine<P> {
         limit
     }
 
+    /// C2: what is forgotten is compared with no answer any more: the floor stays behind rows from before this read for which
+    /// another one will begin earlier.
+    fn before_unseen(&mut self, stream: Stream, read: &Read, now: Instant) -> i64 {
+        if self.feeds[stream].older_events.0 == 0 {
+            return i64::MAX;
+        }
+        let unreadable: Vec<(i64, i64)> = self.unreadable();
+        let readable = |time: i64| !unreadable.iter().any(|&(from, to)| from <= time && time <= to);
+        let before = self.marks.iter().filter(|&(_, time, mark)| {
+            mark.stream == stream && mark.is_unseen() && time < read.start && readable(time)
+        });
+        let Some(first) = before.map(|(_, time, _)| time).min() else { return i64::MAX };
+        self.recheck(stream, now);
+        first.saturating_add(self.settings.margin_ms)
+    }
+
     /// C2: a key that came on the other stream may be this endpoint's own: it lacks it, too.
     fn note_lacking(&mut self, stream: Stream, read: &Read, now: Instant) {
         let (Some(venue_time), Some(_)) = (read.venue_time, self.other(stream)) else { return };
-        let looked = venue_time.saturating_sub(self.settings.margin_ms);
+        let reached = self.reached(read, venue_time.saturating_sub(self.settings.margin_ms));
         let (now_s, apart) = (self.seconds(now), self.apart());
         for (_, time, mark) in self.marks.iter_mut() {
-            let compared = matches!(mark.state, State::Held | State::Out | State::Twin)
-                && mark.stream != stream
-                && mark.in_history == 0;
-            if compared && read.start <= time && time <= looked && !read.dense.contains(&time) {
+            let compared = mark.is_unseen() && mark.stream != stream && read.start <= time;
+            if compared && reached(time, mark) && !read.dense.contains(&time) {
                 mark.note_lack(stream, now_s, apart);
             }
+        }
+    }
+
+    /// Which rows an answer that looked up to `target` would show if they were real: also those of a time that the venue will not
+    /// reach soon, when they came long enough ago.
+    fn reached(&self, read: &Read, target: i64) -> impl Fn(i64, &Mark) -> bool + use<P> {
+        let horizon = self.horizon();
+        let (began, waited) = (self.millis(read.began), u64::try_from(self.settings.margin_ms).unwrap_or(0));
+        move |time, mark| {
+            let unreached = horizon.is_some_and(|horizon| time > horizon);
+            time <= target || (unreached && mark.received.saturating_add(waited) <= began)
         }
     }
 

@@ -66,8 +66,8 @@ impl<P> Machine<P> {
         let floor = self.ledger.floor();
         // C5: nobody can tell then what is known by rule.
         let (is_live, beyond_belief) = (matches!(source, Source::Live(_)), self.is_ahead(floor, now));
-        // B2: what is live did not happen so long before following began, whatever the other stream knows yet.
-        let began = self.ledger.stream(stream).baseline.filter(|_| is_live);
+        // B2: what is live did not happen so long before following began, nor before this run did, whatever the other stream knows yet.
+        let began = self.ledger.stream(stream).baseline.max(self.began_at).filter(|_| is_live);
         let floor = floor.max(began.map_or(i64::MIN, |at| at.saturating_sub(self.settings.margin_ms)));
         // B3: what a stream that begins in the past cannot take, because the other one's proof is past it.
         let begins = self.settings.start.filter(|start| {

@@ -27,7 +27,12 @@ pub(super) struct Miss {
     pub(super) key: FillKey,
     pub(super) time: i64,
     pub(super) stream: Stream,
+    /// How often its consequence was put off.
+    put_off: u8,
 }
+
+/// So often nobody is recycled for a row while it is the only one who listens: a minute.
+const PUT_OFF_MAX: u8 = 12;
 
 /// More rows than this wait to be compared: the oldest are not.
 const MISSES_MAX: usize = 4_096;
@@ -89,24 +94,46 @@ impl<P> Machine<P> {
             self.misses.pop_front();
         }
         let due = self.millis(now + self.settings.miss_after);
-        self.misses.push_back(Miss { due, key, time, stream });
+        self.misses.push_back(Miss { due, key, time, stream, put_off: 0 });
     }
 
-    /// A live listener that has not shown in time what another source did is recycled.
+    /// R6: a live listener that has not shown in time what another source did is recycled; the only one who listens, and goes on
+    /// showing newer rows, when another one does again.
     pub(super) fn drive_misses(&mut self, now: Instant) {
         let now_ms = self.millis(now);
         while let Some(miss) = self.misses.front().copied().filter(|miss| miss.due <= now_ms) {
             self.misses.pop_front();
             let Some(shown_by) = self.marks.get(miss.key).map(|mark| mark.shown_by) else { continue };
-            for (number, listener) in self.listeners.iter_mut().enumerate() {
+            let mut puts_off = false;
+            for number in 0..self.listeners.len() {
+                let is_only = !self.listens_beside(number);
+                let Some(listener) = self.listeners.get_mut(number) else { continue };
                 // A row may come on either stream's channel.
                 let live = listener.live_from[miss.stream].is_some_and(|from| from < miss.time);
-                if live && !listener.leaving && shown_by & bit(number) == 0 {
-                    listener.leaving = true;
-                    self.counts.recycles += 1;
-                    self.out.push_back(Output::Recycle { listener: number });
+                if !live || listener.leaving || shown_by & bit(number) != 0 {
+                    continue;
                 }
+                let goes_on = listener.passed[miss.stream] > Some(miss.time);
+                if is_only && goes_on && miss.put_off < PUT_OFF_MAX {
+                    puts_off = true;
+                    continue;
+                }
+                listener.leaving = true;
+                self.counts.recycles += 1;
+                self.out.push_back(Output::Recycle { listener: number });
+            }
+            if puts_off {
+                let due = self.millis(now + self.settings.miss_after);
+                self.misses.push_back(Miss { due, put_off: miss.put_off + 1, ..miss });
             }
         }
+    }
+
+    /// Whether another listener shows everything meanwhile.
+    fn listens_beside(&self, number: usize) -> bool {
+        let shows = |listener: &Listener| {
+            !listener.leaving && self.ledger.streams().all(|stream| listener.live_from[stream].is_some())
+        };
+        self.listeners.iter().enumerate().any(|(other, listener)| other != number && shows(listener))
     }
 }

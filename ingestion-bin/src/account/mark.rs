@@ -94,6 +94,11 @@ impl Mark {
         self.proven & (1 << stream.lane()) != 0
     }
 
+    /// A row that history should show and has not shown.
+    pub(super) fn is_unseen(&self) -> bool {
+        self.in_history == 0 && matches!(self.state, State::Held | State::Twin | State::Out)
+    }
+
     /// The key before this one with the same content in the same millisecond.
     pub(super) fn alike(&self) -> Option<FillKey> {
         self.rare.as_ref()?.alike

@@ -151,6 +151,8 @@ pub struct Machine<P> {
     venue_time: Option<i64>,
     /// When that last moved.
     venue_time_at: Option<Instant>,
+    /// The first one known in this run.
+    began_at: Option<i64>,
     /// Frames are being refused; the last one then.
     dirty: Option<Instant>,
     /// Newest event when this process began.
@@ -198,6 +200,7 @@ impl<P> Machine<P> {
             tries: HashMap::new(),
             venue_time: None,
             venue_time_at: None,
+            began_at: None,
             dirty: None,
             journal_end,
             orphaned,
@@ -269,6 +272,7 @@ impl<P> Machine<P> {
     pub fn handle_venue_time(&mut self, time: i64, now: Instant) {
         if self.venue_time < Some(time) {
             (self.venue_time, self.venue_time_at) = (Some(time), Some(now));
+            self.began_at.get_or_insert(time);
         }
         self.settle(now);
     }
