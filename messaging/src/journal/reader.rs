@@ -1,5 +1,5 @@
 //! Reading the journal in position order, across segments and while they are written, rolled, replaced and deleted.
-//! It never writes, and it is never ahead of its limit. Memory: one buffer of 1 MiB, or the largest record.
+//! It never writes, and it is never ahead of its limit. Memory: one buffer of 256 KiB, or the largest record.
 
 use std::io;
 use std::sync::Arc;
