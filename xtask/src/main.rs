@@ -32,8 +32,8 @@ cargo xtask seeds [--from N] [--count N] [--profile NAME]
 cargo xtask restart [--events N]
                            measures restarts on a journal of N events
 cargo xtask egress [--fills N]
-                           300 accounts over 60 addresses with N fills (1,500) in each account's key window,
-                           memory told; and over 30, then one address is allowed fewer users
+                           300 accounts over 30 and over 60 addresses, N fills (1,500) in each account's
+                           key window, memory told; then one address is allowed fewer users
 cargo xtask own-pace       plays recorded segment s3 at its own pace (81 s), judged on disk;
                            INGESTION_TEST_DATA names the folder of recorded data
 cargo xtask help           this text";

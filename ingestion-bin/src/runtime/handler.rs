@@ -127,6 +127,10 @@ impl Handler for Ear {
                 let (listener, retry_in) = (self.name.as_str(), *retry_in);
                 let text = causes(error);
                 self.core.borrow_mut().cannot_connect(&text);
+                let too_many =
+                    matches!(error, ConnectError::Refused { status, .. } if *status == TOO_MANY_REQUESTS);
+                let said = too_many.then_some(text.as_str());
+                self.core.borrow_mut().could_not_connect(self.line, said, clock::now());
                 match error {
                     ConnectError::Unauthorised { .. } => {
                         let news = self.core.borrow_mut().refused_by(&self.endpoint);
@@ -136,10 +140,7 @@ impl Handler for Ear {
                     ConnectError::Dial(_) => {
                         telemetry.emit(&ConnectFailed { listener, reason: "dial", error: text, retry_in });
                     }
-                    ConnectError::Refused { status, .. } => {
-                        if *status == TOO_MANY_REQUESTS {
-                            self.core.borrow_mut().refuse_connection(self.line, &text, clock::now());
-                        }
+                    ConnectError::Refused { .. } => {
                         telemetry.emit(&ConnectFailed { listener, reason: "refused", error: text, retry_in });
                     }
                     ConnectError::Handshake { .. } | ConnectError::Broken { .. } => {

@@ -1,26 +1,36 @@
 //! Fewer connections: the venue says so only by answering a handshake with 429, and says the same of too many new ones in a minute.
 //!
-//! Believed when it goes on for longer than that minute while others of the same public address are open: as many as those. Where none is
-//! open it says nothing about their number; whoever refuses all of them is waited for.
+//! Believed when it goes on for longer than that minute while others of the same public address stay open: as many as those. Where none is
+//! open it says nothing about their number; whoever refuses all of them is waited for. A handshake that fails in another way ends the doubt.
 
 use std::time::{Duration, Instant};
 
 use super::Core;
 use super::doubt::{Hit, Patience};
 
-/// Longer than the minute in which the venue counts new connections.
+/// Longer than the minute in which the venue counts new connections; how many are open says little while some end.
 pub(super) const PATIENCE: Patience =
-    Patience { settled: Duration::from_secs(90), at_last: Duration::from_secs(180) };
+    Patience { settled: Duration::from_secs(90), at_last: Duration::from_secs(600) };
 
 impl Core {
-    /// The venue answers a line's handshake with "too many".
-    pub(in crate::runtime) fn refuse_connection(&mut self, line: usize, said: &str, now: Instant) {
-        let Some(refused) = self.lines.get_mut(&line) else { return };
-        refused.is_refused = true;
-        let hit = Hit { who: refused.name.clone(), said: said.to_owned() };
-        let Some(group) = self.groups.get_mut(refused.group) else { return };
-        group.learned.connections.note_refusal(Some(hit), now);
-        self.go_on_moving(now);
+    /// A line could not connect. `too_many` is what the venue said, where it answered the handshake with that.
+    pub(in crate::runtime) fn could_not_connect(
+        &mut self,
+        line: usize,
+        too_many: Option<&str>,
+        now: Instant,
+    ) {
+        let Some(failed) = self.lines.get_mut(&line) else { return };
+        failed.is_refused = too_many.is_some();
+        let (place, who) = (failed.group, failed.name.clone());
+        if let Some(said) = too_many {
+            let Some(group) = self.groups.get_mut(place) else { return };
+            let hit = Hit { who, said: said.to_owned() };
+            group.learned.connections.note_refusal(Some(hit), now);
+            self.go_on_moving(now);
+        } else {
+            self.look_at_connections(place, now);
+        }
         self.timer.notify_one();
     }
 

@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::Window;
 
+/// How long before a copy the first one came is known in whole milliseconds, which may be one too many.
+const GRAIN: Duration = Duration::from_millis(1);
+
 #[derive(Clone, Debug, Default)]
 pub(in crate::runtime::core) struct Leg {
     /// How far behind the first copy its newest frames were.
@@ -19,15 +22,16 @@ pub(in crate::runtime::core) struct Leg {
 }
 
 impl Leg {
-    /// It showed something before everybody else.
+    /// It showed something before everybody else: it is not behind, whatever it may have lost.
     pub(in crate::runtime::core) fn showed_first(&mut self) {
         self.behind.push(Duration::ZERO);
+        self.owes = None;
     }
 
     /// It showed what another one had shown so long before.
     pub(in crate::runtime::core) fn showed_copy(&mut self, behind: Duration, now: Instant) {
         self.behind.push(behind);
-        let shown = now.checked_sub(behind).unwrap_or(now);
+        let shown = now.checked_sub(behind).unwrap_or(now) + GRAIN;
         // What others showed up to then has passed it by, or came.
         self.owes = self
             .owes

@@ -185,3 +185,19 @@ fn the_label_never_rests_on_a_worse_one() {
     }
     assert!(moves.iter().all(|count| *count > 100), "all kinds came up: {moves:?}");
 }
+
+#[test]
+fn whole_milliseconds_leave_no_debt_and_who_is_first_has_none() {
+    // The first copy at 10.9 ms, the other at 11.1: one millisecond later, as far as whole ones tell.
+    let mut pair = Pair::new();
+    pair.cell.leg_mut(1).expect("a leg").owes(pair.now + Duration::from_micros(10_900));
+    pair.cell.leg_mut(1).expect("a leg").showed_copy(ms(1), pair.now + Duration::from_micros(11_100));
+    pair.now += ms(20_000);
+    assert_eq!((pair.lag(1), pair.cell.leg(1).expect("a leg").skew(pair.now)), (ms(1), ms(1)));
+    // What it lost on the way is no lateness once it goes ahead.
+    pair.cell.leg_mut(1).expect("a leg").owes(pair.now);
+    pair.now += ms(3_000);
+    assert_eq!(pair.lag(1), ms(3_000));
+    pair.cell.leg_mut(1).expect("a leg").showed_first();
+    assert_eq!(pair.lag(1), Duration::ZERO);
+}

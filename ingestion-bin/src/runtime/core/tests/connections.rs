@@ -27,7 +27,7 @@ fn learned(rig: &Rig) -> (usize, Vec<(&'static str, u32, String)>) {
 fn refuse(rig: &mut Rig, lines: &[usize]) {
     for line in lines {
         rig.core.line_down(*line, rig.now);
-        rig.core.refuse_connection(*line, "status 429", rig.now);
+        rig.core.could_not_connect(*line, Some("status 429"), rig.now);
     }
 }
 
@@ -76,6 +76,22 @@ fn a_refusal_of_all_says_nothing_about_their_number_and_one_that_ends_neither() 
 }
 
 #[test]
+fn a_handshake_that_fails_in_another_way_ends_the_doubt() {
+    let mut rig = rig(2);
+    let lines = rig.wanting(1);
+    refuse(&mut rig, &lines[..1]);
+    rig.pass(60);
+    rig.core.could_not_connect(lines[0], None, rig.now);
+    rig.pass(60);
+    assert_eq!(learned(&rig), (10, vec![]), "it was refused for a minute only");
+    rig.core.could_not_connect(lines[0], Some("status 429"), rig.now);
+    rig.pass(89);
+    assert_eq!(learned(&rig).0, 10);
+    rig.pass(1);
+    assert_eq!(learned(&rig).0, 3);
+}
+
+#[test]
 fn one_more_connection_is_tried_after_a_while_and_everybody_is_whole_again() {
     let mut rig = rig(2);
     let lines = rig.wanting(2);
@@ -91,7 +107,7 @@ fn one_more_connection_is_tried_after_a_while_and_everybody_is_whole_again() {
     let opened = rig.core.replan(rig.now);
     assert_eq!((opened.len(), learned(&rig).0), (2, 4));
     rig.core.line_up(opened[0].line, rig.now);
-    rig.core.refuse_connection(opened[1].line, "status 429", rig.now);
+    rig.core.could_not_connect(opened[1].line, Some("status 429"), rig.now);
     rig.snapshots(2);
     let now: Vec<usize> = rig.wanting(2);
     assert_eq!(now, [opened[0].line, opened[1].line], "the old one is left: its connection is free");
