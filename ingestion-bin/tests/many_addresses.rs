@@ -14,6 +14,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Mutex, PoisonError};
 
 use hyperliquid_client::sim::{SimConfig, SimLimits, SimTls};
 use serde_json::Value;
@@ -32,6 +33,8 @@ const MEMORY_MIB: u64 = 150;
 
 /// A full key window: before there are more new fills its account's history is read.
 const WINDOW_FILLS: u64 = 1_500;
+
+static ALONE: Mutex<()> = Mutex::new(());
 
 fn account(number: usize) -> String {
     format!("0x{:040x}", 0xa11c_e000 + number)
@@ -133,7 +136,7 @@ fn fill_windows(scene: &mut Scene, service: &Service, accounts: &[String], playe
     scene.chains.fills_only(100_000 / fills);
     for block in 1..=fills {
         scene.play(&users, "ETH");
-        if block % 10 == 0 || block == fills {
+        if block % 5 == 0 || block == fills {
             service.wait_count("signals", (played + block) * users.len() as u64);
         }
     }
@@ -150,6 +153,8 @@ fn fill_windows(scene: &mut Scene, service: &Service, accounts: &[String], playe
 
 /// Three hundred accounts over so many addresses.
 fn three_hundred(addresses: u8, each_at_two: bool) {
+    // What is measured is not what a second one beside it makes of it.
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut sim = SimConfig::manual();
     // Beyond the service's own paces only what is tried here is in the way.
     sim.venue.limits = SimLimits { users: USERS, ..SimLimits::default() };

@@ -41,7 +41,6 @@ pub(super) struct Mark {
     /// Milliseconds of our clock.
     pub(super) received: u64,
     rare: Option<Box<Rare>>,
-    lacks: Lacks,
     /// Bit per listener.
     pub(super) shown_by: u32,
     pub(super) market: Number,
@@ -53,28 +52,18 @@ pub(super) struct Mark {
     pub(super) in_history: u8,
 }
 
-const _: () = assert!(size_of::<Mark>() == 48, "every key of every account has one");
+const _: () = assert!(size_of::<Mark>() == 40, "every key of every account has one");
 
 #[derive(Clone, Debug, Default)]
 struct Rare {
     alike: Option<FillKey>,
     contradicted: Option<Digest>,
+    lacks: Lacks,
 }
 
 impl Mark {
     pub(super) fn new(digest: Digest, stream: Stream, market: Number, state: State, received: u64) -> Self {
-        Self {
-            digest,
-            received,
-            rare: None,
-            lacks: Lacks::default(),
-            shown_by: 0,
-            market,
-            stream,
-            state,
-            proven: 0,
-            in_history: 0,
-        }
+        Self { digest, received, rare: None, shown_by: 0, market, stream, state, proven: 0, in_history: 0 }
     }
 
     /// R1: in the journal or returned by history on this stream, or received there while nothing before it could be
@@ -118,18 +107,20 @@ impl Mark {
 
     /// Complete reads of an endpoint that lacked it.
     pub(super) fn lacking_reads(&self, stream: Stream) -> u8 {
-        self.lacks.reads[stream]
+        self.rare.as_ref().map_or(0, |rare| rare.lacks.reads[stream])
     }
 
     /// Whether another answer that lacks it, `apart` seconds from the last, would count.
     pub(super) fn is_look_due(&self, stream: Stream, now: u32, apart: u32) -> bool {
-        self.lacks.reads[stream] == 0 || now >= self.lacks.at[stream].saturating_add(apart)
+        let last = self.rare.as_ref().filter(|rare| rare.lacks.reads[stream] > 0);
+        last.is_none_or(|rare| now >= rare.lacks.at[stream].saturating_add(apart))
     }
 
     pub(super) fn note_lack(&mut self, stream: Stream, now: u32, apart: u32) {
         if self.is_look_due(stream, now, apart) {
-            self.lacks.reads[stream] = self.lacks.reads[stream].saturating_add(1);
-            self.lacks.at[stream] = now;
+            let Lacks { at, reads } = &mut self.rare.get_or_insert_default().lacks;
+            reads[stream] = reads[stream].saturating_add(1);
+            at[stream] = now;
         }
     }
 }
