@@ -35,17 +35,18 @@ impl Core {
     }
 
     pub(super) fn look_at_connections(&mut self, place: usize, now: Instant) {
+        if self.groups.get(place).is_none_or(|group| group.learned.connections.is_idle()) {
+            return;
+        }
         let here = || self.lines.values().filter(|line| line.group == place);
         let open = here().filter(|line| line.connection.is_some()).count();
         let is_refused = here().any(|line| line.is_refused);
         let Some(group) = self.groups.get_mut(place) else { return };
         let doubt = &mut group.learned.connections;
-        if doubt.is_idle() {
-            return;
-        }
         doubt.look(is_refused, now);
         match u32::try_from(open) {
-            Ok(0) if doubt.is_believed(now) => doubt.dismiss(),
+            // Waited for anew.
+            Ok(0) if doubt.is_believed(now) => doubt.look(false, now),
             Ok(open) if doubt.is_believed(now) => {
                 doubt.learn(open, now);
                 self.tell_learned(place, "connections", |group| {

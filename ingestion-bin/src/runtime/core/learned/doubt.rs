@@ -89,11 +89,6 @@ impl Doubt {
         self.believed_at().is_some_and(|at| at <= now)
     }
 
-    /// A refusal says nothing: it is waited for anew.
-    pub(super) fn dismiss(&mut self) {
-        self.refused_since = None;
-    }
-
     pub(super) fn learn(&mut self, most: u32, now: Instant) {
         // What is given up now counts for a while, as when it ended.
         (self.refused_since, self.ended_at) = (None, Some(now));
