@@ -6,6 +6,7 @@ use dedup::{FillKey, Sequencer};
 
 use super::feed::{Previous, Read};
 use super::gap::{Gap, GapKind, GapState};
+use super::gaps::lies_in;
 use super::mark::{Mark, State};
 use super::twins::content;
 use super::{GapId, Machine, PerStream, Record, Stream};
@@ -147,7 +148,7 @@ impl<P> Machine<P> {
             if !compared || read.keys.contains(&key) {
                 continue;
             }
-            if unreadable.iter().any(|&(from, to)| from <= time && time <= to) {
+            if lies_in(&unreadable, time) {
                 continue;
             }
             if read.dense.contains(&time) {
@@ -206,10 +207,9 @@ impl<P> Machine<P> {
         if self.feeds[stream].older_events.0 == 0 {
             return i64::MAX;
         }
-        let unreadable: Vec<(i64, i64)> = self.unreadable();
-        let readable = |time: i64| !unreadable.iter().any(|&(from, to)| from <= time && time <= to);
+        let unreadable = self.unreadable();
         let before = self.marks.iter().filter(|&(_, time, mark)| {
-            mark.stream == stream && mark.is_unseen() && time < read.start && readable(time)
+            mark.stream == stream && mark.is_unseen() && time < read.start && !lies_in(&unreadable, time)
         });
         let Some(first) = before.map(|(_, time, _)| time).min() else { return i64::MAX };
         self.recheck(stream, now);

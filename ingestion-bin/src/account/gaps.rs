@@ -246,3 +246,8 @@ impl<P> Machine<P> {
         }
     }
 }
+
+/// Whether a venue time lies in one of these spans, ends included.
+pub(super) fn lies_in(spans: &[(i64, i64)], time: i64) -> bool {
+    spans.iter().any(|&(from, to)| from <= time && time <= to)
+}

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use dedup::{Digest, FillKey, Kind, Slot, Window};
 
+use super::gaps::lies_in;
 use super::mark::{Mark, State};
 use super::record::Refusal;
 use super::{Held, Machine, Record};
@@ -23,7 +24,7 @@ impl<P> Machine<P> {
             let (in_history, alike) =
                 self.marks.get(twin.key).map_or((false, None), |mark| (mark.in_history != 0, mark.alike()));
             if !in_history {
-                if unreadable.iter().any(|&(from, to)| from <= twin.time && twin.time <= to) {
+                if lies_in(&unreadable, twin.time) {
                     // What a listener showed stands: it is the only witness left.
                     self.release_twin(twin);
                 } else if now >= twin.item.since + self.settings.twin_hold {
