@@ -10,16 +10,16 @@ const PIECE: usize = 32;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Ring<T> {
-    /// All full but the first and the last; none is empty.
-    pieces: VecDeque<VecDeque<T>>,
-    /// How many were taken from the first piece.
-    taken: usize,
+    /// All full but the last; none when nothing is held.
+    pieces: VecDeque<Vec<T>>,
+    /// How many of the first piece were let go: they go with their piece.
+    gone: usize,
     len: usize,
 }
 
 impl<T> Ring<T> {
     pub(crate) const fn new() -> Self {
-        Self { pieces: VecDeque::new(), taken: 0, len: 0 }
+        Self { pieces: VecDeque::new(), gone: 0, len: 0 }
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -31,77 +31,72 @@ impl<T> Ring<T> {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.pieces.capacity() * size_of::<VecDeque<T>>() + self.pieces.len() * PIECE * size_of::<T>()
+        self.pieces.capacity() * size_of::<Vec<T>>() + self.pieces.len() * PIECE * size_of::<T>()
     }
 
     #[inline]
     pub(crate) fn get(&self, place: usize) -> Option<&T> {
-        let (piece, at) = self.find(place);
-        self.pieces.get(piece)?.get(at)
+        let from_first = place + self.gone;
+        self.pieces.get(from_first / PIECE)?.get(from_first % PIECE)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, place: usize) -> Option<&mut T> {
-        let (piece, at) = self.find(place);
-        self.pieces.get_mut(piece)?.get_mut(at)
+        let from_first = place + self.gone;
+        self.pieces.get_mut(from_first / PIECE)?.get_mut(from_first % PIECE)
     }
 
     pub(crate) fn front(&self) -> Option<&T> {
-        self.pieces.front()?.front()
+        self.pieces.front()?.get(self.gone)
     }
 
     pub(crate) fn back_mut(&mut self) -> Option<&mut T> {
-        self.pieces.back_mut()?.back_mut()
+        self.pieces.back_mut()?.last_mut()
     }
 
     pub(crate) fn push_back(&mut self, entry: T) {
-        let (piece, _) = self.find(self.len);
-        if piece == self.pieces.len() {
-            self.pieces.push_back(VecDeque::with_capacity(PIECE));
+        if (self.gone + self.len).is_multiple_of(PIECE) {
+            self.pieces.push_back(Vec::with_capacity(PIECE));
         }
         if let Some(last) = self.pieces.back_mut() {
-            last.push_back(entry);
+            last.push(entry);
             self.len += 1;
         }
     }
 
-    pub(crate) fn pop_front(&mut self) -> Option<T> {
-        let first = self.pieces.front_mut()?;
-        let entry = first.pop_front()?;
-        let is_empty = first.is_empty();
-        (self.len, self.taken) = (self.len - 1, self.taken + 1);
-        if is_empty {
-            self.pieces.pop_front();
-            self.taken = 0;
+    /// Lets the first entry go; false when there is none.
+    pub(crate) fn drop_front(&mut self) -> bool {
+        if self.is_empty() {
+            return false;
         }
-        Some(entry)
+        (self.len, self.gone) = (self.len - 1, self.gone + 1);
+        if self.gone == PIECE || self.is_empty() {
+            self.pieces.pop_front();
+            self.gone = 0;
+        }
+        true
     }
 
     /// Costs a pass over all.
     pub(crate) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
-        let mut kept = Self::new();
-        while let Some(entry) = self.pop_front() {
-            if keep(&entry) {
-                kept.push_back(entry);
-            }
-        }
-        *self = kept;
+        let all = std::mem::replace(self, Self::new());
+        all.pieces.into_iter().flatten().skip(all.gone).filter(keep).for_each(|entry| self.push_back(entry));
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.pieces.iter().flatten()
+        let gone = self.gone;
+        self.pieces
+            .iter()
+            .enumerate()
+            .flat_map(move |(n, piece)| piece.iter().skip(if n == 0 { gone } else { 0 }))
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut T> {
-        self.pieces.iter_mut().flatten()
-    }
-
-    /// The piece of a place, and the place in that.
-    #[inline]
-    fn find(&self, place: usize) -> (usize, usize) {
-        let from_first = place + self.taken;
-        let piece = from_first / PIECE;
-        (piece, if piece == 0 { place } else { from_first % PIECE })
+        let gone = self.gone;
+        self.pieces
+            .iter_mut()
+            .enumerate()
+            .flat_map(move |(n, piece)| piece.iter_mut().skip(if n == 0 { gone } else { 0 }))
     }
 }
 
@@ -125,7 +120,7 @@ mod tests {
                         queue.push_back(number);
                     }
                     Some(count) => for _ in 0..count {
-                        prop_assert_eq!(ring.pop_front(), queue.pop_front());
+                        prop_assert_eq!(ring.drop_front(), queue.pop_front().is_some());
                     },
                 }
                 prop_assert_eq!((ring.len(), ring.is_empty()), (queue.len(), queue.is_empty()));

@@ -105,6 +105,9 @@ impl<V> Window<V> {
 
     /// One look-up: what is remembered of `key`, or a new entry made by `make`.
     pub fn insert_or_get(&mut self, key: FillKey, time: i64, make: impl FnOnce() -> V) -> Entry<'_, V> {
+        if self.table.len() == self.table.capacity() {
+            self.number_anew(2 * self.table.len());
+        }
         let halves = key.halves();
         let Self { ring, first, table, cap, newest, disordered } = self;
         let place = |number: u32| number.wrapping_sub(*first) as usize;
@@ -143,7 +146,7 @@ impl<V> Window<V> {
             if let Ok(entry) = self.table.find_entry(hash, |&at| at == number) {
                 entry.remove();
             }
-            self.ring.pop_front();
+            self.ring.drop_front();
             self.first = self.first.wrapping_add(1);
         }
         let kept_behind = self.ring.front().is_some_and(|item| item.time < floor);
@@ -153,11 +156,8 @@ impl<V> Window<V> {
             self.disordered = !self.ring.iter().map(|item| item.time).is_sorted();
         }
         let shrinks = self.table.capacity() > 8 * self.ring.len().max(ROOM_MIN);
-        if shrinks {
-            self.table = HashTable::new();
-        }
         if retains || shrinks {
-            self.number_anew();
+            self.number_anew(self.ring.len());
         }
         before - self.ring.len()
     }
@@ -178,15 +178,12 @@ impl<V> Window<V> {
         self.table.find(key[0], is_it).map(|&number| place(number))
     }
 
-    /// The table of a ring that lost entries in its middle.
-    fn number_anew(&mut self) {
-        let Self { ring, table, first, .. } = self;
-        *first = 0;
-        table.clear();
-        let hash_of = |&number: &u32| ring.get(number as usize).map_or(0, |item| item.key[0]);
-        table.reserve(ring.len(), hash_of);
-        for (number, item) in ring.iter().enumerate() {
-            table.insert_unique(item.key[0], number as u32, hash_of);
+    /// A new table with room for `keys`, filled in the order of the ring: growing in the order of the table would look into
+    /// the ring at random.
+    fn number_anew(&mut self, keys: usize) {
+        (self.first, self.table) = (0, HashTable::with_capacity(keys));
+        for (number, item) in (0..).zip(self.ring.iter()) {
+            self.table.insert_unique(item.key[0], number, |_| 0);
         }
     }
 }
