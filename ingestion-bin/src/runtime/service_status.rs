@@ -104,6 +104,7 @@ impl ServiceStatus {
                 "each": worker.each_listener,
             },
             "venueTime": worker.venue_time,
+            "clockAheadMs": worker.clock_ahead_ms,
             "questionsWaiting": worker.questions_waiting,
             "influencers": self.list(),
             "accounts": worker.accounts,

@@ -99,14 +99,26 @@ fn the_wall_clock_decides_nothing() {
     let service = Service::start_as(clock.command(), &legs.config, &[]);
     service.wait_ready();
     legs.wait_both();
-    for offset in [0, HOUR, -HOUR, 0, 2, 1] {
+    let mut steps = 0.0;
+    for (offset, is_step) in [(0, false), (HOUR, true), (-HOUR, true), (0, true), (2, true)] {
         clock.set(offset);
         legs.play(10);
         let signals = legs.caught_up(&service);
         let last = signals.last().expect("signals");
         let shown = last["receivedAt"].as_i64().expect("a time") / 1_000 - now();
         assert!((shown - offset).abs() < 600, "the clock is {offset} s off, and receivedAt {shown} s");
+        eventually("how far it is ahead of the venue is shown", || {
+            legs.play(2);
+            let ahead = service.metric("ingestion_wall_clock_ahead_seconds") as i64;
+            let venue_time = service.status()["venueTime"].as_i64().map_or(0, |ms| ms / 1_000);
+            ((ahead + venue_time - now() - offset).abs() < 600).then_some(())
+        });
+        steps += f64::from(u8::from(is_step));
+        eventually("that it was set is counted", || {
+            (service.metric("ingestion_wall_clock_steps_total") >= steps).then_some(())
+        });
     }
+    assert!(service.process.log().contains("the wall clock was set"), "{}", service.process.log());
     let connections = [&legs.a, &legs.b].map(|leg| leg.proxy.accepted());
     assert_eq!(connections, [1, 1], "no timer saw it");
     service.stop_well();

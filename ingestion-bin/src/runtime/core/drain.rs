@@ -118,7 +118,8 @@ impl Core {
             }
             Record::Baseline { .. } => {
                 // A venue that shows no time at all says 0.
-                venue_ms = self.venue_time.and_then(|time| u64::try_from(time).ok()).filter(|ms| *ms > 0);
+                venue_ms =
+                    self.venue_time.known().and_then(|time| u64::try_from(time).ok()).filter(|ms| *ms > 0);
                 slot.gaps.based(venue_ms.unwrap_or(at_ms));
                 slot.positions.telling.based();
             }

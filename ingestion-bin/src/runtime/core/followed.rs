@@ -127,7 +127,7 @@ impl Core {
     /// Makes no more signals of an account; it stays subscribed for the grace.
     pub(in crate::runtime) fn unfollow(&mut self, account: [u8; 20], now: Instant) {
         let grace = self.config.removal_grace;
-        let until = self.venue_time.unwrap_or(i64::MIN);
+        let until = self.venue_time.known().unwrap_or(i64::MIN);
         let removed = self.with_slot(account, |slot| {
             slot.machine.handle_removed(slot.newest.unwrap_or(until).max(until), now);
             slot.leaving = Some(now + grace);

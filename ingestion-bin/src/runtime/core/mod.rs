@@ -24,6 +24,7 @@ mod status;
 mod tests;
 mod tuning;
 mod urgency;
+mod venue_time;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -38,7 +39,7 @@ use tokio::sync::Notify;
 
 use super::events::Meters;
 use super::published::Published;
-use crate::account::{ClockSource, Output, Settings, VenueClock};
+use crate::account::{Output, Settings};
 use crate::record::Arrival;
 pub(super) use frames::From;
 pub(super) use history::Asked;
@@ -59,6 +60,7 @@ pub use slot::Followed;
 pub(super) use slot::{Known, Slot};
 pub use status::{AccountCompleteness, AccountStatus, Completeness, GapStatus, WorkerStatus};
 pub use tuning::Tuning;
+use venue_time::VenueTime;
 
 /// What a worker is told when it is made.
 pub(super) struct CoreConfig {
@@ -116,11 +118,7 @@ pub(super) struct Core {
     outputs: Vec<Output<Arrival>>,
     /// What the journal knows of accounts that are not followed now.
     known: BTreeMap<[u8; 20], Known>,
-    clock: VenueClock,
-    /// What every account knows of it.
-    venue_time: Option<i64>,
-    /// When that last moved, on our clock.
-    venue_time_at: Option<Instant>,
+    venue_time: VenueTime,
     armed: Option<Instant>,
     refusals: (Option<Instant>, u32),
     scratch: Vec<crate::account::Row>,
@@ -169,9 +167,7 @@ impl Core {
             published,
             outputs: Vec::new(),
             known,
-            clock: VenueClock::default(),
-            venue_time: None,
-            venue_time_at: None,
+            venue_time: VenueTime::default(),
             armed: None,
             refusals: (None, 0),
             scratch: Vec::new(),
@@ -225,37 +221,6 @@ impl Core {
         if self.outbox.is_blocked() {
             self.flush();
         }
-    }
-
-    /// A source shows this venue time: what two of them bear out counts for every account.
-    pub(super) fn handle_shown_time(&mut self, source: ClockSource, time: i64, now: Instant) {
-        if let Some(time) = self.clock.show(source, time) {
-            self.handle_venue_time(time, now);
-        }
-    }
-
-    /// The venue's clock is at least there; every account learns it, a second at a time.
-    fn handle_venue_time(&mut self, time: i64, now: Instant) {
-        if self.venue_time.is_some_and(|known| time < known + 1_000) {
-            return;
-        }
-        (self.venue_time, self.venue_time_at) = (Some(time), Some(now));
-        let accounts: Vec<[u8; 20]> = self.slots.keys().copied().collect();
-        for account in accounts {
-            self.with_slot(account, |slot| slot.machine.handle_venue_time(time, now));
-        }
-        self.flush();
-    }
-
-    /// Whether any venue time is known.
-    pub(super) const fn knows_the_time(&self) -> bool {
-        self.venue_time.is_some()
-    }
-
-    /// Somebody to ask for the venue's clock, when it did not move for `patience`.
-    pub(super) fn whose_clock_is_silent(&self, now: Instant, patience: Duration) -> Option<[u8; 20]> {
-        let silent = self.venue_time_at.is_none_or(|at| now.saturating_duration_since(at) >= patience);
-        self.slots.keys().next().copied().filter(|_| silent)
     }
 
     /// Whether frames must be refused because the journal has no room.

@@ -109,6 +109,7 @@ impl Core {
         }
         let config = self.config.primary;
         self.probe_at = Some(now + config.probe_interval);
+        self.compare_clocks(now);
         let delivering = self.delivering();
         for (cell, lines) in self.cells() {
             let listener = |leg: usize| {

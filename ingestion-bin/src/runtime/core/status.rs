@@ -25,6 +25,8 @@ pub struct WorkerStatus {
     pub cannot_connect: Option<String>,
     /// The venue's clock is at least there, as two sources show it, ms.
     pub venue_time: Option<i64>,
+    /// How far our wall clock is ahead of the venue's, with the way from there, ms: a label's error, no decision's.
+    pub clock_ahead_ms: Option<i64>,
     /// The journal has no room: frames are refused.
     pub blocked: bool,
     /// Accepted batches wait for room.
@@ -139,7 +141,7 @@ impl Core {
             .values()
             .map(|slot| {
                 let summary = slot.machine.summary();
-                let complete = slot.complete(summary.certified, self.venue_time);
+                let complete = slot.complete(summary.certified, self.venue_time.known());
                 let positions = slot.machine.ledger().markets().filter_map(|(market, chain)| {
                     let after = chain.head()?.position.filter(|after| !after.0.is_zero())?;
                     let perp = Market::from_name(market.as_str()).ok()?.kind() == MarketKind::Perp;
@@ -194,7 +196,8 @@ impl Core {
             listeners: each_listener.len(),
             each_listener,
             cannot_connect: self.cannot_connect.clone(),
-            venue_time: self.venue_time,
+            venue_time: self.venue_time.known(),
+            clock_ahead_ms: self.venue_time.wall_ahead(),
             blocked: self.outbox.is_blocked(),
             waiting: self.outbox.holds(),
             questions_waiting: self.asks.len(),

@@ -265,6 +265,18 @@ pub(super) static CERTIFIED_BEHIND: Definition<Gauge, 0> = Definition::gauge(
 )
 .unit(Unit::Seconds);
 
+pub(super) static WALL_CLOCK_AHEAD: Definition<Gauge, 0> = Definition::gauge(
+    "ingestion_wall_clock_ahead_seconds",
+    "How far our wall clock is ahead of the venue's (behind: below zero), with the way from there; when the venue's last showed another second.",
+    [],
+)
+.unit(Unit::Seconds);
+pub(super) static WALL_CLOCK_STEPS: Definition<Counter, 0> = Definition::counter(
+    "ingestion_wall_clock_steps_total",
+    "How often the wall clock was set by a second or more, or the machine slept. Nothing is decided on it.",
+    [],
+);
+
 /// All families of the service, for `/metrics` and the documentation.
 #[must_use]
 pub fn catalogue() -> Vec<Family> {
@@ -313,6 +325,8 @@ pub fn catalogue() -> Vec<Family> {
         COMPLETENESS.family(),
         MISSING.family(),
         CERTIFIED_BEHIND.family(),
+        WALL_CLOCK_AHEAD.family(),
+        WALL_CLOCK_STEPS.family(),
     ]
 }
 

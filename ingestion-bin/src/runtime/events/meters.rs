@@ -10,7 +10,7 @@ use observability::metrics::{Counter, Gauge};
 use super::catalogue::{
     BLOCKED, CERTIFIED_BEHIND, COMPLETENESS, EVENTS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_NEARLY_FULL,
     JOURNAL_WANTS, LATE, LIST_REFUSED, LIST_STALE, LISTED, LISTENER_LAG, LISTENER_SKEW, MESSAGES, MISSING,
-    OPEN, PASSED_OVER, ROWS, SINK_LAG, SINK_LINES,
+    OPEN, PASSED_OVER, ROWS, SINK_LAG, SINK_LINES, WALL_CLOCK_AHEAD,
 };
 use crate::account::Fate;
 use crate::completeness::Complete;
@@ -29,6 +29,7 @@ pub(in crate::runtime) struct Meters {
     snapshot_rows: Counter,
     pub(in crate::runtime) history_rows: Counter,
     pub(in crate::runtime) blocked: Gauge,
+    pub(in crate::runtime) wall_ahead: Gauge,
     pub(in crate::runtime) roles: [RoleMeters; 2],
     messages: [Counter; 12],
 }
@@ -70,6 +71,7 @@ impl Meters {
             snapshot_rows: metrics.get(&ROWS, ["snapshot"]),
             history_rows: metrics.get(&ROWS, ["history"]),
             blocked: metrics.get(&BLOCKED, []),
+            wall_ahead: metrics.get(&WALL_CLOCK_AHEAD, []),
             roles: ROLES.map(|role| RoleMeters {
                 connected: metrics.get(&OPEN, [role]),
                 lag: metrics.get(&LISTENER_LAG, [role]),

@@ -19,6 +19,7 @@ use catalogue::{
     CONNECT_FAILURES, CONNECTED, CONTRADICTED, DRIFT, ENDED, FAILOVERS, FOLLOWED, FRAMES_REFUSED, GAPS, INFO,
     INFO_WEIGHT, JOURNAL_DAMAGE, LIMITS_LEARNED, PINGS_UNANSWERED, RECONNECTS, RECYCLED, REFUSALS,
     REPLACEMENTS, ROTATIONS, SUBSCRIPTIONS_REFUSED, UNFOLLOWED, UNKNOWN_CHANNELS, VENUE_ERRORS,
+    WALL_CLOCK_STEPS,
 };
 pub use catalogue::{catalogue, totals};
 pub(super) use meters::{Meters, show_completeness, show_journal, show_list, show_sink};
@@ -93,6 +94,12 @@ event! { /// An old connection is replaced.
 event! { /// Healthy listeners take turns.
     Rotated<'a> { from: &'a str, to: &'a str }
     ROTATIONS [], |this| { info!(from = this.from, to = this.to, "it is another listener's turn to be the primary"); }
+}
+event! { /// Somebody set our wall clock, or the machine slept.
+    WallClockSet { by_ms: i64 }
+    WALL_CLOCK_STEPS [], |this| {
+        warn!(by_ms = this.by_ms, "the wall clock was set; only labels (receivedAt) are off by it");
+    }
 }
 event! { /// A listener has another connection.
     Reconnected<'a> { listener: &'a str, role: &'static str }

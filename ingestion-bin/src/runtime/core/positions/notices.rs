@@ -183,7 +183,7 @@ impl Core {
 
     fn tell_state(&mut self, account: [u8; 20], now: Instant) {
         let blocked = self.outbox.is_blocked();
-        let (at_ms, venue_time) = (Self::now_ms(), self.venue_time);
+        let (at_ms, venue_time) = (Self::now_ms(), self.venue_time.known());
         let Some(slot) = self.slots.get_mut(&account) else { return };
         if blocked {
             // There is no room: nothing new is added.
