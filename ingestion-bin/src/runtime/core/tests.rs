@@ -1,5 +1,6 @@
 //! A panic of the decoder, planted: the frame ends as a dead letter, its neighbours as signals, and it is counted.
 
+mod apart;
 mod asking;
 mod cells;
 mod clock;

@@ -34,14 +34,16 @@ pub(super) struct Rig {
     start: Instant,
     /// What truly happened: of Alice, of Bob.
     fills: [Vec<Value>; 2],
+    /// Whose questions fail.
+    pub(super) silent_history: Option<&'static str>,
 }
 
 impl Rig {
     pub(super) fn new() -> Self {
         let disk = FaultyStorage::new(1);
         let (journal, core, telemetry, start) = Self::process(&disk);
-        let mut rig =
-            Self { disk, journal, core, telemetry, elapsed: Duration::ZERO, start, fills: [vec![], vec![]] };
+        let (elapsed, fills) = (Duration::ZERO, [vec![], vec![]]);
+        let mut rig = Self { disk, journal, core, telemetry, elapsed, start, fills, silent_history: None };
         rig.happens(ALICE);
         rig.happens(BOB);
         rig.connect();
@@ -88,6 +90,10 @@ impl Rig {
         self
     }
 
+    pub(super) fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
     fn now(&self) -> Instant {
         self.start + self.elapsed
     }
@@ -112,9 +118,13 @@ impl Rig {
         fill
     }
 
-    /// It happens, and both listeners show it.
     fn trade(&mut self, account: &str) {
         self.wait(1);
+        self.show(account);
+    }
+
+    /// Something happens, and both listeners show it.
+    pub(super) fn show(&mut self, account: &str) {
         let fill = self.happens(account);
         for listener in [0, 1] {
             self.frame(listener, account, false, std::slice::from_ref(&fill));
@@ -150,7 +160,12 @@ impl Rig {
             }
             while let Some(asked) = self.core.next_ask(0) {
                 let alice = asked.account == *ALICE.parse::<Account>().unwrap().as_bytes();
-                let fills = self.of(if alice { ALICE } else { BOB });
+                let account = if alice { ALICE } else { BOB };
+                if self.silent_history == Some(account) {
+                    self.core.page_failed(asked, now);
+                    continue;
+                }
+                let fills = self.of(account);
                 let page: Vec<&Value> =
                     fills.iter().filter(|fill| fill["time"].as_i64() >= Some(asked.start)).collect();
                 let body = serde_json::to_vec(&page).unwrap();
