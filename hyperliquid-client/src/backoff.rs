@@ -37,7 +37,7 @@ pub struct BackoffConfig {
     pub initial: Duration,
     /// Longest wait before jitter.
     pub max: Duration,
-    /// Share added at random, 0.0 to 0.5 of the wait.
+    /// Share added at random, 0.0 to 1.0 of the wait.
     pub jitter: f64,
     /// Only this much time with real data on the connection starts the series anew.
     pub reset_after: Duration,
@@ -64,10 +64,10 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// A series with its own jitter. A `jitter` outside 0.0 to 0.5 is brought inside.
+    /// A series with its own jitter. A `jitter` outside 0.0 to 1.0 is brought inside.
     #[must_use]
     pub fn new(mut config: BackoffConfig, rng: SmallRng) -> Self {
-        config.jitter = if config.jitter.is_finite() { config.jitter.clamp(0.0, 0.5) } else { 0.0 };
+        config.jitter = if config.jitter.is_finite() { config.jitter.clamp(0.0, 1.0) } else { 0.0 };
         Self { config, rng, failures: 0, data_since: None }
     }
 

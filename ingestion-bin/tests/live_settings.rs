@@ -269,3 +269,31 @@ fn added_again_inside_the_grace_is_a_new_beginning() {
     service.stop_well();
     scene.verifies(&[], 0, &[]);
 }
+
+/// Connections of his own are kept as shared ones are: none is asked for, so none can be refused.
+#[test]
+fn added_again_keeps_connections_of_his_own() {
+    let mut scene = Scene::of_list("[listeners]\nallocation = \"dedicated\"");
+    add(&scene, "alice", ALICE, &[]);
+    add(&scene, "bob", BOB, &[]);
+    let service = Service::start(&scene.config, &[]);
+    service.wait_ready();
+    let before = wait_subscriptions(&scene, 12);
+    assert_eq!(before.connections, 4);
+    scene.play(&[ALICE, BOB], "ETH");
+    service.wait_lines("signals", 2);
+
+    scene.venue.add_fault("handshake=429".parse().expect("a fault"));
+    scene.says(&["influencers", "remove", "bob"], "bob is removed, 1 left");
+    wait_account(&service, "bob", "/leaving", &json!(true));
+    add(&scene, "bob", BOB, &[]);
+    wait_account(&service, "bob", "/leaving", &json!(false));
+    wait_account(&service, "bob", "/based", &json!(true));
+    wait_account(&service, "bob", "/coverage", &json!("full"));
+    wait_subscriptions(&scene, 12);
+    assert_eq!(touched(&scene, &before), (0, 2 * CHANNELS, 2 * CHANNELS));
+    scene.play(&[ALICE, BOB], "ETH");
+    service.wait_lines("signals", 4);
+    service.stop_well();
+    scene.verifies(&[], 0, &[]);
+}

@@ -82,7 +82,7 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
         for (group, taken) in &fit.groups {
             let limits = &group.limits;
             output.line(&format!(
-                "address    {}: {} of {} users, {} of {} connections, {} of {} subscriptions, about {} of {} info weight a minute",
+                "address    {}: {} of {} users, {} of {} connections, {} of {} subscriptions, about {} of {} info weight a minute (in quiet hours; more when it begins)",
                 group.name,
                 taken.users,
                 limits.users,

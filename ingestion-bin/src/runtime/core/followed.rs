@@ -20,8 +20,9 @@ impl Core {
         let account = *followed.account.as_bytes();
         self.config.epoch += u64::from(cause == Cause::Added);
         self.asks.retain(|asked| asked.account != account);
-        // A fresh snapshot comes only with a fresh subscription.
+        // A fresh snapshot comes only with a fresh subscription; the connections stay.
         self.unseat_but(account, None, now);
+        let cell = self.slots.get(&account).and_then(|slot| slot.cell);
         let known = match self.slots.remove(&account) {
             Some(slot) => Some(Known::of(slot)),
             None => self.known.remove(&account),
@@ -49,7 +50,8 @@ impl Core {
         {
             machine.handle_no_state(since);
         }
-        self.slots.insert(account, Slot::new(followed, machine, gaps, Positions::new(venue, told, now)));
+        let slot = Slot::new(followed, machine, gaps, Positions::new(venue, told, now));
+        self.slots.insert(account, Slot { cell, ..slot });
         self.ask_for_plan();
         self.drain(account);
         self.flush();
