@@ -313,7 +313,8 @@ impl Ledger {
         }
         self.fill_silent(&event.market, event.time, change);
         if event.late {
-            self.explain(&event.market, event.time, change, event.fate != Fate::Baseline);
+            let before = event.link.filter(|_| event.revision == 0).map(|link| link.before);
+            self.explain(&event.market, event.time, before, change, event.fate != Fate::Baseline);
         }
         let stood = self.head(&event.market).map(|head| head.time);
         let never_ours = stood.is_some_and(|time| self.is_before_known(time));

@@ -109,24 +109,50 @@ impl Ledger {
         }
     }
 
-    /// G3: what the chain did not walk in its turn (found late, corrected, or taken back) explains a break: the one it
-    /// lies in, else one it closes, else none in particular. Derived from the records alone.
-    pub(super) fn explain(&mut self, market: &Market, time: i64, size: Position, ours: bool) {
-        let open = |gap: &Gap| {
-            gap.id.kind == GapKind::Chain && gap.id.market.as_ref() == Some(market) && !gap.adds_up()
-        };
-        let began = self.books.get(market).and_then(|book| book.began);
+    /// G3: what the chain did not walk in its turn (found late, corrected, or taken back) explains a break: the one that it
+    /// goes on in from what was found there (`before`), else one it lies in, else one it closes, else none in particular.
+    /// Derived from the records alone.
+    pub(super) fn explain(
+        &mut self,
+        market: &Market,
+        time: i64,
+        before: Option<Position>,
+        size: Position,
+        ours: bool,
+    ) {
+        let began = self.began(market);
         let ours = ours && began < Some(time);
+        let chains = self
+            .gaps
+            .iter()
+            .enumerate()
+            .filter(|(_, gap)| gap.id.kind == GapKind::Chain && gap.id.market.as_ref() == Some(market));
+        let (even, open): (Vec<_>, Vec<_>) = chains.partition(|(_, gap)| gap.adds_up());
+        let find = |fits: &dyn Fn(&Gap) -> bool| open.iter().find(|(_, gap)| fits(gap)).map(|&(at, _)| at);
+        let reached = |gap: &Gap| gap.id.expected.map(|expected| expected.plus(gap.filled));
+        let goes_on = |gap: &Gap| gap.covers(time) && before.is_some() && reached(gap) == before;
+        // What closed it lies elsewhere, for nothing inside of it was walked yet; the open one that it meets would get what it
+        // truly lacks.
+        let meets = |gap: &Gap| find(&|open| open.id.from < gap.to && gap.id.from < open.to).is_some();
+        let misled = |gap: &Gap| {
+            let begins = before.is_some() && gap.id.expected == before;
+            ours && gap.covers(time) && begins && began <= Some(gap.id.from) && meets(gap)
+        };
+        let closes = |gap: &Gap| gap.lacking() == Some(size);
+        let misled = even.iter().find(|(_, gap)| misled(gap)).map(|&(at, _)| at);
+        let at = find(&goes_on).or(misled);
+        let at = at.or_else(|| find(&|gap| gap.covers(time) && closes(gap)));
+        let at = at.or_else(|| find(&|gap| gap.covers(time)));
         // A row missed earlier may have let the chain link by chance before it broke: it counts where it closes it.
-        let closes = |gap: &Gap| ours && time <= gap.id.from && gap.lacking() == Some(size);
-        let at =
-            self.gaps.iter().position(|gap| open(gap) && gap.covers(time) && gap.lacking() == Some(size));
-        let at = at.or_else(|| self.gaps.iter().position(|gap| open(gap) && gap.covers(time)));
-        let at = at.or_else(|| self.gaps.iter().position(|gap| open(gap) && closes(gap)));
-        if let Some(gap) = at.and_then(|at| self.gaps.get_mut(at)) {
-            gap.filled = gap.filled.plus(size);
-        } else if ours && let Some(book) = self.books.get_mut(market) {
-            book.unplaced = book.unplaced.plus(size);
+        let at = at.or_else(|| find(&|gap| ours && time <= gap.id.from && closes(gap)));
+        let book = self.books.get_mut(market);
+        match (at.and_then(|at| self.gaps.get_mut(at)), book) {
+            (Some(gap), Some(book)) if gap.adds_up() => {
+                book.unplaced = book.unplaced.plus(std::mem::replace(&mut gap.filled, size));
+            }
+            (Some(gap), _) => gap.filled = gap.filled.plus(size),
+            (None, Some(book)) if ours => book.unplaced = book.unplaced.plus(size),
+            (None, _) => {}
         }
     }
 
@@ -162,7 +188,7 @@ impl Ledger {
             }
             let Some(market) = self.market_of(&known).cloned() else { continue };
             let size = if gone { Position::default().minus(known.size) } else { known.size };
-            self.explain(&market, gap.id.from, size, true);
+            self.explain(&market, gap.id.from, None, size, true);
         }
     }
 
