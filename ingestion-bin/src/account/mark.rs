@@ -83,6 +83,11 @@ impl Mark {
         self.proven & (1 << stream.lane()) != 0
     }
 
+    /// Whether this stream's endpoint of history has shown it to this process.
+    pub(super) fn is_in_history(&self, stream: Stream) -> bool {
+        self.in_history & (1 << stream.lane()) != 0
+    }
+
     /// A row that history should show and has not shown.
     pub(super) fn is_unseen(&self) -> bool {
         self.in_history == 0 && matches!(self.state, State::Held | State::Twin | State::Out)

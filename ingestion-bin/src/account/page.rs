@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use dedup::FillKey;
+
 use super::feed::{Kept, Proof, Read};
 use super::intake::Source;
-use super::{Machine, Row, Stream};
+use super::mark::Mark;
+use super::{Machine, Record, Row, Stream};
 
 /// There was no room for a row of history: it is asked for again after this long.
 const NO_ROOM: Duration = Duration::from_secs(30);
@@ -142,6 +145,14 @@ impl<P> Machine<P> {
             self.feeds[stream].anchor_missed = 0;
             return true;
         }
+        if self.is_slice_among_fills(stream, key) {
+            // No answer ever holds it: there is no row yet that one must hold (S6).
+            if let Some(to) = self.ledger.stream(stream).certified {
+                self.record(Record::Certified { stream, to, anchor: None });
+            }
+            (read.anchor, self.feeds[stream].anchor_missed) = (None, 0);
+            return true;
+        }
         self.counts.anchors_missed += 1;
         // History may lag: a row younger than that may still come.
         let due = read.venue_time >= Some(time.saturating_add(self.settings.margin_ms));
@@ -163,5 +174,12 @@ impl<P> Machine<P> {
         read.from = first.time.saturating_add(1);
         read.start = read.from;
         true
+    }
+
+    /// S3: a slice that the fills' channel showed is known to the other endpoint alone.
+    fn is_slice_among_fills(&self, stream: Stream, key: FillKey) -> bool {
+        let sliced = |mark: &Mark| mark.stream == Stream::Twap || mark.is_in_history(Stream::Twap);
+        let fills = |mark: &Mark| mark.is_in_history(Stream::Fills);
+        stream == Stream::Fills && self.marks.get(key).is_some_and(|mark| sliced(mark) && !fills(mark))
     }
 }
