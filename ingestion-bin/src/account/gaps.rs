@@ -189,9 +189,13 @@ impl<P> Machine<P> {
         let _ = now;
     }
 
-    /// X: a stream is switched off: what of it is not certified never will be, up to the first venue time known since.
-    pub(super) fn declare_switched_off(&mut self) {
-        if let Some(from) = self.ledger.switched_off() {
+    /// X: a stream is switched off: what of it is not certified never will be. At once as far as the journal reaches, then up to
+    /// a venue time after the switch: the first ones known may be those of rows that are older.
+    pub(super) fn declare_switched_off(&mut self, now: Instant) {
+        let Some(from) = self.ledger.switched_off() else { return };
+        let is_told = self.unreadable().iter().any(|&(begin, _)| begin == from);
+        let is_past = self.venue_time.is_some() && now >= self.born + self.settings.recheck * 2;
+        if is_past || !is_told {
             let to = self.journal_end.max(self.venue_time).max(Some(from));
             self.declare_history(from, to.unwrap_or(from));
         }

@@ -193,6 +193,18 @@ impl Ledger {
         self.streams[stream].certified.map(|certified| certified.max(begun.unwrap_or(certified)))
     }
 
+    /// Where what is declared from there ends, so that what follows is a gap of its own.
+    fn undeclared_since(&self, mut since: i64) -> i64 {
+        let declared = |at: i64| {
+            let history = self.gaps.iter().filter(|gap| gap.id.kind == GapKind::History && gap.to > at);
+            { history }.find(|gap| gap.id.from == at).map(|gap| gap.to)
+        };
+        while let Some(end) = declared(since) {
+            since = end;
+        }
+        since
+    }
+
     /// The smaller `certified` of the streams followed; nothing while one has no baseline.
     #[must_use]
     pub fn certified(&self) -> Option<i64> {
@@ -230,7 +242,10 @@ impl Ledger {
                         self.streams[Stream::Twap] = StreamLedger::default();
                         self.switched_off = None;
                     }
-                    (true, false) => self.switched_off = self.unproven_since(Stream::Twap),
+                    (true, false) => {
+                        self.switched_off =
+                            self.unproven_since(Stream::Twap).map(|since| self.undeclared_since(since));
+                    }
                     (true, true) | (false, false) => {}
                 }
                 (self.margin_ms, self.twap) = (*margin_ms, *twap);

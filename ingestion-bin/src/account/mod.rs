@@ -217,7 +217,7 @@ impl<P> Machine<P> {
         for gap in machine.ledger.gaps().to_vec() {
             machine.record(Record::Gap(gap));
         }
-        machine.declare_switched_off();
+        machine.declare_switched_off(now);
         machine.restore_marks();
         machine.begin_streams(now);
         machine.settle(now);
@@ -282,9 +282,7 @@ impl<P> Machine<P> {
         if self.ledger.is_removed() {
             return;
         }
-        if self.venue_time.is_some() {
-            self.declare_switched_off();
-        }
+        self.declare_switched_off(now);
         self.expire_gates(now);
         self.begin_late_streams(now);
         self.begin_unconfirmed(now);
