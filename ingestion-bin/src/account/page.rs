@@ -79,6 +79,10 @@ impl<P> Machine<P> {
         }
         let caught_up = rows.len() < read.longest_page && last > read.venue_time && read.venue_time.is_some();
         read.longest_page = read.longest_page.max(rows.len());
+        if fresh > 0 && !caught_up && self.is_blunt(stream, &read) {
+            self.feeds[stream].want = true;
+            return;
+        }
         if fresh > 0 && !caught_up {
             self.go_on(stream, read, last);
             if !confirming {
@@ -119,6 +123,14 @@ impl<P> Machine<P> {
         let feed = &mut self.feeds[stream];
         feed.want = true;
         feed.not_before = Some(now + NO_ROOM);
+    }
+
+    /// C2: it began before any venue time was known and will certify nothing: where there is one now and nobody waits for its
+    /// end, it begins anew instead of reading on.
+    fn is_blunt(&self, stream: Stream, read: &Read) -> bool {
+        let based = self.ledger.stream(stream).baseline.is_some();
+        let clock_came = read.venue_time.is_none() && self.venue_time.is_some();
+        based && clock_came && !read.looks_back && self.feeds[stream].gate.is_none()
     }
 
     fn go_on(&mut self, stream: Stream, mut read: Read, cursor: Option<i64>) {
