@@ -3,6 +3,7 @@
 mod fills;
 mod gaps;
 mod journal;
+mod reading;
 mod told;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -71,6 +72,8 @@ struct Judge {
     refused: HashSet<FillKey>,
     /// What was declared because a stream was switched off before it was certified.
     at_switch: HashSet<GapId>,
+    /// The first rows of markets that had no head, with their times.
+    begins: Vec<(u32, i64)>,
     /// Where the signals of a market stand.
     said: HashMap<String, Option<Position>>,
     /// The gaps a consumer knows that follows the rule of gap records: a reset voids all of lower epochs.

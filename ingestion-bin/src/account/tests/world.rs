@@ -24,6 +24,7 @@ mod watching;
 mod weather;
 
 pub(super) use faults::Fault;
+pub(super) use runtime::WEIGHT;
 
 const VENUE: i64 = 1_700_000_000_000;
 /// Payload of a row that never happened.
@@ -115,6 +116,9 @@ pub(super) struct World {
     /// Fills before this venue time must be settled at the end.
     pub(super) settled_to: i64,
     pub(super) began: i64,
+    /// When the run is over, and until when things go wrong, our milliseconds.
+    pub(super) ends: i64,
+    pub(super) fault_end: i64,
     fold: Ledger,
     check_every_step: bool,
     base: Instant,
@@ -130,7 +134,6 @@ pub(super) struct World {
     steps: BTreeMap<u64, Step>,
     next: u64,
     now: i64,
-    fault_end: i64,
     connections: Vec<Connection>,
     life: u32,
     epoch: u64,
@@ -162,6 +165,7 @@ impl World {
         let quiet = self.random.chance(50.0) && self.plan.pace.is_none();
         let trading_end = if quiet { self.fault_end + 60_000 } else { i64::MAX };
         let end = self.fault_end + 900_000;
+        self.ends = end;
         self.settled_to = if quiet { i64::MAX } else { VENUE + end - 330_000 };
         let pace = self.random.of(&[250, 800, 2_500, 9_000]);
         let pace = self.plan.pace.unwrap_or(pace);

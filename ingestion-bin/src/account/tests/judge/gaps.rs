@@ -31,7 +31,9 @@ impl Judge {
                         // B8: a slice there is baseline, though the account was followed.
                         || missing
                         || !world.removed_at.is_empty();
-                    if !declared {
+                    if !declared && self.looks_forgotten(world, &gap) {
+                        self.count("history that lacks what never happened".into());
+                    } else if !declared {
                         self.violated("false-history-gap", format!("{gap:?}"));
                     }
                 }
@@ -49,7 +51,11 @@ impl Judge {
                     }
                 }
                 (_, GapState::Opened) if gap.to < self.healed_to(world) && last.end.is_none() => {
-                    self.violated("gap-open-for-ever", format!("{gap:?}"));
+                    if self.can_be_read_in_time(world, &gap) {
+                        self.violated("gap-open-for-ever", format!("{gap:?}"));
+                    } else {
+                        self.count("gap open for want of weight".into());
+                    }
                 }
                 (_, GapState::Unfillable) => {
                     // A phantom breaks the chain by itself (limits, §6): its conflict stands beside the gap.
@@ -63,7 +69,11 @@ impl Judge {
                         self.at_switch.contains(other) && id.from <= span.to && other.from <= gap.to
                     });
                     let forgotten = world.has(Fault::Retention) || world.has(Fault::Dense) || switched;
-                    if !(missing || phantom || started || forgotten) && world.removed_at.is_empty() {
+                    let true_to_say =
+                        missing || phantom || started || forgotten || !world.removed_at.is_empty();
+                    if !true_to_say && self.begins_unknown(world, &gap) {
+                        self.count("unknown begin of a chain".into());
+                    } else if !true_to_say {
                         self.violated("false-unfillable", format!("{gap:?}"));
                     }
                 }

@@ -218,6 +218,7 @@ impl Judge {
             }
         }
         let Some(&(newest, time, position)) = heads.get(market) else {
+            self.begins.push((index, event.time));
             heads.insert(market.into(), (index, event.time, after));
             return;
         };

@@ -84,6 +84,7 @@ impl World {
             copies_shown: HashSet::new(),
             settled_to: 0,
             began: VENUE,
+            ends: 0,
             fold: Ledger::new(&settings),
             check_every_step: seed.is_multiple_of(40),
             base: Instant::now() + Duration::from_secs(1_000),

@@ -6,7 +6,15 @@ use super::super::super::{Machine, Output, Stream};
 use super::super::planted::Bug;
 use super::{Step, World};
 
+/// What an address may ask in a minute.
+pub(in super::super) const WEIGHT: i64 = 1_200;
+
 impl World {
+    /// What one question costs.
+    pub(in super::super) fn cost(&self) -> i64 {
+        20 + self.venue.page as i64 / 20
+    }
+
     pub(super) fn drain(&mut self) {
         self.batch += 1;
         while let Some(output) = self.machine.as_mut().and_then(Machine::poll_output) {
@@ -50,8 +58,8 @@ impl World {
         while self.weight.front().is_some_and(|&(at, _)| at < self.now - 60_000) {
             self.weight.pop_front();
         }
-        let cost = 20 + self.venue.page as i64 / 20;
-        if self.weight.iter().map(|&(_, weight)| weight).sum::<i64>() + cost > 1_200 {
+        let cost = self.cost();
+        if self.weight.iter().map(|&(_, weight)| weight).sum::<i64>() + cost > WEIGHT {
             self.count("page deferred");
             let (now, until) = (self.instant(), self.base + Duration::from_millis(self.now as u64 + 3_000));
             self.machine.as_mut().unwrap().handle_page_deferred(id, until, now);
