@@ -227,12 +227,8 @@ impl<P> Machine<P> {
             |listener| if origin == Origin::Snapshot { Source::Snapshot(listener) } else { Source::Page };
         let live = before.into_iter().map(|kept| (Source::Live(kept.listener), kept));
         for (source, mut kept) in live.chain(events.map(|kept| (source(kept.listener), kept))) {
-            let mut payloads = std::mem::take(&mut kept.payloads);
-            let mut make = |index: usize| match payloads.get_mut(index).and_then(Option::take) {
-                Some(payload) => payload,
-                None => unreachable!("each payload is asked for once"),
-            };
-            let _ = self.intake(source, stream, &kept.rows, &mut make, whole, now);
+            let (rows, mut make) = kept.replay();
+            let _ = self.intake(source, stream, rows, &mut make, whole, now);
         }
     }
 

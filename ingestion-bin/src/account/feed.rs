@@ -32,6 +32,16 @@ impl<P> Kept<P> {
         let payloads = (0..rows.len()).map(|index| Some(make(index))).collect();
         Self { listener, rows: rows.to_vec(), payloads }
     }
+
+    /// The rows, and what makes each one's payload: once.
+    pub(super) fn replay(&mut self) -> (&[Row], impl FnMut(usize) -> P) {
+        let Self { rows, payloads, .. } = self;
+        let make = |index: usize| match payloads.get_mut(index).and_then(Option::take) {
+            Some(payload) => payload,
+            None => unreachable!("each payload is asked for once"),
+        };
+        (rows, make)
+    }
 }
 
 /// A page that makes the baseline once the other stream has caught up.

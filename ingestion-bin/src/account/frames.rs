@@ -27,7 +27,9 @@ impl<P> Machine<P> {
             return Intake::Refused;
         }
         self.end_refusing(rows, now);
-        self.take_frame(listener, stream, snapshot, rows, &mut make, now);
+        if !self.keeps_back(listener, stream, snapshot, rows, &mut make, now) {
+            self.take_frame(listener, stream, snapshot, rows, &mut make, now);
+        }
         self.settle(now);
         Intake::Taken
     }
@@ -38,7 +40,7 @@ impl<P> Machine<P> {
         self.showing
     }
 
-    fn take_frame(
+    pub(super) fn take_frame(
         &mut self,
         listener: usize,
         stream: Stream,
@@ -48,12 +50,11 @@ impl<P> Machine<P> {
         now: Instant,
     ) {
         let newest = self.believable(rows, now).max();
-        let known = self.venue_time.max(self.newest_shown(stream));
+        if snapshot {
+            self.begin_live(listener, stream, newest);
+        }
         let state = self.listener(listener);
         state.passed[stream] = newest.or(state.passed[stream]);
-        if snapshot {
-            state.live_from[stream] = newest.max(known).or(Some(i64::MIN));
-        }
         if self.ledger.stream(stream).baseline.is_none()
             || (snapshot && planted!(self, EverySnapshotIsBaseline))
         {

@@ -171,7 +171,7 @@ impl<P> Machine<P> {
         }
         let held = self.held.values().flat_map(dedup::Sequencer::rows);
         let held = held.filter(|row| !self.lacks_witness(row)).map(|row| row.time);
-        let newest = held.chain(self.twins.iter().map(|row| row.time)).max();
+        let newest = held.chain(self.twins.iter().map(|row| row.time)).chain(self.doubted_times()).max();
         for gap in self.ledger.gaps().to_vec() {
             if gap.state == GapState::Opened {
                 self.record(Record::Gap(Gap { state: GapState::Unfillable, ..gap }));
@@ -186,6 +186,7 @@ impl<P> Machine<P> {
         self.held.clear();
         self.twins.clear();
         self.ahead.clear();
+        self.doubted.clear();
         let _ = now;
     }
 

@@ -47,6 +47,7 @@ impl<P> Machine<P> {
 
     /// The listener's socket is gone, or it carries this account no more.
     pub fn handle_listener_down(&mut self, listener: usize, now: Instant) {
+        self.take_doubted_of(listener, now);
         if !planted!(self, NeverBlind) {
             *self.listener(listener) = Listener::default();
         }
@@ -54,6 +55,12 @@ impl<P> Machine<P> {
             self.feeds[stream].blind |= !self.listeners.iter().any(|l| l.live_from[stream].is_some());
         }
         self.settle(now);
+    }
+
+    /// Its snapshot came, with this newest row: from there on it should show every row.
+    pub(super) fn begin_live(&mut self, listener: usize, stream: Stream, newest: Option<i64>) {
+        let known = self.venue_time.max(self.newest_shown(stream));
+        self.listener(listener).live_from[stream] = newest.max(known).or(Some(i64::MIN));
     }
 
     /// Whether this listener's snapshots of all streams came: it shows everything from then on.

@@ -32,6 +32,7 @@ mod beginning;
 mod certify;
 mod clock;
 mod contradicted;
+mod doubted;
 mod feed;
 mod frames;
 mod gap;
@@ -65,6 +66,7 @@ pub use showing::Showing;
 pub use summary::{Counts, Coverage, Summary};
 
 use ahead::Ahead;
+use doubted::Doubted;
 use feed::Feed;
 use listeners::{Listener, Miss};
 use mark::{Mark, Number, Numbers, State};
@@ -145,6 +147,7 @@ pub struct Machine<P> {
     /// Held rows far ahead of the venue's clock.
     ahead: Vec<Ahead>,
     misses: VecDeque<Miss>,
+    doubted: Vec<Doubted<P>>,
     /// Complete reads that failed to fill a chain gap, per stream.
     tries: HashMap<GapId, PerStream<(u8, u64)>>,
     /// The venue's clock is at least there, as the driver says; no row of ours moves it.
@@ -197,6 +200,7 @@ impl<P> Machine<P> {
             twins: Vec::new(),
             ahead: Vec::new(),
             misses: VecDeque::new(),
+            doubted: Vec::new(),
             tries: HashMap::new(),
             venue_time: None,
             venue_time_at: None,
@@ -258,7 +262,7 @@ impl<P> Machine<P> {
         let gates = self.feeds.iter().filter_map(|feed| feed.gate.as_ref()?.deadline);
         let misses = self.misses.front().map(|miss| self.instant(miss.due));
         let first_pages = self.feeds.iter().filter_map(|feed| feed.first.as_ref()).map(|first| first.until);
-        let first_pages = first_pages.chain(self.begins_unconfirmed());
+        let first_pages = first_pages.chain(self.begins_unconfirmed()).chain(self.doubted_until());
         reads.chain(gates).chain(first_pages).chain(misses).chain(self.retry_refused()).chain(self.wake).min()
     }
 
@@ -283,6 +287,7 @@ impl<P> Machine<P> {
             return;
         }
         self.declare_switched_off(now);
+        self.drive_doubted(now);
         self.expire_gates(now);
         self.begin_late_streams(now);
         self.begin_unconfirmed(now);
@@ -369,6 +374,8 @@ impl<P> Machine<P> {
 
     fn held_rows(&self) -> usize {
         let before = self.feeds.iter().flat_map(|feed| &feed.before).map(|kept| kept.rows.len());
-        self.held.values().map(Sequencer::len).chain(before).sum::<usize>() + self.twins.len()
+        self.held.values().map(Sequencer::len).chain(before).sum::<usize>()
+            + self.twins.len()
+            + self.doubted_rows()
     }
 }

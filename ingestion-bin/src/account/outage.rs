@@ -136,7 +136,7 @@ impl<P> Machine<P> {
             return;
         }
         let first = self.believable(rows, now).next();
-        self.open_outage(stream, first.max(self.newest_known(stream)));
+        self.open_outage(stream, first);
         self.await_history(stream, Some(self.settings.repair_hold), now);
         if let Some(gate) = self.feeds[stream].gate.as_mut() {
             gate.declared = true;
@@ -205,7 +205,12 @@ impl<P> Machine<P> {
     }
 
     pub(super) fn open_outage(&mut self, stream: Stream, until: Option<i64>) {
-        let Some(from) = self.newest_known(stream) else { return };
+        let Some(newest) = self.newest_known(stream) else { return };
+        // Before any venue time is known the newest event may be one with a wrong time: what is shown now is older then.
+        let is_doubtful =
+            self.horizon().is_none() && self.newest_shown(stream).is_some_and(|shown| shown < newest);
+        let state = self.ledger.stream(stream);
+        let from = state.certified.max(state.baseline).filter(|_| is_doubtful).unwrap_or(newest);
         self.counts.outages += 1;
         self.declare_outage(from, until.unwrap_or(from).max(from));
     }

@@ -29,6 +29,8 @@ pub struct Counts {
     pub failed_pages: u64,
     /// Answers that did not hold their anchor.
     pub anchors_missed: u64,
+    /// Snapshots that showed nothing known although another listener was live (R2).
+    pub doubted: u64,
     /// Outage gaps opened or extended.
     pub outages: u64,
     /// Declared `history` gaps.

@@ -14,6 +14,7 @@
 mod alone;
 mod beginning;
 mod clock;
+mod doubted;
 mod judge;
 mod missing;
 mod plan;

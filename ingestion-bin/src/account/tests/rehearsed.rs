@@ -24,6 +24,7 @@ const REPAIRS: &[&str] = &[
     "certificate taken back (C5)",
     "row ahead of the clock held (H4)",
     "conflict closed by history",
+    "snapshot ahead of another listener",
     "outage declared",
     "history declared",
     "gap Chain Opened",

@@ -13,6 +13,7 @@ impl Judge {
     /// C4: whether the venue's budget allows for all reads that a gap needs, from the first that counts to the end of the run.
     /// Reads that went wrong or ended with a process say nothing, so it may begin when all is well; each begins where the
     /// stream was certified then. What happens meanwhile makes them longer still.
+    /// A gap that ends after the run has a wrong time for an end: no want of weight.
     pub(super) fn can_be_read_in_time(&self, world: &World, gap: &Gap) -> bool {
         let begin = (gap.to - world.began + MARGIN)
             .max(world.fault_end)
@@ -31,7 +32,8 @@ impl Judge {
                 rows / (world.venue.page as i64 - 1) + 1
             })
             .sum();
-        begin + TRIES * questions * world.cost() * 60_000 / WEIGHT <= world.ends
+        gap.to > world.began + world.ends
+            || begin + TRIES * questions * world.cost() * 60_000 / WEIGHT <= world.ends
     }
 
     /// Up to where a stream was certified at one of our times.
