@@ -158,6 +158,11 @@ impl<P> Machine<P> {
                 feed.read = None;
                 feed.asked = None;
                 feed.not_before = feed.not_before.filter(|_| feed.anchor_missed > 0);
+            } else if feed.failures > 0 && feed.asked.is_none() {
+                // Nobody answered, most likely because the venue was away for history as it was for the listeners: what
+                // waits now must not wait as long as that took to be noticed.
+                let soon = now + self.settings.retry.first;
+                (feed.not_before, feed.failures) = (feed.not_before.map(|at| at.min(soon)), 0);
             }
         }
     }

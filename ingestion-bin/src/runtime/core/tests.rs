@@ -8,6 +8,7 @@ mod connections;
 mod full;
 mod identity;
 mod orders;
+mod outage;
 mod served;
 mod standing;
 mod states;

@@ -37,7 +37,7 @@ struct Played {
 fn play(seed: u64, waits_for_all: bool) -> Played {
     let (mut rig, mut random) = (Rig::new(), SmallRng::seeded(seed));
     rig.wait(1);
-    rig.core_mut().waits_for_all = waits_for_all;
+    rig.core.waits_for_all = waits_for_all;
     let mut played = Played { late_at: None, troubles: BTreeMap::new(), held: 0, gaps: 0 };
     for second in 0..SECONDS {
         rig.wait(1);
@@ -50,12 +50,12 @@ fn play(seed: u64, waits_for_all: bool) -> Played {
         if hers < rig.of(ALICE).len() - 1 && played.late_at.is_none() {
             played.late_at = Some(second);
         }
-        played.held += u32::from(rig.core_mut().status().accounts.iter().any(|account| account.held > 0));
+        played.held += u32::from(rig.core.status().accounts.iter().any(|account| account.held > 0));
     }
     rig.silent_history = None;
     rig.wait(600);
     played.gaps = rig.lines(GapLines).iter().filter(|gap| gap["influencerId"] == BOB).count();
-    let all = rig.core_mut().status();
+    let all = rig.core.status();
     assert!(all.accounts.iter().all(|account| account.held == 0), "seed {seed}: somebody waits for ever");
     played
 }

@@ -19,11 +19,11 @@ fn account(number: u16) -> Account {
 
 /// What the venue counted: when it answered, and the weight.
 #[derive(Default)]
-struct Counted(VecDeque<(Instant, u32)>);
+pub(super) struct Counted(VecDeque<(Instant, u32)>);
 
 impl Counted {
     /// It answers; it never counts more than its limit in any minute.
-    fn count(&mut self, weight: u32, now: Instant) {
+    pub(super) fn count(&mut self, weight: u32, now: Instant) {
         self.0.push_back((now, weight));
         self.0.retain(|(at, _)| now.duration_since(*at) < MINUTE);
         let sum: u32 = self.0.iter().map(|(_, weight)| weight).sum();

@@ -12,7 +12,7 @@ use observability::Telemetry;
 use serde_json::{Value, json};
 use signal_domain::Account;
 
-use super::super::{Core, Followed, From};
+use super::super::{Asked, Core, Followed, From};
 use super::{ALICE, core, open};
 use crate::account::{Cause, ClockSource};
 use crate::render::{DeadLetterLines, GapLines, SignalLines};
@@ -27,10 +27,10 @@ const FAR: i64 = 8_000_000_000_000;
 pub(super) struct Rig {
     disk: FaultyStorage,
     journal: Journal,
-    core: Core,
+    pub(super) core: Core,
     telemetry: Telemetry,
     /// The venue's clock is this much past `T`, and ours past `start`.
-    elapsed: Duration,
+    pub(super) elapsed: Duration,
     start: Instant,
     /// What truly happened: of Alice, of Bob.
     fills: [Vec<Value>; 2],
@@ -64,7 +64,7 @@ impl Rig {
     }
 
     /// Both listeners come up and show what happened last.
-    fn connect(&mut self) {
+    pub(super) fn connect(&mut self) {
         for listener in [0, 1] {
             self.core.line_up(listener, self.now());
             for account in [ALICE, BOB] {
@@ -90,11 +90,7 @@ impl Rig {
         self
     }
 
-    pub(super) fn core_mut(&mut self) -> &mut Core {
-        &mut self.core
-    }
-
-    fn now(&self) -> Instant {
+    pub(super) fn now(&self) -> Instant {
         self.start + self.elapsed
     }
 
@@ -118,7 +114,7 @@ impl Rig {
         fill
     }
 
-    fn trade(&mut self, account: &str) {
+    pub(super) fn trade(&mut self, account: &str) {
         self.wait(1);
         self.show(account);
     }
@@ -145,7 +141,7 @@ impl Rig {
         );
     }
 
-    fn at(&self) -> Received {
+    pub(super) fn at(&self) -> Received {
         Received { unix_ns: u64::try_from(self.venue_ms()).unwrap() * 1_000_000, at: self.now() }
     }
 
@@ -159,19 +155,23 @@ impl Rig {
                 self.core.handle_shown_time(ClockSource::Answer, self.venue_ms(), now);
             }
             while let Some(asked) = self.core.next_ask(0) {
-                let alice = asked.account == *ALICE.parse::<Account>().unwrap().as_bytes();
-                let account = if alice { ALICE } else { BOB };
-                if self.silent_history == Some(account) {
+                if self.silent_history == Some(asker(&asked)) {
                     self.core.page_failed(asked, now);
                     continue;
                 }
-                let fills = self.of(account);
-                let page: Vec<&Value> =
-                    fills.iter().filter(|fill| fill["time"].as_i64() >= Some(asked.start)).collect();
-                let body = serde_json::to_vec(&page).unwrap();
-                self.core.handle_page(asked, &body, self.at()).unwrap();
+                self.answer(asked, usize::MAX, usize::MAX);
             }
         }
+    }
+
+    /// History answers with a page of at most so many rows, of an account's newest that it keeps. How many it had.
+    pub(super) fn answer(&mut self, asked: Asked, page: usize, keeps: usize) -> usize {
+        let fills = self.of(asker(&asked));
+        let kept = fills.iter().skip(fills.len().saturating_sub(keeps));
+        let rows: Vec<&Value> =
+            kept.filter(|fill| fill["time"].as_i64() >= Some(asked.start)).take(page).collect();
+        let body = serde_json::to_vec(&rows).unwrap();
+        self.core.handle_page(asked, &body, self.at()).unwrap()
     }
 
     /// The lines that the journal's records make.
@@ -204,6 +204,11 @@ impl Rig {
     fn certified_to(&self) -> Vec<Option<i64>> {
         self.core.status().accounts.iter().map(|account| account.certified_to).collect()
     }
+}
+
+/// Whose history is asked for.
+fn asker(asked: &Asked) -> &'static str {
+    if asked.account == *ALICE.parse::<Account>().unwrap().as_bytes() { ALICE } else { BOB }
 }
 
 #[test]
