@@ -166,7 +166,8 @@ impl Against {
             if !inside(signal.time) || known.contains(&key) {
                 continue;
             }
-            if window.history_begins.is_none_or(|begins| signal.time < begins) {
+            // Of its first millisecond history may have forgotten a part: the venue keeps a number of rows, not of times.
+            if window.history_begins.is_none_or(|begins| signal.time <= begins) {
                 self.beyond_history += 1;
                 continue;
             }

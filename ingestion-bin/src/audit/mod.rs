@@ -68,6 +68,8 @@ struct Market {
     epoch: u64,
     seq: u64,
     chain: Chain,
+    /// The newest signal's event, and the chain before it: a correction of it takes its place.
+    newest: (String, Chain),
     time: i64,
     seen: bool,
 }
@@ -158,6 +160,10 @@ impl Audit {
         }
         market.time = entry.time;
         let Some(before) = entry.before else { return };
+        if market.newest.0 == entry.source_event_id {
+            market.chain = market.newest.1;
+        }
+        market.newest = (entry.source_event_id.clone(), market.chain);
         let link = market.chain.follow(before, entry.after);
         self.report.pairs += u64::from(link != Link::First);
         if let Link::Broken { expected } = link {

@@ -37,6 +37,24 @@ fn audit(entries: Vec<Entry>, gaps: &[(&str, &str)]) -> Report {
     audit.finish()
 }
 
+/// It begins where the wrong one did, and what follows goes on from it.
+#[test]
+fn a_correction_takes_the_place_of_what_it_corrects() {
+    let wrong = Entry { source_event_id: "fill:3".to_owned(), ..entry(2, 2, 9) };
+    let mut audit = Audit::default();
+    for entry in [entry(1, 0, 2), wrong.clone(), entry(3, 2, 5), entry(4, 5, 6)] {
+        audit.signal(&entry);
+    }
+    let report = audit.finish();
+    assert_eq!((report.pairs, report.chain_breaks), (3, 0), "{report:?}");
+    // Another event does not.
+    let mut audit = Audit::default();
+    for entry in [entry(1, 0, 2), Entry { source_event_id: "fill:2".to_owned(), ..wrong }, entry(3, 2, 5)] {
+        audit.signal(&entry);
+    }
+    assert_eq!(audit.finish().undeclared, 1);
+}
+
 #[test]
 fn a_whole_log_is_clean() {
     let report = audit(vec![entry(1, 0, 2), entry(2, 2, 3), entry(3, 3, 0)], &[]);
@@ -157,7 +175,8 @@ fn an_epoch_that_begins_behind_such_a_gap_may_begin_elsewhere() {
     for (gap_of, undeclared) in [((2, 40), 0), ((12, 15), 0), ((60, 70), 1)] {
         let mut audit = Audit::default();
         audit.gap(Declared { market: None, ..gap("away", "history", "unfillable", gap_of) });
-        [entry(1, 0, 2), Entry { time: 50, signal_id: "anew".to_owned(), ..anew() }]
+        let anew = Entry { time: 50, signal_id: "anew".to_owned(), ..anew() };
+        [entry(1, 0, 2), Entry { source_event_id: "fill:anew".to_owned(), ..anew }]
             .iter()
             .for_each(|entry| audit.signal(entry));
         let report = audit.finish();
@@ -297,6 +316,10 @@ mod history {
         assert_eq!(compare(&rows, &log, &Beside::default()).0.phantoms_declared, 1);
         // Older than what history still has: nobody can tell.
         let (against, _) = compare(&rows[1..], &[logged(&rows[0])], &conflict);
+        assert_eq!((against.beyond_history, against.phantoms), (1, 0));
+        // What the venue forgets may end inside a millisecond, and another row of it is still there.
+        let other = Logged { source_event_id: "fill:20:other:B".to_owned(), ..logged(&rows[1]) };
+        let (against, _) = compare(&rows[1..], &[other], &Beside::default());
         assert_eq!((against.beyond_history, against.phantoms), (1, 0));
     }
 
