@@ -8,8 +8,9 @@ use std::time::Duration;
 use hyperliquid_client::sim::{Market, MarketConfig, SimLimits, SimSource, Speed, Stream};
 use serde_json::Value;
 
-use crate::scene::{BEGAN, Scene, fast};
+use crate::scene::{BEGAN, Scene};
 use crate::support::eventually;
+use crate::support::inside::fast;
 
 /// Venue time that must be certified, ms.
 const LONG: i64 = 400_000;

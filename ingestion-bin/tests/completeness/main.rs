@@ -7,15 +7,17 @@
     reason = "a test fails by a panic and says what it saw"
 )]
 
+mod kept;
 mod lag;
 mod outages;
 mod scene;
 #[path = "../support/mod.rs"]
 mod support;
 
-use scene::{ALICE, Scene, fast};
+use scene::{ALICE, Scene};
 use serde_json::json;
 use support::eventually;
+use support::inside::fast;
 
 /// A run that nets to zero, one at the end of a chain, one in a market never seen before.
 #[test]

@@ -5,11 +5,12 @@ use std::time::Duration;
 use ingestion_bin::account::Settings;
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, fast};
+use crate::scene::Scene;
 use crate::support::eventually;
+use crate::support::inside::fast;
 
 /// Sweeps far enough apart that an outage has its own reads.
-fn unhurried(settings: &Settings) -> Settings {
+pub(crate) fn unhurried(settings: &Settings) -> Settings {
     let pause = Duration::from_secs(6);
     Settings { first_sweep: pause, sweep_interval: pause, ..fast(settings) }
 }
@@ -19,18 +20,22 @@ const BLOCKS: usize = 34;
 const BURST: usize = 3;
 const MISSED: usize = BLOCKS * BURST;
 
-/// Both listeners away while [`MISSED`] fills happen, then back, and ten more at once. `faults` befall the venue from then on.
-fn away(scene: &mut Scene, faults: &[&str]) {
+/// Ten fills, and then the venue is down: no sockets, no history.
+pub(crate) fn leave(scene: &mut Scene) {
     for _ in 0..10 {
         scene.play("ETH");
     }
     scene.wait_signals(10);
-    // The venue is down: no sockets, no history.
     for fault in ["handshake=503", "info-500=1"] {
         scene.venue.add_fault(fault.parse().expect("a fault"));
     }
     scene.venue.close_sockets(1006);
     eventually("nobody listens", || (scene.service.status().worker().listeners_connected == 0).then_some(()));
+}
+
+/// Both listeners away while [`MISSED`] fills happen, then back, and ten more at once. `faults` befall the venue from then on.
+fn away(scene: &mut Scene, faults: &[&str]) {
+    leave(scene);
     for _ in 0..BLOCKS {
         scene.burst("ETH", BURST);
     }
@@ -48,7 +53,7 @@ fn away(scene: &mut Scene, faults: &[&str]) {
     scene.skip();
 }
 
-fn states(gaps: &[Value], kind: &str) -> Vec<String> {
+pub(crate) fn states(gaps: &[Value], kind: &str) -> Vec<String> {
     // Each epoch begins with a record that voids what was said before.
     let of_kind = gaps.iter().filter(|gap| gap["kind"] == kind && gap["state"] != "reset");
     of_kind.map(|gap| gap["state"].as_str().expect("text").to_owned()).collect()

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyperliquid_client::sim::SimConfig;
-use ingestion_bin::config::{Config, Sources};
-use ingestion_bin::runtime::{Followed, Service, Storages, events};
+use ingestion_bin::account::Settings;
+use ingestion_bin::runtime::{Service, Storages};
 use messaging::storage::{DiskStorage, Storage, StorageLock, StoredFile};
-use observability::Telemetry;
 
 use super::support::eventually;
+use super::support::inside::Inside;
 use super::support::judge::Allowed;
 use super::support::legs::{Legs, Setting};
 use super::support::service::lines;
@@ -57,22 +57,9 @@ impl Storage for Mined {
 }
 
 fn start(legs: &Legs, armed: &Arc<AtomicBool>) -> Service {
-    let text = std::fs::read_to_string(&legs.config).expect("the configuration is read");
-    let sources = Sources { file: Some((legs.config.clone(), text)), ..Sources::default() };
-    let config = Config::load(&sources).expect("it is right");
-    let telemetry = Telemetry::new(&events::catalogue()).expect("the catalogue is right");
-    let follow =
-        legs.users.iter().map(|user| Followed::by_address(user.parse().expect("an address"))).collect();
     let journal = Mined { disk: DiskStorage::new(legs.data().join("journal")), armed: Arc::clone(armed) };
     let storages = Storages { data: Arc::new(DiskStorage::new(legs.data())), journal: Arc::new(journal) };
-    let service = Service::start(&config, storages, follow, &telemetry).expect("the service starts");
-    eventually("baselines", || {
-        let worker = service.status().worker();
-        let based = worker.accounts.len() == legs.users.len() && worker.accounts.iter().all(|one| one.based);
-        (based && worker.listeners_connected == 2).then_some(())
-    });
-    legs.wait_both();
-    service
+    Inside::start(legs, storages, Settings::clone).service
 }
 
 #[test]

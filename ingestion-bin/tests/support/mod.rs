@@ -13,6 +13,7 @@ pub mod drill;
 #[path = "../../../hyperliquid-client/tests/proxy_support/mod.rs"]
 pub mod egress_proxy;
 pub mod expected;
+pub mod inside;
 pub mod judge;
 pub mod legs;
 pub mod market;
