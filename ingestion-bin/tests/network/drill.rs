@@ -181,7 +181,7 @@ fn config(tls: bool) -> SimConfig {
 }
 
 /// Limits are not what is tried here, nor how long a listener waits after one loss upon another.
-fn setting() -> Setting {
+pub(super) fn setting() -> Setting {
     let limits = "limits = { users = 1000, connections = 100, new_connections_per_minute = 100000, subscriptions = 100000, \
                   messages_per_minute = 1000000, info_weight_per_minute = 1000000 }";
     let backoff = "backoff = { initial_ms = 100, max_ms = 500, jitter = 0.5 }";
