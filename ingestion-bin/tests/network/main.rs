@@ -14,6 +14,7 @@ mod flips;
 mod forgotten;
 mod host;
 mod latency;
+mod memory;
 mod outage;
 mod panics;
 mod secured;
