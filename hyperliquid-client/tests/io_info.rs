@@ -6,6 +6,7 @@ mod io_support;
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyperliquid_client::auth::Auth;
@@ -20,6 +21,9 @@ use hyperliquid_client::weight::{Lane, WeightBudget};
 use hyperliquid_client::wire::Address;
 use io_support::*;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+const LONG: Duration = Duration::from_secs(60);
 
 fn http(address: SocketAddr) -> EndpointConfig {
     EndpointConfig { max_answer_bytes: 1000, ..config(format!("ws://{address}/ws")) }
@@ -144,6 +148,44 @@ async fn chunks_are_put_together_and_add_up_to_the_bound() {
     let chunk = format!("190\r\n{}\r\n", "x".repeat(400));
     let error = outcome(Auth::None, &chunked(&chunk.repeat(3))).await.expect_err("1200 bytes");
     assert!(matches!(error, InfoError::TooLarge { max_bytes: 1000, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn large_answers_come_in_turn_and_one_that_never_ends_holds_up_none_for_long() {
+    let turns = Arc::new(Semaphore::new(1));
+    let large = "x".repeat(100_000);
+    let (listener, address) = listen().await;
+    let sharing = |info_timeout: Duration| {
+        let config = EndpointConfig { info_timeout, max_answer_bytes: 200_000, ..http(address) };
+        client(config).with_turns(Arc::clone(&turns))
+    };
+    let (mut stuck, mut small, mut next) =
+        (sharing(Duration::from_millis(300)), sharing(LONG), sharing(LONG));
+    let served = async {
+        // Only the head of it.
+        let (_, _held) = answer(&listener, |_| ok(&large)[..200].to_owned()).await;
+        let (_, _small) = answer(&listener, |_| ok("[]")).await;
+        let (_, _next) = answer(&listener, |_| ok(&large)).await;
+        std::future::pending::<()>().await;
+    };
+    let asking = async {
+        let asked = async {
+            while turns.available_permits() == 1 {
+                tokio::task::yield_now().await;
+            }
+            let small = small.ask(&InfoRequest::PerpDexs).await.expect("waits for nobody");
+            assert_eq!((small.body.as_slice(), turns.available_permits()), (&b"[]"[..], 0));
+            next.ask(&InfoRequest::PerpDexs).await
+        };
+        tokio::join!(stuck.ask(&InfoRequest::SpotMeta), asked)
+    };
+    let (stuck, next) = tokio::select! {
+        answers = asking => answers,
+        () = served => unreachable!("it goes on for ever"),
+    };
+    assert!(matches!(stuck, Err(InfoError::Timeout { kind: "spotMeta", .. })), "{stuck:?}");
+    assert_eq!(next.expect("after the other's deadline").body.len(), large.len());
+    assert_eq!(turns.available_permits(), 1);
 }
 
 #[tokio::test]

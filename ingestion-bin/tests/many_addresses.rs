@@ -189,6 +189,19 @@ fn three_hundred(addresses: u8, each_at_two: bool) {
         lower_the_limit(&scene, &service, &accounts, Ipv4Addr::new(127, 0, 0, 5).into());
     }
     assert_eq!(service.stop().status.code(), Some(0));
+    if each_at_two {
+        restart_with_full_windows(&scene, &settings);
+    }
+}
+
+/// What a start reads of the journal is no more than what ran before.
+fn restart_with_full_windows(scene: &Scene, settings: &[&str]) {
+    let service = Service::start(&scene.config, settings);
+    wait_full(&service, 300);
+    let most = service.memory_kib("VmHWM") >> 10;
+    println!("started again with full windows: at most {most} MiB resident");
+    assert!(most < MEMORY_MIB, "{most} MiB of {MEMORY_MIB}");
+    assert_eq!(service.stop().status.code(), Some(0));
 }
 
 #[test]

@@ -2,17 +2,19 @@
 //!
 //! A question is asked once: nothing here repeats it, because each one costs weight that the caller has charged before. (A kept
 //! connection that the server has closed meanwhile is noticed before the question is sent, and replaced.)
-//! Each question has one deadline, connecting included; an answer is bounded in bytes. Dropping the future gives
-//! the connection up. The bytes come back as they are; [`crate::info`] and [`crate::decode`] read them.
+//! Each question has one deadline, connecting included; an answer is bounded in bytes. Clients may share turns for large answers
+//! ([`InfoClient::with_turns`]); a turn waited for does not count. Dropping the future gives the connection up. The bytes come back as they are; [`crate::info`] and [`crate::decode`] read them.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Request, Response, StatusCode};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::clock::{Received, WallClock};
 use super::dial::{DialError, Dialer};
@@ -24,6 +26,12 @@ use crate::info::InfoRequest;
 
 /// A kept connection older than this is not used again; servers close idle ones after about a minute.
 const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// A page of history is smaller.
+const PAGE_BYTES: usize = 1 << 20;
+
+/// An answer said to be larger waits for its turn, and one that does not say.
+const SMALL_BYTES: u64 = 64 << 10;
 
 /// An answer with status 200.
 #[derive(Clone, Debug)]
@@ -140,6 +148,7 @@ pub struct InfoClient {
     dialer: Dialer,
     clock: WallClock,
     idle: Option<Idle>,
+    turns: Option<Arc<Semaphore>>,
 }
 
 struct Idle {
@@ -151,7 +160,14 @@ impl InfoClient {
     /// A client; it connects when first asked.
     #[must_use]
     pub const fn new(endpoint: Endpoint, dialer: Dialer, clock: WallClock) -> Self {
-        Self { endpoint, dialer, clock, idle: None }
+        Self { endpoint, dialer, clock, idle: None, turns: None }
+    }
+
+    /// Large answers are read in turn with all other clients that share these: as many at once as there are permits. A turn ends
+    /// with its answer's deadline at the latest, so one that trickles in holds up the others no longer.
+    #[must_use]
+    pub fn with_turns(self, turns: Arc<Semaphore>) -> Self {
+        Self { turns: Some(turns), ..self }
     }
 
     /// The endpoint it asks.
@@ -163,46 +179,74 @@ impl InfoClient {
     /// Asks once. The caller has charged [`InfoRequest::cost`] before.
     ///
     /// # Errors
-    /// [`InfoError`], at the latest after the endpoint's [`info_timeout`](Endpoint::info_timeout).
+    /// [`InfoError`], at the latest after the endpoint's [`info_timeout`](Endpoint::info_timeout) and the wait for a turn.
     pub async fn ask(&mut self, request: &InfoRequest) -> Result<InfoAnswer, InfoError> {
         let within = self.endpoint.info_timeout();
         let deadline = Instant::now() + within;
-        let kind = request.kind();
-        timeout_at(deadline, self.exchange(request, deadline)).await.unwrap_or_else(|_| {
-            Err(InfoError::Timeout { host: self.endpoint.info().host().to_owned(), kind, within })
-        })
+        let (host, kind) = (self.endpoint.info().host().to_owned(), request.kind());
+        let late = |_| InfoError::Timeout { host: host.clone(), kind, within };
+        let (http, answer, asked_at) =
+            timeout_at(deadline, self.send(request, deadline)).await.map_err(late)??;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let is_large = answer.body().size_hint().exact().is_none_or(|bytes| bytes > SMALL_BYTES);
+        let turns = self.turns.clone().filter(|_| is_large);
+        let _turn = match turns {
+            Some(turns) => turns.acquire_owned().await.ok(),
+            None => None,
+        };
+        let body = timeout(left, self.read(http, answer, kind)).await.map_err(late)??;
+        Ok(InfoAnswer { body, asked_at, received: self.clock.received() })
     }
 
-    async fn exchange(&mut self, request: &InfoRequest, deadline: Instant) -> Result<InfoAnswer, InfoError> {
-        let (host, kind) = (self.endpoint.info().host().to_owned(), request.kind());
-        let broken = |error: ExchangeError| InfoError::Broken {
-            host: host.clone(),
-            kind,
-            source: io::Error::other(error),
-        };
+    /// Up to the head of the answer.
+    async fn send(
+        &mut self,
+        request: &InfoRequest,
+        deadline: Instant,
+    ) -> Result<(Http<Stream>, Response<Incoming>, Received), InfoError> {
+        let kind = request.kind();
         let mut http = match self.take_idle().await {
             Some(http) => http,
             None => {
                 let by = deadline.min(Instant::now() + self.endpoint.connect_timeout());
-                Http::new(self.dialer.dial(self.endpoint.info(), by).await?).await.map_err(broken)?
+                let stream = self.dialer.dial(self.endpoint.info(), by).await?;
+                Http::new(stream).await.map_err(|error| self.broken(kind, error))?
             }
         };
         let post = self.post(request).map_err(|error| InfoError::Broken {
-            host: host.clone(),
+            host: self.endpoint.info().host().to_owned(),
             kind,
             source: io::Error::new(io::ErrorKind::InvalidInput, error),
         })?;
         let asked_at = self.clock.received();
-        let answer = http.send(post).await.map_err(broken)?;
+        let answer = http.send(post).await.map_err(|error| self.broken(kind, error))?;
         self.check(&answer, kind)?;
+        Ok((http, answer, asked_at))
+    }
+
+    /// The rest of the answer.
+    async fn read(
+        &mut self,
+        mut http: Http<Stream>,
+        answer: Response<Incoming>,
+        kind: &'static str,
+    ) -> Result<Vec<u8>, InfoError> {
         let max_bytes = self.endpoint.max_answer_bytes();
-        let body = match read_body(&mut http, answer.into_body(), max_bytes).await {
-            Ok(Some(body)) => body,
-            Ok(None) => return Err(InfoError::TooLarge { host, kind, max_bytes }),
-            Err(error) => return Err(broken(error)),
-        };
-        self.idle = Some(Idle { http, since: Instant::now() });
-        Ok(InfoAnswer { body, asked_at, received: self.clock.received() })
+        match read_body(&mut http, answer.into_body(), max_bytes).await {
+            Ok(Some(body)) => {
+                self.idle = Some(Idle { http, since: Instant::now() });
+                Ok(body)
+            }
+            Ok(None) => {
+                Err(InfoError::TooLarge { host: self.endpoint.info().host().to_owned(), kind, max_bytes })
+            }
+            Err(error) => Err(self.broken(kind, error)),
+        }
+    }
+
+    fn broken(&self, kind: &'static str, error: ExchangeError) -> InfoError {
+        let host = self.endpoint.info().host().to_owned();
+        InfoError::Broken { host, kind, source: io::Error::other(error) }
     }
 
     async fn take_idle(&mut self) -> Option<Http<Stream>> {
@@ -249,7 +293,9 @@ async fn read_body(
     if usize::try_from(announced).map_or(true, |announced| announced > max_bytes) {
         return Ok(None);
     }
-    let mut bytes = Vec::new();
+    // Not more at once than most pages are: what is announced need not come.
+    let mut bytes =
+        Vec::with_capacity(usize::try_from(announced).map_or(0, |announced| announced.min(PAGE_BYTES)));
     loop {
         let frame = std::pin::pin!(body.frame());
         match http.drive(frame).await? {

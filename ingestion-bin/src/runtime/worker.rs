@@ -18,7 +18,7 @@ use hyperliquid_client::io::{
 };
 use messaging::journal::{Appender, Progress, Ticket};
 use observability::Telemetry;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant as TokioInstant, interval, sleep_until};
 
@@ -82,6 +82,9 @@ pub(super) struct WorkerPlan {
     pub(super) seed: u64,
 }
 
+/// Pages of history that are read at once, of all addresses together: each takes up to a megabyte while it comes.
+const PAGES_AT_ONCE: usize = 8;
+
 /// Between two snapshots of the status.
 const STATUS_EVERY: Duration = Duration::from_millis(500);
 
@@ -117,16 +120,19 @@ async fn work(plan: WorkerPlan, mut commands: mpsc::Receiver<Command>) -> std::i
     core.borrow_mut().declare_absent(clock::now());
     let exit = |route: &Dialled| route.endpoint.dialer_with(route.tls.clone(), Dns::default());
     let exits: Vec<(&Dialled, Dialer)> = plan.routes.iter().map(|route| (route, exit(route))).collect();
+    let turns = Arc::new(Semaphore::new(PAGES_AT_ONCE));
     for (number, group) in plan.groups.iter().enumerate() {
         let Some((route, dialer)) = exits.iter().find(|(route, _)| route.group == number) else {
             continue;
         };
-        let client = InfoClient::new(route.endpoint.clone(), dialer.clone(), wall.clone());
+        let client = || {
+            let client = InfoClient::new(route.endpoint.clone(), dialer.clone(), wall.clone());
+            client.with_turns(Arc::clone(&turns))
+        };
         let progress = Arc::clone(&plan.progress);
-        let history = History::new(Rc::clone(&core), number, client, &group.limits, &plan.spent, progress);
+        let history = History::new(Rc::clone(&core), number, client(), &group.limits, &plan.spent, progress);
         core.borrow_mut().spends(number, history.budget());
-        let client = InfoClient::new(route.endpoint.clone(), dialer.clone(), wall.clone());
-        let states = AskedStates::new(Rc::clone(&core), number, client, &group.limits, history.purse());
+        let states = AskedStates::new(Rc::clone(&core), number, client(), &group.limits, history.purse());
         tasks.spawn_local(async move {
             states.run().await;
             Task::Unending

@@ -12,7 +12,7 @@
 //! new file once a directory is there (it is not made again: it may have been a mount), or on in the same file where it was
 //! only moved away and is back.
 //! Bounds: `rotate_bytes` a file (a longer line has a file for itself), `max_bytes` together, oldest file deleted first
-//! and never the one being written; the keys of [`REMEMBERED`] lines or of the newest file, whichever is more.
+//! and never the one being written; the keys of [`REMEMBERED`] lines, and where the newest file is walked again of all its lines.
 //! An empty file `older.deleted` says that the stream began before its oldest file: with files that were deleted since, or with
 //! records that were deleted before there was a sink for them ([`FileSink::older_deleted`]).
 
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use super::names::{deleted_name, file_name, mark_name};
 use super::recent::Recent;
 use super::recovery::{self, Stored};
-use super::{Render, Sink, SinkError, Tally};
+use super::{REMEMBERED, Render, Sink, SinkError, Tally};
 use crate::journal::{Origin, Record};
 use crate::storage::{Storage, StoredFile};
 
@@ -310,6 +310,10 @@ impl<R: Render> Sink for FileSink<R> {
             Origin::New | Origin::OtherJournal(..) | Origin::Damaged => false,
         };
         self.walk_until = position;
+        if known && self.walk_from.is_none() {
+            // Nothing is walked again but what lies past the cursor.
+            self.recent.keep_newest(REMEMBERED);
+        }
         match self.files.back() {
             // The files say where they are. Positions past the end are of a journal that was lost.
             Some(newest) if !known && newest.first < end => {
