@@ -54,7 +54,7 @@ impl<P> Machine<P> {
     fn is_witnessed(&self, key: FillKey, time: i64) -> bool {
         self.venue_time >= Some(time)
             || self.marks.get(key).is_none_or(|mark| {
-                mark.state != State::Held || mark.in_history != 0 || mark.shown_by.count_ones() > 1
+                mark.state != State::Held || mark.is_in_history() || mark.is_shown_by_several()
             })
     }
 

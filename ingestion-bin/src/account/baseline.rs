@@ -255,7 +255,9 @@ impl<P> Machine<P> {
                 Mark::new(row.digest, stream, market, State::Baseline, received)
             });
             if let Entry::New(mark) = entry {
-                mark.shown_by = if origin == Origin::Snapshot { bit(listener) } else { 0 };
+                if origin == Origin::Snapshot {
+                    mark.show(listener);
+                }
                 self.emit_baseline(row, stream, origin, payload, now);
             }
         }

@@ -256,10 +256,8 @@ impl<P> Machine<P> {
     /// C2: what is held is not published, on whichever stream it came (a slice may come on both).
     fn before_held(&self) -> i64 {
         // A twin that history shows is an event that is not out yet; one it does not show may be nothing.
-        let twins = self
-            .twins
-            .iter()
-            .filter(|twin| self.marks.get(twin.key).is_some_and(|mark| mark.in_history != 0));
+        let twins =
+            self.twins.iter().filter(|twin| self.marks.get(twin.key).is_some_and(Mark::is_in_history));
         let rows = self.held.values().flat_map(Sequencer::rows);
         rows.chain(twins).map(|row| row.time.saturating_sub(1)).min().unwrap_or(i64::MAX)
     }

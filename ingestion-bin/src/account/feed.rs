@@ -56,7 +56,7 @@ pub(super) struct FirstPage<P> {
 #[derive(Debug, Default)]
 pub(super) struct Empty {
     /// Bit per listener whose snapshot was empty.
-    pub(super) listeners: u32,
+    pub(super) listeners: u16,
     /// When a complete read returned nothing.
     pub(super) read_at: Option<Instant>,
 }

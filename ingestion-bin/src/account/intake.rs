@@ -5,7 +5,7 @@ use std::time::Instant;
 use dedup::{Digest, FillKey, Kind, Slot};
 
 use super::baseline::{LOOKS, held};
-use super::mark::{HISTORY_FIRST, Mark, Number, State, bit};
+use super::mark::{Mark, Number, State};
 use super::record::Refusal;
 use super::twins::content;
 use super::{Fate, Item, Machine, Market, Origin, Position, Record, Row, Stream};
@@ -141,7 +141,7 @@ impl<P> Machine<P> {
         let alike = self.alike(row.digest, row.time);
         let twin = !is_baseline
             && !planted!(self, NoTwins)
-            && source.listener().is_some_and(|listener| self.has_stranger(alike, market, bit(listener)));
+            && source.listener().is_some_and(|listener| self.has_stranger(alike, market, listener));
         let state = match (is_baseline, twin) {
             (true, _) => State::Baseline,
             (false, true) => State::Twin,
@@ -151,8 +151,8 @@ impl<P> Machine<P> {
         mark.prove(stream, proven || source == Source::Page);
         mark.set_alike(alike);
         match source.listener() {
-            Some(listener) => mark.shown_by = bit(listener),
-            None => mark.in_history = HISTORY_FIRST | (1 << stream.lane()),
+            Some(listener) => mark.show(listener),
+            None => mark.show_in_history_first(stream),
         }
         let _ = self.marks.insert_or_get(row.key, row.time, || mark);
         self.contents.insert(content(row.digest, row.time));
@@ -187,9 +187,9 @@ impl<P> Machine<P> {
     }
 
     /// H3: a key of the same content that this listener has not shown.
-    fn has_stranger(&self, mut alike: Option<FillKey>, market: Number, listener: u32) -> bool {
+    fn has_stranger(&self, mut alike: Option<FillKey>, market: Number, listener: usize) -> bool {
         while let Some(mark) = alike.and_then(|key| self.marks.get(key)) {
-            if mark.market == market && mark.shown_by & listener == 0 && mark.state != State::Dropped {
+            if mark.market == market && !mark.is_shown_by(listener) && mark.state != State::Dropped {
                 return true;
             }
             alike = mark.alike();
@@ -215,16 +215,16 @@ impl<P> Machine<P> {
                 if matches!(source, Source::Live(_)) && mark.was_shown_by_others_than(listener) {
                     self.showing.note_copy(now_ms.saturating_sub(mark.received));
                 }
-                mark.shown_by |= bit(listener);
+                mark.show(listener);
                 mark.prove(stream, proven);
                 self.counts.duplicates += 1;
                 if differs && mark.contradict(row.digest) {
-                    let decided = mark.in_history != 0;
+                    let decided = mark.is_in_history();
                     self.leg_mismatch(stream, row, make(), decided);
                 }
             }
             None => {
-                mark.in_history |= 1 << stream.lane();
+                mark.show_in_history(stream);
                 mark.prove(stream, true);
                 return self.known_in_history(stream, row, state, differs, make, now);
             }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use dedup::FillKey;
 
-use super::mark::{LISTENERS_MAX, bit};
+use super::mark::LISTENERS_MAX;
 use super::{Machine, Output, PerStream, Stream};
 
 /// One connection that carries the account.
@@ -110,14 +110,14 @@ impl<P> Machine<P> {
         let now_ms = self.millis(now);
         while let Some(miss) = self.misses.front().copied().filter(|miss| miss.due <= now_ms) {
             self.misses.pop_front();
-            let Some(shown_by) = self.marks.get(miss.key).map(|mark| mark.shown_by) else { continue };
+            let Some(mark) = self.marks.get(miss.key) else { continue };
             let mut puts_off = false;
             for number in 0..self.listeners.len() {
                 let is_only = !self.listens_beside(number);
                 let Some(listener) = self.listeners.get_mut(number) else { continue };
                 // A row may come on either stream's channel.
                 let live = listener.live_from[miss.stream].is_some_and(|from| from < miss.time);
-                if !live || listener.leaving || shown_by & bit(number) != 0 {
+                if !live || listener.leaving || mark.is_shown_by(number) {
                     continue;
                 }
                 let goes_on = listener.passed[miss.stream] > Some(miss.time);

@@ -31,8 +31,32 @@ struct Lacks {
     reads: PerStream<u8>,
 }
 
-/// History knew the row before any listener showed it: that instant says nothing about listeners.
-pub(super) const HISTORY_FIRST: u8 = 1 << 7;
+/// More listeners than this share the last one's bit.
+pub(super) const LISTENERS_MAX: usize = 11;
+
+/// Who knows the row, in few bits: listeners that showed it, then what is said of history.
+#[derive(Clone, Copy, Debug, Default)]
+struct Witnesses(u16);
+
+impl Witnesses {
+    const LISTENERS: u16 = (1 << LISTENERS_MAX) - 1;
+    /// History knew it before any listener showed it: that instant says nothing about listeners.
+    const HISTORY_FIRST: u16 = 1 << LISTENERS_MAX;
+
+    /// An endpoint of history returned it.
+    const fn in_history(stream: Stream) -> u16 {
+        1 << (LISTENERS_MAX + 1 + stream as usize)
+    }
+
+    /// It proves this stream to be complete up to it (R1).
+    const fn proves(stream: Stream) -> u16 {
+        1 << (LISTENERS_MAX + 3 + stream as usize)
+    }
+
+    const fn has(self, any: u16) -> bool {
+        self.0 & any != 0
+    }
+}
 
 /// Some hundred thousand of them are kept: what few have is boxed.
 #[derive(Clone, Debug)]
@@ -41,18 +65,13 @@ pub(super) struct Mark {
     /// Milliseconds of our clock.
     pub(super) received: u64,
     rare: Option<Box<Rare>>,
-    /// Bit per listener.
-    pub(super) shown_by: u32,
     pub(super) market: Number,
+    witnesses: Witnesses,
     pub(super) stream: Stream,
     pub(super) state: State,
-    /// Bit per stream that this row proves to be complete up to it (R1).
-    proven: u8,
-    /// Bit per endpoint of history, and [`HISTORY_FIRST`].
-    pub(super) in_history: u8,
 }
 
-const _: () = assert!(size_of::<Mark>() == 40, "every key of every account has one");
+const _: () = assert!(size_of::<Mark>() == 32, "every key of every account has one");
 
 #[derive(Clone, Debug, Default)]
 struct Rare {
@@ -63,34 +82,64 @@ struct Rare {
 
 impl Mark {
     pub(super) fn new(digest: Digest, stream: Stream, market: Number, state: State, received: u64) -> Self {
-        Self { digest, received, rare: None, shown_by: 0, market, stream, state, proven: 0, in_history: 0 }
+        Self { digest, received, rare: None, market, witnesses: Witnesses::default(), stream, state }
     }
 
     /// R1: in the journal or returned by history on this stream, or received there while nothing before it could be
     /// missing unnoticed. What one stream proves says nothing about rows of the other, although a slice may come on
     /// both.
     pub(super) fn prove(&mut self, stream: Stream, proven: bool) {
-        self.proven |= u8::from(proven) << stream.lane();
+        if proven {
+            self.witnesses.0 |= Witnesses::proves(stream);
+        }
+    }
+
+    pub(super) fn is_proven(&self, stream: Stream) -> bool {
+        self.witnesses.has(Witnesses::proves(stream))
+    }
+
+    /// A listener shows it.
+    pub(super) fn show(&mut self, listener: usize) {
+        self.witnesses.0 |= bit(listener);
+    }
+
+    pub(super) fn is_shown_by(&self, listener: usize) -> bool {
+        self.witnesses.has(bit(listener))
+    }
+
+    pub(super) fn is_shown_by_several(&self) -> bool {
+        (self.witnesses.0 & Witnesses::LISTENERS).count_ones() > 1
     }
 
     /// Whether a listener of this run was the first to show it, and this one has not shown it yet.
     pub(super) fn was_shown_by_others_than(&self, listener: usize) -> bool {
-        let by_others = self.shown_by != 0 && self.shown_by & bit(listener) == 0;
-        by_others && self.in_history & HISTORY_FIRST == 0 && self.received != 0
+        let by_others = self.witnesses.has(Witnesses::LISTENERS) && !self.is_shown_by(listener);
+        by_others && !self.witnesses.has(Witnesses::HISTORY_FIRST) && self.received != 0
     }
 
-    pub(super) fn is_proven(&self, stream: Stream) -> bool {
-        self.proven & (1 << stream.lane()) != 0
+    /// History returned it, before any listener showed it.
+    pub(super) fn show_in_history_first(&mut self, stream: Stream) {
+        self.witnesses.0 |= Witnesses::HISTORY_FIRST;
+        self.show_in_history(stream);
+    }
+
+    pub(super) fn show_in_history(&mut self, stream: Stream) {
+        self.witnesses.0 |= Witnesses::in_history(stream);
     }
 
     /// Whether this stream's endpoint of history has shown it to this process.
-    pub(super) fn is_in_history(&self, stream: Stream) -> bool {
-        self.in_history & (1 << stream.lane()) != 0
+    pub(super) fn is_in_history_of(&self, stream: Stream) -> bool {
+        self.witnesses.has(Witnesses::in_history(stream))
+    }
+
+    /// Whether any of them has.
+    pub(super) fn is_in_history(&self) -> bool {
+        Stream::ALL.iter().any(|stream| self.is_in_history_of(*stream))
     }
 
     /// A row that history should show and has not shown.
     pub(super) fn is_unseen(&self) -> bool {
-        self.in_history == 0 && matches!(self.state, State::Held | State::Twin | State::Out)
+        !self.is_in_history() && matches!(self.state, State::Held | State::Twin | State::Out)
     }
 
     /// The key before this one with the same content in the same millisecond.
@@ -130,12 +179,10 @@ impl Mark {
     }
 }
 
-/// The bit of a listener; beyond 32 they share the last.
-pub(super) fn bit(listener: usize) -> u32 {
+/// The bit of a listener.
+pub(super) fn bit(listener: usize) -> u16 {
     1 << listener.min(LISTENERS_MAX - 1)
 }
-
-pub(super) const LISTENERS_MAX: usize = 32;
 
 /// A market's number, in this process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

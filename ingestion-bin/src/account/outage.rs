@@ -94,7 +94,7 @@ impl<P> Machine<P> {
         let floor = if planted!(self, HeldKeysProve) { i64::MAX } else { self.ledger.floor() };
         rows.iter().any(|row| {
             let proves = |mark: &Mark| {
-                (mark.is_proven(stream) && (mark.in_history != 0 || !self.may_follow_a_held_row(row.time)))
+                (mark.is_proven(stream) && (mark.is_in_history() || !self.may_follow_a_held_row(row.time)))
                     || planted!(self, HeldKeysProve)
             };
             Some(row.time) <= state.baseline

@@ -190,8 +190,8 @@ impl<P> Machine<P> {
 
     /// S3: a slice that the fills' channel showed is known to the other endpoint alone.
     fn is_slice_among_fills(&self, stream: Stream, key: FillKey) -> bool {
-        let sliced = |mark: &Mark| mark.stream == Stream::Twap || mark.is_in_history(Stream::Twap);
-        let fills = |mark: &Mark| mark.is_in_history(Stream::Fills);
+        let sliced = |mark: &Mark| mark.stream == Stream::Twap || mark.is_in_history_of(Stream::Twap);
+        let fills = |mark: &Mark| mark.is_in_history_of(Stream::Fills);
         stream == Stream::Fills && self.marks.get(key).is_some_and(|mark| sliced(mark) && !fills(mark))
     }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use dedup::{FillKey, Next, Sequencer, Unlinked};
 
-use super::mark::State;
+use super::mark::{Mark, State};
 use super::{Event, Fate, GapId, GapKind, Held, Item, Machine, Market, Origin, Position, Record, Stream};
 
 impl<P> Machine<P> {
@@ -150,7 +150,7 @@ impl<P> Machine<P> {
     ) -> Verdict {
         let (hold, repair) =
             (row.item.since + self.settings.hold, row.item.since + self.settings.repair_hold);
-        let in_history = self.marks.get(row.key).is_some_and(|mark| mark.in_history != 0);
+        let in_history = self.marks.get(row.key).is_some_and(Mark::is_in_history);
         if unlinked.same_ms {
             if self.fits_open_gap(market, row.time, unlinked.found) {
                 return Verdict::Late;

@@ -22,7 +22,7 @@ impl<P> Machine<P> {
         let unreadable = self.unreadable();
         for twin in std::mem::take(&mut self.twins) {
             let (in_history, alike) =
-                self.marks.get(twin.key).map_or((false, None), |mark| (mark.in_history != 0, mark.alike()));
+                self.marks.get(twin.key).map_or((false, None), |mark| (mark.is_in_history(), mark.alike()));
             if !in_history {
                 if lies_in(&unreadable, twin.time) {
                     // What a listener showed stands: it is the only witness left.
@@ -66,7 +66,7 @@ impl<P> Machine<P> {
     fn doubtful(&self, mut alike: Option<FillKey>, twin: &Held<P>) -> Option<Doubt> {
         let market = self.numbers.get(&twin.item.row.market);
         while let Some((key, mark)) = alike.and_then(|key| Some((key, self.marks.get(key)?))) {
-            if Some(mark.market) == market && mark.in_history == 0 {
+            if Some(mark.market) == market && !mark.is_in_history() {
                 match mark.state {
                     State::Out | State::Held => return Some(Doubt::Open),
                     State::Excluded => return Some(Doubt::Wrong(key)),
@@ -96,7 +96,7 @@ impl<P> Machine<P> {
 
     /// Until when a twin waits: for history to show it, then for history to lack the other often enough.
     fn patience(&self, twin: &Held<P>) -> Instant {
-        let in_history = self.marks.get(twin.key).is_some_and(|mark| mark.in_history != 0);
+        let in_history = self.marks.get(twin.key).is_some_and(Mark::is_in_history);
         twin.item.since + self.settings.twin_hold * if in_history { 2 } else { 1 }
     }
 
