@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use dedup::{Chain, Digest, Entry, FillKey, Head, Window};
 use serde::{Deserialize, Serialize};
 
-use super::gap::{Gap, GapId, GapKind};
+use super::gap::{Gap, GapId, GapKind, GapState};
 use super::record::{Event, Record};
 use super::row::{Fate, Market, PerStream, Position, Stream};
 use super::settings::Settings;
@@ -25,7 +25,7 @@ pub struct StreamLedger {
     pub certified: Option<i64>,
     /// A row this stream's history returned, at or before `certified`.
     pub anchor: Option<(FillKey, i64)>,
-    /// Venue time of the newest event.
+    /// Venue time of the newest event, but for those that history never showed (C5).
     pub newest: Option<i64>,
     /// Venue time from which on every row of it is known, baseline ones included; with the baseline.
     pub since: Option<i64>,
@@ -341,6 +341,26 @@ impl Ledger {
                 book.chain.count(seq);
             }
         }
+    }
+
+    /// C5: a row that history never showed does not say how far the events of its stream reach. Those that are forgotten were
+    /// older than the floor.
+    fn disown_newest(&mut self, wrong: FillKey) {
+        let Some((time, stream)) =
+            self.keys.time_of(wrong).zip(self.keys.get(wrong).map(|known| known.stream))
+        else {
+            return;
+        };
+        if self.streams[stream].newest != Some(time) {
+            return;
+        }
+        let disputed = |key: FillKey| {
+            let settled = self.gaps.iter().filter(|gap| gap.state == GapState::Unfillable);
+            { settled }.any(|gap| gap.keys.contains(&key))
+        };
+        let rows = self.keys.iter().filter(|&(key, _, known)| known.stream == stream && !disputed(key));
+        let forgotten = (self.floor > i64::MIN).then(|| self.floor.saturating_sub(1));
+        self.streams[stream].newest = rows.map(|(_, time, _)| time).max().max(forgotten).min(Some(time));
     }
 
     /// B8: of every stream that has no baseline yet.

@@ -91,6 +91,9 @@ impl Ledger {
                 book.unplaced = Position::default();
             }
         }
+        if gap.id.kind == GapKind::Conflict && gap.state == GapState::Unfillable {
+            gap.keys.iter().for_each(|&key| self.disown_newest(key));
+        }
         self.forget_settled();
     }
 

@@ -2,7 +2,7 @@
 
 use dedup::FillKey;
 
-use super::super::{GapKind, GapState, Ledger, Output, Record, Refusal, Stream};
+use super::super::{Gap, GapId, GapKind, GapState, Ledger, Output, Position, Record, Refusal, Stream};
 use super::rules::{Rig, events, row};
 
 const FAR: i64 = 8_000_000_000_000;
@@ -98,4 +98,23 @@ fn a_live_row_that_certified_passed_is_published() {
     assert_eq!(rig.machine.summary().counts.overruns, 1);
     // What the account has shown already stays known by rule.
     assert!(events(&rig.frame(false, &[row(2, 1_010, 5, 7), row(1, 1_000, 0, 5)])).is_empty());
+}
+
+#[test]
+fn a_row_that_never_happened_does_not_hide_what_certified_passed() {
+    let mut rig = Rig::new();
+    rig.frame(false, &[row(2, 1_010, 5, 7)]);
+    rig.wait(200_000);
+    let wrong = row(9, FAR / 2, 7, 8);
+    assert_eq!(events(&shown(&mut rig, 0, std::slice::from_ref(&wrong))).len(), 1);
+    assert_eq!(rig.machine.ledger().stream(Stream::Fills).newest, Some(FAR / 2));
+    let id = GapId { kind: GapKind::Conflict, market: Some(wrong.market), from: FAR / 2, expected: None };
+    let (found, filled, state) = (None, Position::default(), GapState::Unfillable);
+    rig.machine.record(Record::Gap(Gap { id, to: FAR / 2, found, filled, state, keys: vec![wrong.key] }));
+    assert_eq!(rig.machine.ledger().stream(Stream::Fills).newest, Some(1_010));
+    rig.machine.record(Record::Certified { stream: Stream::Fills, to: FAR, anchor: None });
+    rig.restart(false);
+    let _ = shown(&mut rig, 0, &[row(3, 2_000, 7, 8)]);
+    assert_eq!(rig.machine.summary().certified, Some(1_010));
+    assert_eq!(events(&rig.wait(5_001)).len(), 1);
 }
