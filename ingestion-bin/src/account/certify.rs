@@ -127,8 +127,13 @@ impl<P> Machine<P> {
     /// C2: keys we know that the answer should hold and lacks.
     fn before_doubtful_keys(&mut self, stream: Stream, read: &Read, target: i64, now: Instant) -> i64 {
         // An empty answer that has no anchor to hold lacks every key from its begin on.
-        let unanchored = self.ledger.stream(stream).anchor.is_none();
+        let state = self.ledger.stream(stream);
+        let unanchored = state.anchor.is_none();
         let Some(first) = read.first.or(unanchored.then_some(read.start)) else { return i64::MAX };
+        // S6: before an anchor that is ahead nothing happened, or it is declared.
+        let proven =
+            state.certified.filter(|&certified| state.anchor.is_some_and(|(_, time)| certified < time));
+        let first = proven.map_or(first, |certified| first.min(certified.max(read.start)));
         let other = self.other(stream);
         let now_s = self.seconds(now);
         let apart = self.apart();
@@ -202,14 +207,17 @@ impl<P> Machine<P> {
     }
 
     /// C2: what is forgotten is compared with no answer any more: the floor stays behind rows from before this read for which
-    /// another one will begin earlier.
+    /// another one will begin earlier, and behind those of the other stream that only this certificate still keeps.
     fn before_unseen(&mut self, stream: Stream, read: &Read, now: Instant) -> i64 {
-        if self.feeds[stream].older_events.0 == 0 {
-            return i64::MAX;
-        }
+        let margin = self.settings.margin_ms;
+        let begins = PerStream::from_fn(|of| match self.ledger.stream(of).certified {
+            _ if self.feeds[of].older_events.0 == 0 => i64::MIN,
+            _ if of == stream => read.start,
+            certified => certified.map_or(i64::MIN, |time| time.saturating_sub(margin)),
+        });
         let unreadable = self.unreadable();
         let before = self.marks.iter().filter(|&(_, time, mark)| {
-            mark.stream == stream && mark.is_unseen() && time < read.start && !lies_in(&unreadable, time)
+            mark.is_unseen() && time < begins[mark.stream] && !lies_in(&unreadable, time)
         });
         let Some(first) = before.map(|(_, time, _)| time).min() else { return i64::MAX };
         self.recheck(stream, now);
