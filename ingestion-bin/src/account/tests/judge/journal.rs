@@ -14,6 +14,8 @@ impl Judge {
         let mut epoch = 0;
         let mut removals = 0;
         let mut removed = false;
+        // Certificates that no machine made and that stand, by stream.
+        let mut wrong: HashMap<usize, i64> = HashMap::new();
         for (at, record) in world.journal.iter().enumerate() {
             if removed && !matches!(record, Record::Epoch { .. }) {
                 self.violated("after-removal", format!("{record:?}"));
@@ -99,8 +101,15 @@ impl Judge {
                     self.gaps.remove(gap);
                     self.told.remove(gap);
                 }
-                Record::Certified { .. } if world.wrong_certificates.contains(&at) => {}
-                Record::Certified { stream, to, .. } => self.certified.push((*stream, *to, at)),
+                Record::Certified { stream, to, .. } if world.wrong_certificates.contains(&at) => {
+                    wrong.insert(*stream as usize, *to);
+                }
+                // It has another anchor and claims no more than the wrong one that stands.
+                Record::Certified { stream, to, .. } if wrong.get(&(*stream as usize)) == Some(to) => {}
+                Record::Certified { stream, to, .. } => {
+                    wrong.remove(&(*stream as usize));
+                    self.certified.push((*stream, *to, at));
+                }
                 Record::Refused { key, reason, .. } => {
                     self.count(format!("refused {reason:?}"));
                     if *reason == Refusal::Twin {
