@@ -219,7 +219,11 @@ impl<P> Machine<P> {
         let before = self.marks.iter().filter(|&(_, time, mark)| {
             mark.is_unseen() && time < begins[mark.stream] && !lies_in(&unreadable, time)
         });
-        let Some(first) = before.map(|(_, time, _)| time).min() else { return i64::MAX };
+        let Some((first, looks)) = before.map(|(_, time, mark)| (time, mark.stream)).min_by_key(|row| row.0)
+        else {
+            return i64::MAX;
+        };
+        self.recheck(looks, now);
         self.recheck(stream, now);
         first.saturating_add(self.settings.margin_ms)
     }
