@@ -37,7 +37,8 @@ impl<P> Machine<P> {
             if self.ledger.stream(stream).first.is_some() {
                 self.feeds[stream].waits_since.get_or_insert(now);
             }
-            let empty = self.feeds[stream].empty.get_or_insert_with(Empty::default);
+            let since = self.venue_time;
+            let empty = self.feeds[stream].empty.get_or_insert_with(|| Empty { since, ..Empty::default() });
             empty.listeners |= bit(listener);
             let (twice, read) = (empty.listeners.count_ones() >= 2, empty.read_at.is_some());
             if twice && read {
@@ -78,12 +79,14 @@ impl<P> Machine<P> {
         self.ledger.stream(stream).baseline.is_some() && (feed.blind || feed.gate.is_some())
     }
 
-    /// B8: the account's first row that is an event already or will be one.
+    /// B8: the account's first row that is an event already or will be one; what an empty snapshot was too early for is one, too.
     fn first_event(&self, stream: Stream) -> Option<i64> {
         let held = self.held.values().flat_map(Sequencer::rows).chain(&self.twins);
         let held = held.filter(|row| Some(row.time) > self.ledger.stream(row.item.stream).baseline);
         let held = held.map(|row| row.time);
-        self.ledger.stream(stream).first.into_iter().chain(held).min()
+        let empty = self.feeds[stream].empty.as_ref();
+        let followed = empty.and_then(|empty| empty.since.or(self.began_at)).map(|at| at.saturating_add(1));
+        self.ledger.stream(stream).first.into_iter().chain(held).chain(followed).min()
     }
 
     /// B8: a live row waits for a baseline. What it says of it must outlive a kill.

@@ -59,6 +59,8 @@ pub(super) struct Empty {
     pub(super) listeners: u16,
     /// When a complete read returned nothing.
     pub(super) read_at: Option<Instant>,
+    /// The venue time known when the first empty snapshot came.
+    pub(super) since: Option<i64>,
 }
 
 /// One page in flight.

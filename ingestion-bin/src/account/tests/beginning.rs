@@ -102,3 +102,18 @@ fn what_was_heard_is_in_the_ledger() {
     assert_eq!(&ledger, machine.ledger());
     assert_eq!(Stream::ALL.map(|stream| ledger.stream(stream).first), [Some(2_000); 2]);
 }
+
+/// The read that confirms an empty snapshot shows what happened after it: nobody heard that, and it is followed already.
+#[test]
+fn what_an_empty_snapshot_was_too_early_for_is_no_baseline() {
+    let mut rig = Rig::begin(false);
+    rig.machine.handle_venue_time(1_000, rig.now);
+    let _ = rig.machine.handle_frame(0, Stream::Fills, true, &[], |at| at as u32, rig.now);
+    let rows = [row(1, 900, 3, 0), row(2, 2_000, 0, 5)];
+    let id = rig.asked(0).expect("it is to be confirmed");
+    rig.machine.handle_page(id, &rows, |at| at as u32, rig.now);
+    let id = rig.asked(0).expect("a page that is not the last one");
+    rig.machine.handle_page(id, &rows[1..], |at| at as u32, rig.now);
+    assert_eq!(events(&rig.records()), [(900, Fate::Baseline), (2_000, SIGNAL)]);
+    assert_eq!(rig.machine.ledger().stream(Stream::Fills).baseline, Some(900));
+}
