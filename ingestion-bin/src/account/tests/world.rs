@@ -143,6 +143,8 @@ pub(super) struct World {
     twap_blocks: i64,
     full: bool,
     weight: VecDeque<(i64, i64)>,
+    /// Every question: when, of which stream, from where on.
+    pub(super) asked: Vec<(i64, Stream, i64)>,
     /// When reads began within the least pause, and how many this process has begun.
     begun: VecDeque<i64>,
     reads: u64,

@@ -50,10 +50,11 @@ impl Judge {
         for &key in &self.phantoms.clone() {
             let excused =
                 self.in_conflict(key) || self.superseded.contains(&key) || !world.removed_at.is_empty();
-            let time = world.journal.iter().find_map(|record| match record {
-                Record::Event(event) if event.key == key => Some(event.time),
+            let shown = world.journal.iter().find_map(|record| match record {
+                Record::Event(event) if event.key == key => Some((event.stream, event.time)),
                 _ => None,
             });
+            let time = shown.map(|(_, time)| time);
             // What history has forgotten it cannot contradict: that span is declared.
             let unreadable = self
                 .gaps
@@ -62,7 +63,11 @@ impl Judge {
             let recent = unreadable || time > Some(world.settled_to);
             self.count("phantom signal".into());
             if !excused && !recent {
-                self.violated("phantom-undeclared", format!("{key:?}"));
+                if shown.is_some_and(|(stream, time)| self.is_in_doubt(world, stream, time)) {
+                    self.count("phantom in doubt for want of weight".into());
+                } else {
+                    self.violated("phantom-undeclared", format!("{key:?}"));
+                }
             }
         }
     }

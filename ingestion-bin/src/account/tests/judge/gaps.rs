@@ -1,6 +1,6 @@
 //! What was declared: no gap without a reason, none that never ends, and after healing nothing waits.
 
-use super::super::super::{GapKind, GapState, Stream};
+use super::super::super::{Gap, GapKind, GapState, Stream};
 use super::super::venue::Fill;
 use super::super::world::{Fault, World};
 use super::{Judge, SLOW_READS};
@@ -51,10 +51,12 @@ impl Judge {
                     }
                 }
                 (_, GapState::Opened) if gap.to < self.healed_to(world) && last.end.is_none() => {
-                    if self.can_be_read_in_time(world, &gap) {
-                        self.violated("gap-open-for-ever", format!("{gap:?}"));
-                    } else {
+                    if !self.can_be_read_in_time(world, &gap) {
                         self.count("gap open for want of weight".into());
+                    } else if self.history_is_blank(world, &gap) {
+                        self.count("gap that history shows nothing of".into());
+                    } else {
+                        self.violated("gap-open-for-ever", format!("{gap:?}"));
                     }
                 }
                 (_, GapState::Unfillable) => {
@@ -73,6 +75,10 @@ impl Judge {
                         missing || phantom || started || forgotten || !world.removed_at.is_empty();
                     if !true_to_say && self.begins_unknown(world, &gap) {
                         self.count("unknown begin of a chain".into());
+                    } else if !true_to_say && self.lost_with_the_tail(world, &gap) {
+                        self.count("baseline rows that a kill took".into());
+                    } else if !true_to_say && self.overlaps_forgotten(world, &gap) {
+                        self.count("gap inside of what looks forgotten".into());
                     } else if !true_to_say {
                         self.violated("false-unfillable", format!("{gap:?}"));
                     }
@@ -125,6 +131,15 @@ impl Judge {
                     to < fill.time() - 120_001 - SLOW_READS.min(i64::MAX - world.settled_to)
                 })
             {
+                let stops = |gap: &Gap| {
+                    let open = gap.state == GapState::Opened
+                        && state.certified.is_some_and(|to| gap.id.from <= to + 1);
+                    open && !self.can_be_read_in_time(world, gap)
+                };
+                if self.gaps.values().any(|(_, gap)| stops(gap)) {
+                    self.count("certified behind a gap open for want of weight".into());
+                    continue;
+                }
                 self.violated("certified-stuck", format!("{stream:?} {state:?}, newest #{}", fill.index));
             }
         }

@@ -102,6 +102,7 @@ impl World {
             twap_blocks: 0,
             full: false,
             weight: VecDeque::new(),
+            asked: Vec::new(),
             sliced: settings.twap,
             settings,
             random,

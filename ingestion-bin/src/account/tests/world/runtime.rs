@@ -66,6 +66,7 @@ impl World {
             return;
         }
         self.weight.push_back((self.now, cost));
+        self.asked.push((self.now, stream, start));
         let delay = if self.random.chance(5.0) {
             self.random.within(1_000, 12_000)
         } else {
