@@ -163,6 +163,18 @@ fn whose_priority_rises_is_served_instead_of_another() {
         wait_account(&service, id, "/based", &json!(true));
     }
 
+    // What she does is heard by nobody: it is not complete, and told when she is served.
+    scene.play(&[ALICE, BOB], "ETH");
+    let percent = |id: &str| {
+        let status = service.status();
+        let each = status["completeness"]["accounts"].as_array().expect("accounts").clone();
+        let of = each.into_iter().find(|account| account["influencerId"] == id).expect("followed");
+        of["sinceStart"]["percent"].as_f64().expect("a number")
+    };
+    eventually("she counts as incomplete", || (percent("carol") < 100.0).then_some(()));
+    assert!(percent("alice") >= 100.0 && percent("bob") >= 100.0);
+    scene.play(&[CAROL], "ETH");
+
     set(&scene, "carol", &["priority=7"]);
     wait_account(&service, "carol", "/coverage", &json!("full"));
     wait_account(&service, "carol", "/based", &json!(true));
@@ -171,8 +183,13 @@ fn whose_priority_rises_is_served_instead_of_another() {
     assert_eq!(touched(&scene, &before), (0, 2 * CHANNELS, 2 * CHANNELS));
     assert_eq!(after.refused_by_limits, 0, "nothing was asked for that the venue would refuse");
     scene.play(&[ALICE, BOB, CAROL], "ETH");
-    let signals = service.wait_lines("signals", 2);
-    assert_eq!((of(&signals, "alice").len(), of(&signals, "carol").len()), (1, 1), "{signals:?}");
+    let signals = service.wait_lines("signals", 4);
+    assert_eq!((of(&signals, "alice").len(), of(&signals, "carol").len()), (2, 1), "{signals:?}");
+    let gaps = service.lines("gaps");
+    let told = |gap: &&&Value| gap["kind"] == "history" && gap["state"] == "unfillable";
+    assert_eq!(of(&gaps, "carol").iter().filter(told).count(), 1, "{gaps:?}");
+    eventually("bob is heard by nobody now", || (percent("bob") < 100.0).then_some(()));
+    assert!(percent("carol") < 100.0, "what was lost stays lost");
     assert_eq!(service.stop().status.code(), Some(0));
 }
 

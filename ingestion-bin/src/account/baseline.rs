@@ -154,11 +154,11 @@ impl<P> Machine<P> {
     }
 
     /// B6: this account was followed since `since` (venue milliseconds, as its registry says), but nothing is known of
-    /// it: its state is lost. To be called right after [`Machine::new`], again after each restart until the baseline
-    /// is made; what lies between is declared before the baseline. Nothing to do where a start in the past is read.
+    /// it: its state is lost, or nobody could listen. To be called until the baseline is made, again after each restart; the earliest
+    /// counts, and what lies between is declared before the baseline. Nothing to do where a start in the past is read.
     pub fn handle_no_state(&mut self, since: i64) {
         if self.settings.start.is_none() {
-            self.orphaned = Some(since);
+            self.orphaned = Some(self.orphaned.map_or(since, |known| known.min(since)));
         }
     }
 

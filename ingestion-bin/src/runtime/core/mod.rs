@@ -3,6 +3,7 @@
 //! Everything that comes in (a frame, a page, a timer, a command) is handled to its end here: the account machine is told, what it
 //! puts out becomes records of one batch, the batch is handed to the journal. Nothing in this folder waits or does I/O.
 
+mod blind;
 mod drain;
 mod followed;
 mod frames;

@@ -8,6 +8,7 @@ use hyperliquid_client::session::Refusal;
 use hyperliquid_client::wire::{Address, Subscription};
 use signal_domain::{Account, InfluencerId};
 
+use super::blind::Blind;
 use super::order_updates::SeenOrders;
 use super::positions::Positions;
 use super::tuning::{Tuning, Weight};
@@ -111,6 +112,7 @@ pub(in crate::runtime) struct Slot {
     pub(in crate::runtime) leaving: Option<Instant>,
     /// The cell it is planned into; `None`: there is no room for it.
     pub(super) cell: Option<usize>,
+    pub(super) blind: Blind,
     /// The lines that carry it, by the number under which its machine knows each.
     pub(super) seats: BTreeMap<usize, usize>,
     /// Its rows that were refused, so that each is told once however often the venue sends it.
@@ -168,6 +170,7 @@ impl Slot {
             weight: Weight::default(),
             leaving: None,
             cell: None,
+            blind: Blind::default(),
             refused_rows: RefusedRows::default(),
             seats: BTreeMap::new(),
             refused: BTreeMap::new(),

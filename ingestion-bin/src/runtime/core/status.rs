@@ -229,15 +229,17 @@ impl Core {
 }
 
 impl Slot {
-    /// How complete it is; before the venue's clock is known, as far as its own rows tell the time.
+    /// How complete it is; before the venue's clock is known, as far as its own rows tell the time. While nobody listens something may
+    /// be missing.
     fn complete(&self, certified: Option<i64>, venue_time: Option<i64>) -> Complete {
         let until = venue_time.or(self.newest).unwrap_or(i64::MAX);
         let (ledger, certified_to) = (self.machine.ledger(), certified.filter(|time| *time > 0));
+        let unheard = u64::from(self.blind.is_long());
         Complete {
-            since_start: Share { published: self.tally.total(), missing: ledger.missing(i64::MIN) },
+            since_start: Share { published: self.tally.total(), missing: ledger.missing(i64::MIN) + unheard },
             last_hour: Share {
                 published: self.tally.last_hour(until),
-                missing: ledger.missing(hour_began(until)),
+                missing: ledger.missing(hour_began(until)) + unheard,
             },
             certified_to,
             behind_ms: certified_to.and_then(|time| Some(venue_time?.saturating_sub(time).max(0))),

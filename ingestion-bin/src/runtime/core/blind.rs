@@ -1,0 +1,50 @@
+//! Accounts to which nobody listens: they count as incomplete after a while, and what passed before anybody ever listened to one for
+//! which there was no room is declared.
+
+use std::time::{Duration, Instant};
+
+use super::{Core, Slot};
+use crate::account::Coverage;
+
+/// Shorter than this is a connection that is made or made again: the snapshot will show whether anything is missing.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Since when nobody listens to an account.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Blind {
+    since: Option<Instant>,
+    is_long: bool,
+}
+
+impl Blind {
+    /// Something may be missing that no gap tells of yet.
+    pub(super) const fn is_long(self) -> bool {
+        self.is_long
+    }
+}
+
+impl Core {
+    /// Looks who is listened to.
+    pub(in crate::runtime) fn note_blindness(&mut self, now: Instant) {
+        let venue_time = self.venue_time.known();
+        for slot in self.slots.values_mut() {
+            let is_blind = slot.machine.coverage() == Coverage::Blind && slot.leaving.is_none();
+            let since = is_blind.then(|| slot.blind.since.unwrap_or(now));
+            let is_long = since.is_some_and(|since| now.saturating_duration_since(since) >= PATIENCE);
+            slot.blind = Blind { since, is_long };
+            // B6: a baseline would begin behind what nobody could hear.
+            if let Some(time) = venue_time.filter(|_| is_blind && slot.is_left_out()) {
+                slot.machine.handle_no_state(time);
+            }
+        }
+    }
+}
+
+impl Slot {
+    /// Neither the plan nor the venue has room for it, and there never was.
+    fn is_left_out(&self) -> bool {
+        let has_begun =
+            self.machine.ledger().streams().any(|s| self.machine.ledger().stream(s).baseline.is_some());
+        !has_begun && (self.cell.is_none() || !self.refused.is_empty())
+    }
+}
