@@ -138,6 +138,7 @@ impl<P> Machine<P> {
                 (GapKind::Chain, GapState::Opened) if planted!(self, RepairedBySum) && gap.adds_up() => {
                     GapState::Repaired
                 }
+                (GapKind::Chain, _) if certified < gap.to && self.waits_inside(&gap) => continue,
                 (GapKind::Chain, GapState::Opened) if certified < gap.to && self.is_looked_at(&gap) => {
                     // One that ends ahead of the venue's clock covers what is to come.
                     let ended = horizon.is_none_or(|horizon| gap.to <= horizon);

@@ -141,7 +141,10 @@ impl<P> Machine<P> {
         let alike = self.alike(row.digest, row.time);
         let twin = !is_baseline
             && !planted!(self, NoTwins)
-            && source.listener().is_some_and(|listener| self.has_stranger(alike, market, listener));
+            && match source.listener() {
+                Some(listener) => self.has_stranger(alike, market, listener),
+                None => self.has_unborne(alike, market),
+            };
         let state = match (is_baseline, twin) {
             (true, _) => State::Baseline,
             (false, true) => State::Twin,
@@ -190,6 +193,17 @@ impl<P> Machine<P> {
     fn has_stranger(&self, mut alike: Option<FillKey>, market: Number, listener: usize) -> bool {
         while let Some(mark) = alike.and_then(|key| self.marks.get(key)) {
             if mark.market == market && !mark.is_shown_by(listener) && mark.state != State::Dropped {
+                return true;
+            }
+            alike = mark.alike();
+        }
+        false
+    }
+
+    /// H3: a key of the same content that went out and that history does not show, beside one that it does.
+    fn has_unborne(&self, mut alike: Option<FillKey>, market: Number) -> bool {
+        while let Some(mark) = alike.and_then(|key| self.marks.get(key)) {
+            if mark.market == market && !mark.is_in_history() && mark.state == State::Out {
                 return true;
             }
             alike = mark.alike();

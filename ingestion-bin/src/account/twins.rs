@@ -7,7 +7,7 @@ use dedup::{Digest, FillKey, Kind, Slot, Window};
 use super::gaps::lies_in;
 use super::mark::{Mark, State};
 use super::record::Refusal;
-use super::{Held, Machine, Record};
+use super::{Gap, Held, Machine, Record};
 
 impl<P> Machine<P> {
     /// The newest key of this content, where one is known.
@@ -76,6 +76,14 @@ impl<P> Machine<P> {
             alike = mark.alike();
         }
         None
+    }
+
+    /// Whether a row that history shows waits inside of a gap to be told from another.
+    pub(super) fn waits_inside(&self, gap: &Gap) -> bool {
+        self.twins.iter().any(|twin| {
+            let in_history = || self.marks.get(twin.key).is_some_and(Mark::is_in_history);
+            gap.id.market.as_ref() == Some(&twin.item.row.market) && gap.covers(twin.time) && in_history()
+        })
     }
 
     /// History does not know it: no signal, a conflict that says so.

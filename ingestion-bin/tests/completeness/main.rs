@@ -91,11 +91,11 @@ fn a_tid_flipped_for_both_listeners_is_declared() {
     assert_eq!((&gap["fromTime"], &gap["market"]), (&json!(time), &json!("ETH-PERP")), "{gap}");
     let status = scene.certified(time);
     let total = &status["completeness"]["total"]["sinceStart"];
-    assert_eq!(total["missing"], 1, "nothing replaces the wrong signal: {status}");
-    // The true fill is a signal all the same.
+    assert_eq!(total["missing"], 0, "the true one replaces the wrong signal: {status}");
     let at: Vec<_> = scene.signals().into_iter().filter(|signal| signal["timestamp"] == time).collect();
     let tids: Vec<_> = at.iter().map(|signal| signal["metadata"]["tid"].as_str().expect("text")).collect();
-    assert!(tids.len() == 2 && tids.contains(&"777000000000001"), "{at:?}");
+    assert!(tids.len() == 2 && tids[0] == "777000000000001", "{at:?}");
+    assert_eq!((&at[1]["supersedes"], &at[1]["late"]), (&at[0]["signalId"], &json!(true)), "{at:?}");
     let (code, report) = scene.verify(&["--against-info"]);
     let against = &report["againstInfo"];
     let phantoms = (&against["phantoms"], &against["phantomsDeclared"]);
