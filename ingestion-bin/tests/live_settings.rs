@@ -226,9 +226,9 @@ fn another_start_holds_at_once_where_nothing_was_told_yet() {
     // Now something is out.
     set(&scene, "carol", &[&format!("start={BEGAN}")]);
     service.process.log_line("something is out already");
-    wait_account(&service, "carol", "/settings/start", &json!(BEGAN));
     scene.play(&[ALICE, CAROL], "ETH");
     let signals = service.wait_lines("signals", 4);
+    wait_account(&service, "carol", "/settings/start", &json!(BEGAN + 1_500));
     assert_eq!(of(&signals, "carol")[2]["seq"], 3, "{signals:?}");
     assert_eq!(touched(&scene, &before), (0, 2 * CHANNELS, 2 * CHANNELS));
 

@@ -38,9 +38,17 @@ impl List {
     ///
     /// When the file as a whole is no list.
     pub(super) fn read(config: &Config) -> Result<Self, Problems> {
-        Self::read_beside(config, None).map_err(|mut problems| {
-            let last_good = last_good(config).and_then(|kept| kept.load(|_| None).ok().flatten());
-            if let Some((set, _)) = last_good.filter(|(set, _)| !set.is_empty()) {
+        let last_good = last_good(config).and_then(|kept| kept.load(|_| None).ok().flatten());
+        let last_good = last_good.filter(|(set, _)| !set.is_empty());
+        let read = Self::read_beside(config, None).and_then(|list| match &list.file {
+            Some(file) if list.set.is_empty() && last_good.is_some() => {
+                let origin = Origin::File(file.path().to_owned());
+                Err(problems(&"names nobody any more (`influencers confirm-empty` accepts that)", &origin))
+            }
+            _ => Ok(list),
+        });
+        read.map_err(|mut problems| {
+            if let Some((set, _)) = last_good {
                 let instead = format!("; `run` goes on with the last good list, {} influencers", set.len());
                 problems.0.iter_mut().for_each(|problem| problem.problem.push_str(&instead));
             }

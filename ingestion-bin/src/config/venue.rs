@@ -296,7 +296,7 @@ pub(super) fn listeners(root: &Section<'_>) -> Listeners {
         failover_lag: section.millis("failover_lag_ms", 250, 1..=60_000),
         probe_interval: section.millis("probe_interval_ms", 1000, 100..=60_000),
         rotate_primary: section.seconds("rotate_primary_s", 3600, 1..=604_800),
-        replace_socket: section.seconds("replace_socket_s", 9000, 10..=86_400),
+        replace_socket: section.seconds("replace_socket_s", 9000, 10..=10_000),
         hold: section.millis("hold_ms", 500, 1..=60_000),
         repair_hold: section.millis("repair_hold_ms", 5000, 1..=600_000),
         sweep_interval: section.seconds("sweep_interval_s", 300, 1..=86_400),

@@ -29,12 +29,13 @@ impl Core {
                     self.asking.iter().for_each(|asking| asking.notify_one());
                 }
                 Output::Recycle { listener } => {
-                    if let Some(line) =
-                        self.slots.get(&account).and_then(|slot| slot.seats.get(&listener).copied())
-                    {
-                        self.telemetry.emit(&ListenerRecycled { line });
-                        self.recycle(line);
+                    let Some(slot) = self.slots.get(&account) else { continue };
+                    let Some(number) = slot.seats.get(&listener).copied() else { continue };
+                    if let Some(line) = self.lines.get(&number) {
+                        let (listener, influencer) = (line.name.as_str(), &slot.followed.influencer);
+                        self.telemetry.emit(&ListenerRecycled { listener, influencer });
                     }
+                    self.recycle(number);
                 }
             }
         }

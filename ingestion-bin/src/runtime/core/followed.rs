@@ -122,7 +122,16 @@ impl Core {
         if begins_anew {
             self.follow(followed, Cause::Added, now);
         } else {
-            self.change(followed, now);
+            // What is in force is shown.
+            let mut listed = followed.listed.clone();
+            if let Some(fields) = listed.as_object_mut() {
+                match slot.followed.listed.get("start") {
+                    Some(start) => drop(fields.insert("start".to_owned(), start.clone())),
+                    None => drop(fields.remove("start")),
+                }
+            }
+            let start = slot.followed.start;
+            self.change(Followed { start, listed, ..followed }, now);
         }
     }
 

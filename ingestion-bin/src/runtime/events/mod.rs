@@ -78,8 +78,10 @@ event! { /// No room.
     FRAMES_REFUSED [], |this| { debug!(rows = this.rows, "no room: a frame is refused, history will bring its rows"); }
 }
 event! { /// A listener missed something.
-    ListenerRecycled { line: usize }
-    RECYCLED [], |this| { warn!(line = this.line, "the listener missed something: its connection is made anew"); }
+    ListenerRecycled<'a> { listener: &'a str, influencer: &'a InfluencerId }
+    RECYCLED [], |this| {
+        warn!(listener = this.listener, influencer = %this.influencer, "the listener did not show what another source did of this influencer: its connection is made anew");
+    }
 }
 event! { /// The primary of a cell was late or down, and is another one.
     Failover<'a> { from: &'a str, to: &'a str, reason: &'static str, by: Option<Duration> }
