@@ -94,3 +94,25 @@ impl Bug {
         (Self::Restless, "I10", 0),
     ];
 }
+
+/// The invariant that a violation breaks.
+pub(super) fn invariant(violation: &str) -> &'static str {
+    match violation {
+        "chain"
+        | "chain-gap-without-a-chain"
+        | "gap-after-its-event"
+        | "late-but-newest"
+        | "more"
+        | "order"
+        | "order-in-ms"
+        | "seq"
+        | "signals-chain" => "I4",
+        "epoch" | "fold" | "gaps-told-wrongly" | "no-baseline" => "I5",
+        "over-the-caps" => "I6",
+        "busy-timer" | "certified-stuck" | "gap-open-for-ever" | "held-for-ever" => "I8",
+        "coverage" => "I9",
+        "hasty-reads" => "I10",
+        // Lost, twice, or said wrongly.
+        _ => "I1",
+    }
+}
