@@ -19,8 +19,10 @@ impl<P> Machine<P> {
     ) -> GapId {
         let id = GapId { kind: GapKind::Chain, market: Some(market.clone()), from, expected: Some(expected) };
         // G1: what went out late before the break may be all that was missing.
-        let unplaced = self.ledger.unplaced(market);
-        let explained = if expected.plus(unplaced) == found { unplaced } else { Position::default() };
+        let explains = |size: &Position| expected.plus(*size) == found;
+        let explained = Some(self.ledger.unplaced(market)).filter(explains);
+        let inside = || Some(self.ledger.found_inside(market, from, to)).filter(explains);
+        let explained = explained.or_else(inside).unwrap_or_default();
         // What the first break of an extended gap still lacks goes on lacking.
         let lacking = self.ledger.gap(&id).and_then(Gap::lacking);
         let filled = lacking.map_or(explained, |size| Position::default().minus(size));

@@ -88,7 +88,7 @@ impl Ledger {
             self.gaps.push(gap.clone());
             let book = gap.id.market.as_ref().and_then(|market| self.books.get_mut(market));
             if let Some(book) = book.filter(|_| gap.id.kind == GapKind::Chain && gap.adds_up()) {
-                book.unplaced = Position::default();
+                book.unplaced = book.unplaced.minus(gap.filled);
             }
         }
         if gap.id.kind == GapKind::Conflict && gap.state == GapState::Unfillable {
@@ -198,6 +198,15 @@ impl Ledger {
     /// Since when a market's chain and what went out late beside it must add up.
     fn began(&self, market: &Market) -> Option<i64> {
         self.books.get(market)?.began
+    }
+
+    /// G1: what the events between two times of a market come to, whatever their turn.
+    pub(in crate::account) fn found_inside(&self, market: &Market, from: i64, to: i64) -> Position {
+        let number = self.books.get(market).map(|book| book.number);
+        let inside = self.keys.iter().filter(|(_, time, known)| {
+            Some(known.market) == number && from < *time && *time < to && known.fate != Fate::Baseline
+        });
+        inside.fold(Position::default(), |sum, (_, _, known)| sum.plus(known.size))
     }
 
     /// Sizes that went out late in a market and belong to no gap.
