@@ -206,7 +206,9 @@ impl<P> Machine<P> {
             (None, Some(first)) => unknown_since.unwrap_or(i64::MAX).min(first.saturating_sub(1)),
             (None, None) => i64::MIN,
         };
-        for since in self.orphaned.into_iter().chain(unknown_since).filter(|&since| since < at) {
+        let switched_off = self.ledger.switched_off().filter(|_| stream == Stream::Twap);
+        let unsaid = self.orphaned.into_iter().chain(unknown_since).chain(switched_off);
+        for since in unsaid.filter(|&since| since < at) {
             self.declare_history(since, at);
         }
         self.record(Record::Baseline { stream, at, anchor });

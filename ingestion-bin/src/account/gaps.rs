@@ -5,7 +5,7 @@ use std::time::Instant;
 use dedup::FillKey;
 
 use super::gap::{Gap, GapId, GapKind, GapState};
-use super::{Machine, Market, Position, Record};
+use super::{Machine, Market, Position, Record, Stream};
 
 impl<P> Machine<P> {
     /// H1. A second break at the same place extends the first.
@@ -198,7 +198,8 @@ impl<P> Machine<P> {
     pub(super) fn declare_switched_off(&mut self, now: Instant) {
         let Some(from) = self.ledger.switched_off() else { return };
         let is_told = self.unreadable().iter().any(|&(begin, _)| begin == from);
-        let is_past = self.venue_time.is_some() && now >= self.born + self.settings.recheck * 2;
+        let is_off = self.ledger.streams().all(|stream| stream != Stream::Twap);
+        let is_past = is_off && self.venue_time.is_some() && now >= self.born + self.settings.recheck * 2;
         if is_past || !is_told {
             let to = self.journal_end.max(self.venue_time).max(Some(from));
             self.declare_history(from, to.unwrap_or(from));

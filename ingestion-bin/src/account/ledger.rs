@@ -238,13 +238,11 @@ impl Ledger {
             Record::Epoch { epoch, fresh, margin_ms, twap } => {
                 self.epoch = (*epoch).max(self.epoch);
                 match (self.twap, *twap) {
-                    (false, true) => {
-                        self.streams[Stream::Twap] = StreamLedger::default();
-                        self.switched_off = None;
-                    }
+                    (false, true) => self.streams[Stream::Twap] = StreamLedger::default(),
                     (true, false) => {
-                        self.switched_off =
+                        let since =
                             self.unproven_since(Stream::Twap).map(|since| self.undeclared_since(since));
+                        self.switched_off = since.or(self.switched_off);
                     }
                     (true, true) | (false, false) => {}
                 }

@@ -117,3 +117,20 @@ fn what_an_empty_snapshot_was_too_early_for_is_no_baseline() {
     assert_eq!(events(&rig.records()), [(900, Fate::Baseline), (2_000, SIGNAL)]);
     assert_eq!(rig.machine.ledger().stream(Stream::Fills).baseline, Some(900));
 }
+
+/// A stream is off for a moment only: what nobody had seen of it before that is declared up to where it begins anew.
+#[test]
+fn what_a_short_switch_lost_is_declared_to_the_new_baseline() {
+    let mut rig = Rig::begin(true);
+    rig.frame(true, &[row(1, 1_000, 0, 5)]);
+    rig.frame_of(Stream::Twap, true, &[row(2, 1_500, 5, 6)]);
+    rig.restart(false);
+    rig.wait(40_000);
+    rig.restart(true);
+    rig.frame(true, &[row(1, 1_000, 0, 5)]);
+    rig.frame_of(Stream::Twap, true, &[row(2, 1_500, 5, 6), row(3, 9_000, 6, 7)]);
+    let history = rig.machine.ledger().gaps().iter().filter(|gap| gap.id.kind == GapKind::History);
+    let spans: Vec<_> = history.map(|gap| (gap.id.from, gap.to)).collect();
+    assert_eq!(spans, [(1_500, 9_000)]);
+    assert_eq!(rig.machine.ledger().stream(Stream::Twap).baseline, Some(9_000));
+}
