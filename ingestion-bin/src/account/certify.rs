@@ -22,6 +22,10 @@ impl<P> Machine<P> {
     /// A read came to its end.
     pub(super) fn finish(&mut self, stream: Stream, read: &Read, now: Instant) {
         self.schedule(stream, now);
+        if read.limit < i64::MAX {
+            // S5: doubts of an earlier part of it.
+            self.recheck(stream, now);
+        }
         if read.looks_back && read.anchor.is_some_and(|(key, _)| !read.keys.contains(&key)) {
             // It proves nothing. An ordinary read comes first: the anchor may be forgotten (S3).
             self.feeds[stream].want = true;
@@ -127,13 +131,11 @@ impl<P> Machine<P> {
     /// C2: keys we know that the answer should hold and lacks.
     fn before_doubtful_keys(&mut self, stream: Stream, read: &Read, target: i64, now: Instant) -> i64 {
         // An empty answer that has no anchor to hold lacks every key from its begin on.
-        let state = self.ledger.stream(stream);
-        let unanchored = state.anchor.is_none();
+        let unanchored = self.ledger.stream(stream).anchor.is_none();
         let Some(first) = read.first.or(unanchored.then_some(read.start)) else { return i64::MAX };
-        // S6: before an anchor that is ahead nothing happened, or it is declared.
-        let proven =
-            state.certified.filter(|&certified| state.anchor.is_some_and(|(_, time)| certified < time));
-        let first = proven.map_or(first, |certified| first.min(certified.max(read.start)));
+        // Of the newest rows the venue keeps more: none that this answer should hold is forgotten.
+        let whole = read.rows.len() < self.settings.history_rows / 2;
+        let first = if whole { first.min(read.start) } else { first };
         let other = self.other(stream);
         let now_s = self.seconds(now);
         let apart = self.apart();
