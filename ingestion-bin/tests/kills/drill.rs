@@ -76,6 +76,10 @@ struct Run {
     followed_from: BTreeMap<String, i64>,
     unheard_to: BTreeMap<String, i64>,
     lives: u64,
+    /// What lies on disk, read on after each life.
+    journal: disk::Contents,
+    counted: disk::Counted,
+    signals: usize,
 }
 
 impl Drill {
@@ -102,6 +106,9 @@ impl Drill {
             followed_from: BTreeMap::new(),
             unheard_to: BTreeMap::new(),
             lives: 0,
+            journal: disk::Contents::default(),
+            counted: disk::Counted::default(),
+            signals: 0,
         };
         let began = Instant::now();
         for kill in 1..=self.kills {
@@ -171,7 +178,7 @@ impl Run {
     /// One life, its end, and the pause before the next.
     fn life(&mut self, kill: u64) {
         let moment = self.moment(kill);
-        let before = (disk::journal(&self.data()).records, disk::count(&self.data(), "signals"));
+        let before = (self.journal.records, self.signals);
         let service = match moment {
             Moment::Any => {
                 let service = self.start();
@@ -190,15 +197,17 @@ impl Run {
         let age = service.started.elapsed();
         let log = service.log();
         assert!(service.kill(), "life {} ended by itself:\n{log}", self.lives);
-        let journal = disk::journal(&self.data());
-        assert_eq!(journal.damage, 0, "life {} left a damaged journal", self.lives);
-        let signals = disk::count(&self.data(), "signals");
+        let data = self.data();
+        self.journal.read_on(&data);
+        assert_eq!(self.journal.damage, 0, "life {} left a damaged journal", self.lives);
+        self.signals = self.counted.count(&data, "signals");
         println!(
-            "kill {kill:>3}: {moment:?} after {:>4} ms; records {} -> {}, signals {} -> {signals}",
+            "kill {kill:>3}: {moment:?} after {:>4} ms; records {} -> {}, signals {} -> {}",
             age.as_millis(),
             before.0,
-            journal.records,
+            self.journal.records,
             before.1,
+            self.signals,
         );
         let pause = if kill == 1 { 9 } else { self.random.below(10) };
         pass(match pause {
@@ -210,7 +219,8 @@ impl Run {
 
     fn moment(&mut self, kill: u64) -> Moment {
         let room = match self.drill.limits {
-            Limits::Lifted => true,
+            // New ones come throughout, but never so many that a long run is about their number.
+            Limits::Lifted => (self.users.len() as u64) < 10 + 50 * kill / self.drill.kills,
             Limits::Enforced { .. } => self.drill.wait != Wait::No && self.users.len() < USERS_MAX,
         };
         // A short run meets each kind as well.
