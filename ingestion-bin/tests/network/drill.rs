@@ -249,9 +249,13 @@ type Spoil<'a> = &'a dyn Fn(&mut Vec<Value>);
 
 /// The judge sees a signal that is missing, one that is twice, and two that changed places.
 fn can_fail(signals: &[Value], expected: &Documents, allowed: &Allowed<'_>) {
-    let middle = signals.len() / 2;
-    let follows = (middle + 1..signals.len())
-        .find(|at| ["influencerId", "market"].iter().all(|key| signals[*at][key] == signals[middle][key]))
+    let is_like = |one: usize, other: usize| {
+        ["influencerId", "market"].iter().all(|key| signals[one][key] == signals[other][key])
+    };
+    let next = |at: usize| (at + 1..signals.len()).find(|other| is_like(at, *other));
+    let (middle, follows) = (0..=signals.len() / 2)
+        .rev()
+        .find_map(|at| Some((at, next(at)?)))
         .expect("two signals of one market");
     let spoils: [(&str, Spoil<'_>); 3] = [
         ("missing", &|signals| drop(signals.remove(middle))),
