@@ -211,6 +211,9 @@ impl<P> Machine<P> {
     /// C2: what is forgotten is compared with no answer any more: the floor stays behind rows from before this read for which
     /// another one will begin earlier, and behind those of the other stream that only this certificate still keeps.
     fn before_unseen(&mut self, stream: Stream, read: &Read, now: Instant) -> i64 {
+        if self.feeds.iter().all(|feed| feed.older_events.0 == 0) {
+            return i64::MAX;
+        }
         let margin = self.settings.margin_ms;
         let begins = PerStream::from_fn(|of| match self.ledger.stream(of).certified {
             _ if self.feeds[of].older_events.0 == 0 => i64::MIN,

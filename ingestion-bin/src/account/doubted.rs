@@ -98,7 +98,6 @@ impl<P> Machine<P> {
     }
 
     fn another_is_live(&self, listener: usize, stream: Stream) -> bool {
-        let others = self.listeners.iter().enumerate().filter(|(number, _)| *number != listener);
-        { others }.any(|(_, other)| !other.leaving && other.live_from[stream].is_some())
+        self.another(listener, |other| other.live_from[stream].is_some())
     }
 }

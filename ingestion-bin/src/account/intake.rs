@@ -190,25 +190,15 @@ impl<P> Machine<P> {
     }
 
     /// H3: a key of the same content that this listener has not shown.
-    fn has_stranger(&self, mut alike: Option<FillKey>, market: Number, listener: usize) -> bool {
-        while let Some(mark) = alike.and_then(|key| self.marks.get(key)) {
-            if mark.market == market && !mark.is_shown_by(listener) && mark.state != State::Dropped {
-                return true;
-            }
-            alike = mark.alike();
-        }
-        false
+    fn has_stranger(&self, alike: Option<FillKey>, market: Number, listener: usize) -> bool {
+        let mut alike = self.all_alike(alike, market);
+        alike.any(|(_, mark)| !mark.is_shown_by(listener) && mark.state != State::Dropped)
     }
 
     /// H3: a key of the same content that went out and that history does not show, beside one that it does.
-    fn has_unborne(&self, mut alike: Option<FillKey>, market: Number) -> bool {
-        while let Some(mark) = alike.and_then(|key| self.marks.get(key)) {
-            if mark.market == market && !mark.is_in_history() && mark.state == State::Out {
-                return true;
-            }
-            alike = mark.alike();
-        }
-        false
+    fn has_unborne(&self, alike: Option<FillKey>, market: Number) -> bool {
+        let mut alike = self.all_alike(alike, market);
+        alike.any(|(_, mark)| !mark.is_in_history() && mark.state == State::Out)
     }
 
     fn known_row(

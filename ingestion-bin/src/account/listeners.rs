@@ -138,9 +138,12 @@ impl<P> Machine<P> {
 
     /// Whether another listener shows everything meanwhile.
     fn listens_beside(&self, number: usize) -> bool {
-        let shows = |listener: &Listener| {
-            !listener.leaving && self.ledger.streams().all(|stream| listener.live_from[stream].is_some())
-        };
-        self.listeners.iter().enumerate().any(|(other, listener)| other != number && shows(listener))
+        self.another(number, |other| self.ledger.streams().all(|stream| other.live_from[stream].is_some()))
+    }
+
+    /// Whether there is such a listener beside this one that is not to leave.
+    pub(super) fn another(&self, number: usize, is_such: impl Fn(&Listener) -> bool) -> bool {
+        let mut others = self.listeners.iter().enumerate();
+        others.any(|(other, listener)| other != number && !listener.leaving && is_such(listener))
     }
 }

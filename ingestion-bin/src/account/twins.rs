@@ -5,7 +5,7 @@ use std::time::Instant;
 use dedup::{Digest, FillKey, Kind, Slot, Window};
 
 use super::gaps::lies_in;
-use super::mark::{Mark, State};
+use super::mark::{Mark, Number, State};
 use super::record::Refusal;
 use super::{Gap, Held, Machine, Record};
 
@@ -13,6 +13,18 @@ impl<P> Machine<P> {
     /// The newest key of this content, where one is known.
     pub(super) fn alike(&self, digest: Digest, time: i64) -> Option<FillKey> {
         self.contents.contains(&content(digest, time)).then(|| newest_of(&self.marks, digest, time))?
+    }
+
+    /// From such a key on, all of its content in a market, the newest first.
+    pub(super) fn all_alike(
+        &self,
+        newest: Option<FillKey>,
+        market: Number,
+    ) -> impl Iterator<Item = (FillKey, &Mark)> {
+        let with_mark = |key| Some((key, self.marks.get(key)?));
+        let all =
+            std::iter::successors(newest.and_then(with_mark), move |(_, mark)| with_mark(mark.alike()?));
+        all.filter(move |(_, mark)| mark.market == market)
     }
 
     pub(super) fn resolve_twins(&mut self, now: Instant) {
@@ -63,19 +75,14 @@ impl<P> Machine<P> {
     }
 
     /// The key of the same content that went out before it and that history does not show.
-    fn doubtful(&self, mut alike: Option<FillKey>, twin: &Held<P>) -> Option<Doubt> {
-        let market = self.numbers.get(&twin.item.row.market);
-        while let Some((key, mark)) = alike.and_then(|key| Some((key, self.marks.get(key)?))) {
-            if Some(mark.market) == market && !mark.is_in_history() {
-                match mark.state {
-                    State::Out | State::Held => return Some(Doubt::Open),
-                    State::Excluded => return Some(Doubt::Wrong(key)),
-                    State::Twin | State::Baseline | State::Dropped => {}
-                }
-            }
-            alike = mark.alike();
-        }
-        None
+    fn doubtful(&self, alike: Option<FillKey>, twin: &Held<P>) -> Option<Doubt> {
+        let market = self.numbers.get(&twin.item.row.market)?;
+        let mut unshown = self.all_alike(alike, market).filter(|(_, mark)| !mark.is_in_history());
+        unshown.find_map(|(key, mark)| match mark.state {
+            State::Out | State::Held => Some(Doubt::Open),
+            State::Excluded => Some(Doubt::Wrong(key)),
+            State::Twin | State::Baseline | State::Dropped => None,
+        })
     }
 
     /// Whether a row that history shows waits inside of a gap to be told from another.
