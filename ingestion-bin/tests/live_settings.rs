@@ -254,6 +254,16 @@ fn another_start_holds_at_once_where_nothing_was_told_yet() {
 }
 
 /// Removed: no signals, but subscribed for the grace. Added again inside it: subscribed anew, a new epoch from a new baseline.
+/// He is subscribed anew on the connections that are there.
+fn bob_is_added_again(scene: &Scene, service: &Service, before: &VenueStatus) {
+    add(scene, "bob", BOB, &[]);
+    wait_account(service, "bob", "/leaving", &json!(false));
+    wait_account(service, "bob", "/based", &json!(true));
+    wait_account(service, "bob", "/coverage", &json!("full"));
+    wait_subscriptions(scene, 12);
+    assert_eq!(touched(scene, before), (0, 2 * CHANNELS, 2 * CHANNELS));
+}
+
 #[test]
 fn added_again_inside_the_grace_is_a_new_beginning() {
     let (mut scene, service, before) = alice_and_bob();
@@ -265,12 +275,7 @@ fn added_again_inside_the_grace_is_a_new_beginning() {
     service.wait_lines("signals", 3);
     assert_eq!(touched(&scene, &before), (0, 0, 0), "he stays subscribed");
 
-    add(&scene, "bob", BOB, &[]);
-    wait_account(&service, "bob", "/leaving", &json!(false));
-    wait_account(&service, "bob", "/based", &json!(true));
-    wait_account(&service, "bob", "/coverage", &json!("full"));
-    wait_subscriptions(&scene, 12);
-    assert_eq!(touched(&scene, &before), (0, 2 * CHANNELS, 2 * CHANNELS));
+    bob_is_added_again(&scene, &service, &before);
     scene.play(&[ALICE, BOB], "ETH");
     let signals = service.wait_lines("signals", 5);
     let [_, again] = of(&signals, "bob")[..] else {
@@ -303,12 +308,7 @@ fn added_again_keeps_connections_of_his_own() {
     scene.venue.add_fault("handshake=429".parse().expect("a fault"));
     scene.says(&["influencers", "remove", "bob"], "bob is removed, 1 left");
     wait_account(&service, "bob", "/leaving", &json!(true));
-    add(&scene, "bob", BOB, &[]);
-    wait_account(&service, "bob", "/leaving", &json!(false));
-    wait_account(&service, "bob", "/based", &json!(true));
-    wait_account(&service, "bob", "/coverage", &json!("full"));
-    wait_subscriptions(&scene, 12);
-    assert_eq!(touched(&scene, &before), (0, 2 * CHANNELS, 2 * CHANNELS));
+    bob_is_added_again(&scene, &service, &before);
     scene.play(&[ALICE, BOB], "ETH");
     service.wait_lines("signals", 4);
     service.stop_well();

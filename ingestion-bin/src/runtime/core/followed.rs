@@ -22,11 +22,9 @@ impl Core {
         self.asks.retain(|asked| asked.account != account);
         // A fresh snapshot comes only with a fresh subscription; the connections stay.
         self.unseat_but(account, None, now);
-        let cell = self.slots.get(&account).and_then(|slot| slot.cell);
-        let known = match self.slots.remove(&account) {
-            Some(slot) => Some(Known::of(slot)),
-            None => self.known.remove(&account),
-        };
+        let slot = self.slots.remove(&account);
+        let cell = slot.as_ref().and_then(|slot| slot.cell);
+        let known = slot.map(Known::of).or_else(|| self.known.remove(&account));
         let Known { ledger, gaps, venue, told, .. } = known.unwrap_or_else(|| Known {
             influencer: followed.influencer.to_string(),
             ledger: Ledger::new(&self.config.settings),
