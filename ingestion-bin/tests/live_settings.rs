@@ -187,10 +187,47 @@ fn whose_priority_rises_is_served_instead_of_another() {
     assert_eq!((of(&signals, "alice").len(), of(&signals, "carol").len()), (2, 1), "{signals:?}");
     let gaps = service.lines("gaps");
     let told = |gap: &&&Value| gap["kind"] == "history" && gap["state"] == "unfillable";
-    assert_eq!(of(&gaps, "carol").iter().filter(told).count(), 1, "{gaps:?}");
+    let told: Vec<&Value> = of(&gaps, "carol").iter().filter(told).map(|gap| &gap["gapId"]).collect();
+    assert!(!told.is_empty() && told.iter().all(|id| *id == told[0]), "{gaps:?}");
     eventually("bob is heard by nobody now", || (percent("bob") < 100.0).then_some(()));
     assert!(percent("carol") < 100.0, "what was lost stays lost");
     assert_eq!(service.stop().status.code(), Some(0));
+}
+
+/// What somebody did while nobody could hear it is declared once that is clear, so a death in between forgets nothing of it.
+#[test]
+fn what_nobody_could_hear_is_declared_before_a_death() {
+    let mut scene = Scene::of_list("");
+    scene.venue.set_limits(SimLimits { users: 1, ..SimLimits::generous() });
+    add(&scene, "alice", ALICE, &["priority=9"]);
+    add(&scene, "carol", CAROL, &["priority=1"]);
+    let service = Service::start(&scene.config, &["--set", "venue.endpoint.0.limits.users=1"]);
+    wait_account(&service, "alice", "/based", &json!(true));
+    let told = |service: &Service| -> Vec<Value> {
+        let gaps = service.lines("gaps");
+        of(&gaps, "carol").into_iter().filter(|gap| gap["kind"] == "history").cloned().collect()
+    };
+    eventually("carol's gap is declared", || {
+        scene.play(&[ALICE, CAROL], "ETH");
+        (!told(&service).is_empty()).then_some(())
+    });
+    drop(service);
+
+    scene.venue.set_limits(SimLimits { users: 2, ..SimLimits::generous() });
+    let service = Service::start(&scene.config, &["--set", "venue.endpoint.0.limits.users=2"]);
+    wait_account(&service, "carol", "/based", &json!(true));
+    let spans: std::collections::BTreeSet<(u64, u64)> = told(&service)
+        .iter()
+        .map(|gap| (gap["fromTime"].as_u64().expect("a time"), gap["toTime"].as_u64().expect("a time")))
+        .collect();
+    let (first, last) = (spans.first().expect("one"), spans.last().expect("one"));
+    assert!(spans.len() == 2 && first.1 == last.0, "the second goes on where the first ends: {spans:?}");
+    scene.play(&[CAROL], "ETH");
+    let signal = eventually("a signal of hers", || {
+        of(&service.lines("signals"), "carol").first().map(|signal| (*signal).clone())
+    });
+    assert!(signal["timestamp"].as_u64().expect("a time") > last.1, "{signal} {spans:?}");
+    service.stop_well();
 }
 
 /// An influencer of whom nothing was told yet begins anew at another start; of one of whom something was, nothing is told twice.
@@ -228,6 +265,9 @@ fn another_start_holds_at_once_where_nothing_was_told_yet() {
     service.process.log_line("something is out already");
     scene.play(&[ALICE, CAROL], "ETH");
     let signals = service.wait_lines("signals", 4);
+    wait_account(&service, "carol", "/settings/start", &json!(BEGAN + 1_500));
+    set(&scene, "carol", &["priority=3"]);
+    wait_account(&service, "carol", "/settings/priority", &json!(3));
     wait_account(&service, "carol", "/settings/start", &json!(BEGAN + 1_500));
     assert_eq!(of(&signals, "carol")[2]["seq"], 3, "{signals:?}");
     assert_eq!(touched(&scene, &before), (0, 2 * CHANNELS, 2 * CHANNELS));

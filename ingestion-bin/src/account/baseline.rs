@@ -162,6 +162,16 @@ impl<P> Machine<P> {
         }
     }
 
+    /// B6: nobody listens before the baseline, and has not for a while: what passed up to `until` is declared now, so that neither death
+    /// nor removal forgets it, and what follows is declared when it is over. False while there is nothing to declare.
+    pub fn handle_unheard(&mut self, until: i64) -> bool {
+        let since = self.orphaned.filter(|&since| since < until && !self.ledger.has_begun());
+        if let Some(since) = since {
+            self.declare_history(since, until);
+        }
+        since.is_some()
+    }
+
     /// B3: follow from a time.
     pub(super) fn begin_at(&mut self, stream: Stream, start: i64, now: Instant) {
         let at = start.saturating_sub(1);

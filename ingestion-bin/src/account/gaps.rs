@@ -180,7 +180,8 @@ impl<P> Machine<P> {
                 self.record(Record::Gap(Gap { state: GapState::Unfillable, ..gap }));
             }
         }
-        let since = self.ledger.streams().filter_map(|stream| self.ledger.unproven_since(stream)).min();
+        let unproven = self.ledger.streams().filter_map(|stream| self.ledger.unproven_since(stream)).min();
+        let since = unproven.or(self.orphaned.filter(|_| !self.ledger.has_begun()));
         if let Some(from) = since.filter(|_| !planted!(self, SilentRemoval)) {
             let to = Some(until).max(newest).max(self.venue_time).unwrap_or(until);
             self.declare_history(from, to.max(from));

@@ -205,6 +205,12 @@ impl Ledger {
         since
     }
 
+    /// Whether any stream has a baseline.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.streams.iter().any(|state| state.baseline.is_some())
+    }
+
     /// The smaller `certified` of the streams followed; nothing while one has no baseline.
     #[must_use]
     pub fn certified(&self) -> Option<i64> {

@@ -436,3 +436,38 @@ fn a_question_that_fails_waits_as_it_is_told_to() {
     rig.asked(120_000).expect("it is asked again");
     assert_eq!((rig.now - failed).as_secs(), 5, "an answer makes it begin anew");
 }
+
+#[test]
+fn what_nobody_could_hear_is_told_by_neither_death_nor_removal_only_once() {
+    let now = Instant::now();
+    let settings = Settings { twap: false, ..Settings::default() };
+    let begin = |ledger: Ledger, cause, epoch| Rig {
+        machine: Machine::new(settings.clone(), ledger, cause, epoch, now),
+        now,
+    };
+    let spans = |rig: &Rig| -> Vec<(GapKind, i64, i64)> {
+        let gaps = rig.machine.ledger().gaps();
+        gaps.iter().map(|gap| (gap.id.kind, gap.id.from, gap.to)).collect()
+    };
+    let unheard = || {
+        let mut rig = begin(Ledger::new(&settings), Cause::Start, 1);
+        rig.machine.handle_no_state(400);
+        assert!(!rig.machine.handle_unheard(400) && rig.machine.handle_unheard(500));
+        rig
+    };
+
+    // Killed, and there is room the next time.
+    let mut rig = begin(unheard().machine.ledger().clone(), Cause::Start, 2);
+    rig.machine.handle_listener_up(0, now);
+    rig.frame(true, &[row(1, 1_000, 0, 5)]);
+    assert_eq!(spans(&rig), [(GapKind::History, 400, 500), (GapKind::History, 500, 1_000)]);
+
+    // Removed, and added again.
+    let mut rig = unheard();
+    rig.machine.handle_removed(700, now);
+    assert_eq!(spans(&rig), [(GapKind::History, 400, 700)]);
+    let mut rig = begin(rig.machine.ledger().clone(), Cause::Added, 2);
+    rig.machine.handle_listener_up(0, now);
+    rig.frame(true, &[row(1, 1_000, 0, 5)]);
+    assert_eq!(spans(&rig), [(GapKind::History, 400, 700), (GapKind::History, 700, 1_000)]);
+}

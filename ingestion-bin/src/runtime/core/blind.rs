@@ -14,6 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Blind {
     since: Option<Instant>,
     is_long: bool,
+    /// What nobody could hear so far is declared.
+    is_told: bool,
 }
 
 impl Blind {
@@ -27,24 +29,32 @@ impl Core {
     /// Looks who is listened to.
     pub(in crate::runtime) fn note_blindness(&mut self, now: Instant) {
         let venue_time = self.venue_time.known();
-        for slot in self.slots.values_mut() {
+        let mut unheard = Vec::new();
+        for (account, slot) in &mut self.slots {
             let is_blind = slot.machine.coverage() == Coverage::Blind && slot.leaving.is_none();
             let since = is_blind.then(|| slot.blind.since.unwrap_or(now));
             let is_long = since.is_some_and(|since| now.saturating_duration_since(since) >= PATIENCE);
-            slot.blind = Blind { since, is_long };
+            slot.blind = Blind { since, is_long, is_told: is_long && slot.blind.is_told };
             // B6: a baseline would begin behind what nobody could hear.
             if let Some(time) = venue_time.filter(|_| is_blind && slot.is_left_out()) {
                 slot.machine.handle_no_state(time);
+                if is_long && !slot.blind.is_told && slot.machine.handle_unheard(time) {
+                    slot.blind.is_told = true;
+                    unheard.push(*account);
+                }
             }
         }
+        if unheard.is_empty() {
+            return;
+        }
+        unheard.into_iter().for_each(|account| self.drain(account));
+        self.flush();
     }
 }
 
 impl Slot {
     /// Neither the plan nor the venue has room for it, and there never was.
     fn is_left_out(&self) -> bool {
-        let has_begun =
-            self.machine.ledger().streams().any(|s| self.machine.ledger().stream(s).baseline.is_some());
-        !has_begun && (self.cell.is_none() || !self.refused.is_empty())
+        !self.machine.ledger().has_begun() && (self.cell.is_none() || !self.refused.is_empty())
     }
 }

@@ -88,14 +88,21 @@ impl Core {
     }
 
     /// Changes what of an account makes signals, what it may take, or its name or priority; its numbers go on, and no other account is
-    /// touched.
-    pub(in crate::runtime) fn change(&mut self, followed: Followed, now: Instant) {
+    /// touched. Its start stays as it is.
+    pub(in crate::runtime) fn change(&mut self, mut followed: Followed, now: Instant) {
         let account = *followed.account.as_bytes();
         let priority = followed.priority;
         if self.slots.get(&account).is_some_and(|slot| slot.followed.influencer != followed.influencer) {
             self.end_states(account);
         }
         let Some(slot) = self.slots.get_mut(&account) else { return };
+        followed.start = slot.followed.start;
+        if let Some(fields) = followed.listed.as_object_mut() {
+            match slot.followed.listed.get("start") {
+                Some(start) => drop(fields.insert("start".to_owned(), start.clone())),
+                None => drop(fields.remove("start")),
+            }
+        }
         self.telemetry.emit(&InfluencerChanged { followed: &followed });
         let turns = (slot.followed.orders != followed.orders).then_some(followed.orders);
         slot.refollow(followed);
@@ -120,16 +127,7 @@ impl Core {
         if begins_anew {
             self.follow(followed, Cause::Added, now);
         } else {
-            // What is in force is shown.
-            let mut listed = followed.listed.clone();
-            if let Some(fields) = listed.as_object_mut() {
-                match slot.followed.listed.get("start") {
-                    Some(start) => drop(fields.insert("start".to_owned(), start.clone())),
-                    None => drop(fields.remove("start")),
-                }
-            }
-            let start = slot.followed.start;
-            self.change(Followed { start, listed, ..followed }, now);
+            self.change(followed, now);
         }
     }
 
