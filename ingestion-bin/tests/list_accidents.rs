@@ -83,6 +83,9 @@ fn a_start_goes_on_from_the_last_good_list() {
     for (why, spoil) in spoils {
         spoil(&scene.list());
         scene.fails(&["check"], 64, "; `run` goes on with the last good list, 2 influencers");
+        scene.fails(&["influencers", "list"], 64, why);
+        let raw = scene.ask(&["raw", "--account", "alice"]);
+        assert_eq!(raw.status.code(), Some(0), "whoever was followed is found by name: {raw:?}");
         let service = Service::start(&scene.config, &[]);
         let told = service.process.log_line("the list of influencers is not taken, the last good one stays");
         assert!(told.contains(" WARN ") && told.contains(why), "{told}");
@@ -114,6 +117,10 @@ fn a_start_goes_on_from_the_last_good_list() {
     let output = scene.ask(&["--set", &elsewhere, "run"]);
     assert_eq!(output.status.code(), Some(64), "{output:?}");
     put(&scene, "confirmEmpty = true\n");
+    // What `run` would do: it takes the empty list.
+    let output = scene.ask(&["check"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("follows    0 accounts"), "{output:?}");
+    scene.says(&["influencers", "list"], "");
     let service = Service::start(&scene.config, &[]);
     wait_followed(&service, &[]);
     // Readiness is judged four times a second: at first every part of it is starting.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use influencer_registry::{Address, FileSource, Influencer, InfluencerSet, LastGood, Refusal};
+use influencer_registry::{Address, FileSource, Influencer, InfluencerSet, LastGood, ListProblem, Refusal};
 use observability::causes;
 use signal_domain::{Account, InfluencerId};
 
@@ -36,24 +36,11 @@ impl List {
     ///
     /// # Errors
     ///
-    /// When the file as a whole is no list.
+    /// When the file as a whole is not taken.
     pub(super) fn read(config: &Config) -> Result<Self, Problems> {
-        let last_good = last_good(config).and_then(|kept| kept.load(|_| None).ok().flatten());
-        let last_good = last_good.filter(|(set, _)| !set.is_empty());
-        let read = Self::read_beside(config, None).and_then(|list| match &list.file {
-            Some(file) if list.set.is_empty() && last_good.is_some() => {
-                let origin = Origin::File(file.path().to_owned());
-                Err(problems(&"names nobody any more (`influencers confirm-empty` accepts that)", &origin))
-            }
-            _ => Ok(list),
-        });
-        read.map_err(|mut problems| {
-            if let Some((set, _)) = last_good {
-                let instead = format!("; `run` goes on with the last good list, {} influencers", set.len());
-                problems.0.iter_mut().for_each(|problem| problem.problem.push_str(&instead));
-            }
-            problems
-        })
+        let list = Self::read_or_last_good(config)?;
+        let untaken = list.untaken();
+        if untaken.0.is_empty() { Ok(list) } else { Err(untaken) }
     }
 
     /// The same for a service that must come up again: a file that is lost, broken or suddenly empty takes nobody from the last list that
@@ -133,7 +120,21 @@ impl List {
         self.file.as_ref().map_or(&[], FileSource::refused)
     }
 
-    /// The same, as problems of the configuration; their place is the list.
+    /// Why the file as a whole is not taken, and what is followed instead.
+    pub(super) fn untaken(&self) -> Problems {
+        let Some(file) = &self.file else { return Problems::default() };
+        match file.problem() {
+            // Refused entries are told one by one.
+            None | Some(ListProblem::AllRefused { .. }) => Problems::default(),
+            Some(problem) => {
+                let kept = self.kept.as_ref().map_or(0, InfluencerSet::len);
+                let why = format!("{problem}; `run` goes on with the last good list, {kept} influencers");
+                problems(&why, &Origin::File(file.path().to_owned()))
+            }
+        }
+    }
+
+    /// Refused entries, as problems of the configuration; their place is the list.
     pub(super) fn problems(&self) -> Problems {
         let Some(file) = &self.file else { return Problems::default() };
         let origin = Origin::File(file.path().to_owned());

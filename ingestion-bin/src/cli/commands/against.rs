@@ -51,7 +51,7 @@ pub(super) fn run(args: &Verify, config: &Config, report: &mut Report) -> Result
     let mut venue = Venue::of(config)?;
     // History may lag behind the sockets so far, as the account machines assume.
     let newest = venue.time(first)?.saturating_sub(Settings::default().margin_ms);
-    let interests: HashMap<Account, Interest> = List::read(config)
+    let interests: HashMap<Account, Interest> = List::read_or_last_good(config)
         .map(|list| list.followed(config))
         .unwrap_or_default()
         .into_iter()

@@ -11,7 +11,7 @@ use super::super::exit::{Exit, Failure};
 use super::super::followed::{List, settings};
 use super::super::output::Output;
 use super::super::setup;
-use crate::config::{Config, InfluencerSource};
+use crate::config::{Config, InfluencerSource, Problems};
 use crate::runtime::clock;
 
 /// So often an edit is made anew because another process has edited the list meanwhile.
@@ -20,11 +20,11 @@ const TRIES: u32 = 100;
 pub(super) fn run(cli: &Cli, args: &Influencers, output: &mut Output) -> Result<Exit, Failure> {
     let config = setup::configuration(cli)?;
     if matches!(args, Influencers::List) {
-        let list = List::read(&config)?;
+        let list = List::read_or_last_good(&config)?;
         show(&list.set, output)?;
         output.flush()?;
-        let refused = list.problems();
-        return if refused.0.is_empty() { Ok(Exit::Clean) } else { Err(refused.into()) };
+        let wrong = Problems(list.untaken().0.into_iter().chain(list.problems().0).collect());
+        return if wrong.0.is_empty() { Ok(Exit::Clean) } else { Err(wrong.into()) };
     }
     let mut tries = 0;
     let (said, document) = loop {

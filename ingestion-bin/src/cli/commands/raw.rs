@@ -40,7 +40,7 @@ pub(super) fn account(config: &Config, text: &str) -> Result<Account, Failure> {
     if let Ok(address) = text.parse::<Address>() {
         return Ok(Account::from_bytes(*address.as_bytes()));
     }
-    let list = List::read(config)?;
+    let list = List::read_or_last_good(config)?;
     let found = list.set.get(text).map(|influencer| Account::from_bytes(*influencer.address().as_bytes()));
     found.ok_or_else(|| Failure::Usage(format!("--account {text}: neither an address nor an id of the list")))
 }
