@@ -2,7 +2,8 @@
 //!
 //! - [`storage`]: the few file operations everything here is built on, on a disk or in a memory that fails on demand.
 //! - [`journal`]: append-only, checksummed, group-committed; the single truth of the process that owns it.
-//! - [`sink`]: files that follow the journal.
+//! - [`sink`]: what follows the journal: files, a pipe.
+//! - `kafka`: topics that follow it (feature `kafka`).
 //!
 //! What a record means is the caller's business: nothing here names a venue, an account or a signal.
 //!
@@ -54,5 +55,7 @@
 //! ```
 
 pub mod journal;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod sink;
 pub mod storage;

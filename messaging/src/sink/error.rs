@@ -34,9 +34,35 @@ pub enum SinkError {
         /// What is wrong with its line.
         what: &'static str,
     },
+    /// The target does not take anything now; what is on its way may or may not be there.
+    #[error("{target} does not take records: {why}")]
+    Unavailable {
+        /// What it is called.
+        target: String,
+        /// What was said last.
+        why: String,
+    },
+    /// The target will never take this record.
+    #[error("the record at position {} is refused by {}: {}", .0.position, .0.target, .0.why)]
+    Rejected(Box<Rejected>),
     /// Nobody reads the other end any more.
     #[error("the reader of the stream is gone")]
     Closed,
+}
+
+/// A record that a target will never take, for its owner to keep.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Rejected {
+    /// The record.
+    pub position: u64,
+    /// Who refused it.
+    pub target: String,
+    /// What the target said.
+    pub why: String,
+    /// How often it was offered.
+    pub attempts: u32,
+    /// What was offered.
+    pub value: Vec<u8>,
 }
 
 impl SinkError {
@@ -48,7 +74,7 @@ impl SinkError {
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Io { .. } | Self::Changed { .. } => false,
+            Self::Io { .. } | Self::Changed { .. } | Self::Unavailable { .. } | Self::Rejected(_) => false,
             Self::BadLine { .. } | Self::Closed => true,
         }
     }

@@ -20,11 +20,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::names::{deleted_name, file_name, mark_name};
 use super::recent::Recent;
 use super::recovery::{self, Stored};
-use super::{REMEMBERED, Render, Sink, SinkError, Tally};
+use super::{Delivered, REMEMBERED, Render, Sink, SinkError, Tally};
 use crate::journal::{Origin, Record};
 use crate::storage::{Storage, StoredFile};
 
@@ -354,7 +355,7 @@ impl<R: Render> Sink for FileSink<R> {
         self.waiting.len() - self.done
     }
 
-    fn flush(&mut self) -> Result<(), SinkError> {
+    fn flush(&mut self, _: Instant) -> Result<Delivered, SinkError> {
         while let Some(next) = self.marks.front().copied() {
             self.write_some(next)?;
         }
@@ -365,7 +366,7 @@ impl<R: Render> Sink for FileSink<R> {
         self.delete_oldest();
         self.unmark();
         self.measure();
-        Ok(())
+        Ok(Delivered::All)
     }
 
     fn tally(&self) -> Tally {

@@ -29,7 +29,7 @@ mod status;
 mod stdout_sink;
 mod thread;
 
-pub use error::SinkError;
+pub use error::{Rejected, SinkError};
 pub use file_sink::{FileSink, FileSinkConfig};
 pub use owner::{Hole, Owner, Verdict};
 pub use paused_sink::PausedSink;
@@ -39,11 +39,26 @@ pub use status::{SinkFailing, SinkStatus, SinkWatch, Tally};
 pub use stdout_sink::StdoutSink;
 pub use thread::{Ended, SinkThread};
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use crate::journal::{Origin, Record};
 
 /// How many of the newest lines a [`FileSink`] knows by their keys at least, and how many may be written past the
 /// stored cursor at most. What a crash can make the journal offer again is therefore always recognised.
 pub const REMEMBERED: usize = 10_000;
+
+/// How much of what a sink accepted is delivered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Delivered {
+    /// Everything.
+    All,
+    /// Everything of records before this position; the rest is on its way, and the sink rings ([`Sink::rings`]) when some of it arrived.
+    Before(u64),
+}
+
+/// Rung by a sink that delivers while others work, from any thread.
+pub type Ring = Arc<dyn Fn() + Send + Sync>;
 
 /// Where records go.
 ///
@@ -66,12 +81,23 @@ pub trait Sink: Send {
     /// Bytes accepted and not delivered.
     fn waiting_bytes(&self) -> usize;
 
-    /// Delivers everything accepted: on success it is as durable as the target makes it.
+    /// Delivers everything accepted, or goes on doing so, and says how far it is: what is delivered is as durable as the target makes it.
+    /// `now` is the monotonic clock.
     ///
     /// # Errors
     /// Part or nothing was delivered. Unless [`SinkError::is_final`], call again later; what was delivered is not
     /// delivered again.
-    fn flush(&mut self) -> Result<(), SinkError>;
+    fn flush(&mut self, now: Instant) -> Result<Delivered, SinkError>;
+
+    /// Whom to ring when something arrived that [`Sink::flush`] did not wait for.
+    fn rings(&mut self, ring: Ring) {
+        let _ = ring;
+    }
+
+    /// The record at `position`, which the target refused for good ([`SinkError::Rejected`]), is kept elsewhere: it counts as delivered.
+    fn pass(&mut self, position: u64) {
+        let _ = position;
+    }
 
     /// Its numbers.
     fn tally(&self) -> Tally;

@@ -1,5 +1,6 @@
-//! Whoever has to know what a sink meets on its way through the journal.
+//! Whoever has to know what a sink meets on its way through the journal, and at its target.
 
+use super::Rejected;
 use crate::journal::{Damage, PassedOver};
 
 /// Positions a sink will never get.
@@ -37,12 +38,12 @@ impl Hole {
     }
 }
 
-/// What an owner says about a hole.
+/// What an owner says about a hole, or about a record that the target refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
-    /// It is declared to whoever must know: go on behind it.
+    /// It is declared to whoever must know, or kept: go on behind it.
     Pass,
-    /// Not declared yet: ask again.
+    /// Not yet: ask again.
     Wait,
 }
 
@@ -51,6 +52,12 @@ pub trait Owner: Send {
     /// The sink will never get these positions. Everything before them is delivered. Asked again after a pause while the
     /// answer is [`Verdict::Wait`], and again after a restart that finds the stored cursor still in front of the hole.
     fn on_hole(&mut self, hole: &Hole) -> Verdict;
+
+    /// The target refused this record for good. Passed when it is kept where somebody finds it; until then it is offered again.
+    fn on_rejected(&mut self, rejected: &Rejected) -> Verdict {
+        let _ = rejected;
+        Verdict::Wait
+    }
 
     /// A header or checkpoint on the sink's way is damaged; it loses nothing by that.
     fn on_passed_over(&mut self, damaged: &PassedOver) {

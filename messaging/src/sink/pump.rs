@@ -1,11 +1,12 @@
 //! Moves records from the journal's durable part into one sink and keeps its cursor. No thread and no clock: `now` is
 //! the caller's, one [`Pump::step`] does a bounded piece of work and says when the next one is due.
 //!
-//! A step reads at most one batch and delivers it whole; the cursor is stored after that, every so many records or so
-//! often. A failure leaves everything where it was and is tried again after a pause that grows from
+//! A step reads at most one batch and delivers it whole, or hands it to a sink that delivers while others work: then the
+//! next step may follow before it arrived, until `batch_bytes` are on their way. The cursor is stored behind what is
+//! delivered, every so many records or so often. A failure leaves everything where it was and is tried again after a pause that grows from
 //! `pause_min` to `pause_max`; nothing is read meanwhile, so memory stays at one batch.
 //! A hole in the journal is the [`Owner`]'s: everything before it is delivered first, then it is asked until it says
-//! that the hole may be passed.
+//! that the hole may be passed. So is a record that the target refuses for good.
 
 use std::fmt;
 use std::io;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use super::backoff::Backoff;
 use super::saver::Saver;
 use super::status::Board;
-use super::{Hole, Owner, REMEMBERED, Sink, SinkError, SinkStatus, SinkWatch, Verdict};
+use super::{Delivered, Hole, Owner, REMEMBERED, Ring, Sink, SinkError, SinkStatus, SinkWatch, Verdict};
 use crate::journal::{Cursor, Journal, Limit, Origin, Read, ReadError, Reader};
 
 /// How a pump paces itself.
@@ -23,8 +24,10 @@ use crate::journal::{Cursor, Journal, Limit, Origin, Read, ReadError, Reader};
 pub struct PumpConfig {
     /// Records read before they are delivered, at most; and at most half of [`REMEMBERED`].
     pub batch_records: usize,
-    /// The same in bytes of what the sink makes of them.
+    /// The same in bytes of what the sink makes of them; and the most that is on its way at once.
     pub batch_bytes: usize,
+    /// How far the journal is read: what is synced, or also what power loss may still take.
+    pub limit: Limit,
     /// Time between two deliveries while there is less than a batch to deliver.
     pub deliver_interval: Duration,
     /// Records delivered before the cursor is stored.
@@ -42,6 +45,7 @@ impl Default for PumpConfig {
         Self {
             batch_records: 1_024,
             batch_bytes: 1 << 20,
+            limit: Limit::Synced,
             deliver_interval: Duration::from_millis(10),
             cursor_records: 4_096,
             cursor_interval: Duration::from_secs(1),
@@ -67,6 +71,9 @@ pub enum Next {
     Ended,
 }
 
+/// While something is on its way it is looked after at least this often, so that one that stands still is noticed.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// Why a step did not get on.
 #[derive(Debug, thiserror::Error)]
 enum Stuck {
@@ -90,7 +97,7 @@ pub struct Pump<K> {
     board: Arc<Board>,
     /// Everything before it was read and given to the sink.
     read_to: u64,
-    /// Records of that which are not delivered yet.
+    /// Records read since the last delivery.
     unsettled: u64,
     /// Everything before it is delivered.
     delivered: u64,
@@ -152,7 +159,7 @@ impl<K: Sink> Pump<K> {
         };
         Self {
             sink,
-            reader: journal.reader(from, Limit::Synced),
+            reader: journal.reader(from, config.limit),
             saver: Saver::new(cursor),
             owner,
             config,
@@ -173,6 +180,11 @@ impl<K: Sink> Pump<K> {
     #[must_use]
     pub fn watch(&self) -> SinkWatch {
         SinkWatch::new(Arc::clone(&self.board))
+    }
+
+    /// Has `ring` called when a step is worth while again because something arrived.
+    pub fn rings(&mut self, ring: Ring) {
+        self.sink.rings(ring);
     }
 
     /// The sink itself.
@@ -219,7 +231,9 @@ impl<K: Sink> Pump<K> {
     }
 
     fn work(&mut self, now: Instant, draining: bool) -> Result<Next, Stuck> {
-        self.settle(now)?;
+        if !self.settle(now)? {
+            return Ok(self.idle(now));
+        }
         if let Some(at) = self.deliver_at.filter(|at| !draining && now < *at) {
             return Ok(Next::At(at));
         }
@@ -227,16 +241,17 @@ impl<K: Sink> Pump<K> {
             self.save(now).map_err(Stuck::Cursor)?;
         }
         let batch = self.read_batch()?;
-        self.settle(now)?;
+        let goes_on = self.settle(now)?;
         self.save_if_due(now);
         match batch {
-            Batch::Full => Ok(Next::Now),
+            Batch::Full if goes_on && self.sink.waiting_bytes() < self.config.batch_bytes => Ok(Next::Now),
+            Batch::Full => Ok(self.idle(now)),
             Batch::Part => {
                 let at = now + self.config.deliver_interval;
                 self.deliver_at = Some(at);
                 Ok(if draining { Next::Now } else { Next::At(at) })
             }
-            Batch::Nothing if !draining => Ok(Next::Idle(self.saver.due_at(&self.config))),
+            Batch::Nothing if !draining || self.is_on_its_way() => Ok(self.idle(now)),
             Batch::Nothing => {
                 if self.delivered > self.saver.stored() {
                     self.save(now).map_err(Stuck::Cursor)?;
@@ -244,6 +259,17 @@ impl<K: Sink> Pump<K> {
                 Ok(Next::Drained)
             }
         }
+    }
+
+    /// Nothing to do before the journal moves or something arrives.
+    fn idle(&self, now: Instant) -> Next {
+        let due = self.saver.due_at(&self.config);
+        let look = self.is_on_its_way().then(|| now + LOOK_AGAIN);
+        Next::Idle(due.into_iter().chain(look).min())
+    }
+
+    fn is_on_its_way(&self) -> bool {
+        self.read_to > self.delivered || self.sink.waiting_bytes() > 0
     }
 
     /// Gives the sink what there is, up to one batch or the next hole.
@@ -286,11 +312,28 @@ impl<K: Sink> Pump<K> {
         Ok(Batch::Full)
     }
 
-    /// Delivers what was read, then deals with what stopped the reading.
-    fn settle(&mut self, now: Instant) -> Result<(), Stuck> {
-        if self.read_to > self.delivered || self.sink.waiting_bytes() > 0 {
-            self.sink.flush()?;
-            self.moved(self.read_to, now);
+    /// Delivers what was read, then deals with what stopped the reading; false while that waits for what is on its way.
+    fn settle(&mut self, now: Instant) -> Result<bool, Stuck> {
+        while self.is_on_its_way() {
+            match self.sink.flush(now) {
+                Ok(Delivered::All) => {
+                    self.moved(self.read_to, now);
+                    break;
+                }
+                Ok(Delivered::Before(position)) => {
+                    if position > self.delivered {
+                        self.moved(position.min(self.read_to), now);
+                    }
+                    return Ok(self.hole.is_none() && self.refused.is_none());
+                }
+                Err(SinkError::Rejected(rejected)) => {
+                    if self.owner.on_rejected(&rejected) == Verdict::Wait {
+                        return Err(SinkError::Rejected(rejected).into());
+                    }
+                    self.sink.pass(rejected.position);
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         if let Some(hole) = self.hole {
             let (from, to) = hole.span();
@@ -303,7 +346,7 @@ impl<K: Sink> Pump<K> {
             self.read_to = to;
             self.moved(to, now);
         }
-        self.refused.take().map_or(Ok(()), |error| Err(error.into()))
+        self.refused.take().map_or(Ok(true), |error| Err(error.into()))
     }
 
     fn moved(&mut self, to: u64, now: Instant) {

@@ -13,6 +13,8 @@ pub struct Tally {
     pub lines: u64,
     /// Their bytes, line feeds included.
     pub bytes: u64,
+    /// Lines that the target refused for good and that are kept elsewhere.
+    pub rejected: u64,
     /// Lines not written because the stream has them already.
     pub repeats: u64,
     /// Files there are.

@@ -3,8 +3,9 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::time::Instant;
 
-use super::{Render, Sink, SinkError, Tally};
+use super::{Delivered, Render, Sink, SinkError, Tally};
 use crate::journal::Record;
 
 /// See the module.
@@ -68,7 +69,7 @@ impl<R: Render, W: Write + Send> Sink for StdoutSink<R, W> {
         self.waiting.len() - self.done
     }
 
-    fn flush(&mut self) -> Result<(), SinkError> {
+    fn flush(&mut self, _: Instant) -> Result<Delivered, SinkError> {
         self.write().map_err(|source| {
             if source.kind() == io::ErrorKind::BrokenPipe {
                 SinkError::Closed
@@ -81,7 +82,7 @@ impl<R: Render, W: Write + Send> Sink for StdoutSink<R, W> {
         self.waiting.clear();
         self.waiting.shrink_to(1 << 20);
         self.done = 0;
-        Ok(())
+        Ok(Delivered::All)
     }
 
     fn tally(&self) -> Tally {
@@ -127,6 +128,11 @@ mod tests {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "some instant; nothing is measured")]
+    fn now() -> Instant {
+        Instant::now()
+    }
+
     fn record(kind: u8, body: &[u8]) -> Record<'_> {
         Record { position: 1, kind, partition: 0, key: 0, time: 0, body }
     }
@@ -139,7 +145,7 @@ mod tests {
         sink.accept(&record(2, b"of another stream")).unwrap();
         sink.accept(&record(1, b"second")).unwrap();
         let mut failures = 0;
-        while let Err(error) = sink.flush() {
+        while let Err(error) = sink.flush(now()) {
             assert!(!error.is_final());
             failures += 1;
         }
@@ -154,6 +160,6 @@ mod tests {
             StdoutSink::new(Slow { then: Some(io::ErrorKind::BrokenPipe), ..Slow::default() }, Body);
         assert!(matches!(sink.accept(&record(1, b"a\nb")), Err(SinkError::BadLine { position: 1, .. })));
         sink.accept(&record(1, b"line")).unwrap();
-        assert!(matches!(sink.flush(), Err(SinkError::Closed)));
+        assert!(matches!(sink.flush(now()), Err(SinkError::Closed)));
     }
 }

@@ -49,12 +49,14 @@ impl SinkThread {
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub fn spawn<K: Sink + 'static>(name: &str, pump: Pump<K>) -> io::Result<Self> {
+    pub fn spawn<K: Sink + 'static>(name: &str, mut pump: Pump<K>) -> io::Result<Self> {
         let watch = pump.watch();
         let bell = Arc::new(Bell::default());
         let (tell, ended) = sync_channel(1);
         let ear = Arc::clone(&bell);
         watch.progress().on_move(move || ear.ring(|heard| heard.moved = true));
+        let ear = Arc::clone(&bell);
+        pump.rings(Arc::new(move || ear.ring(|heard| heard.moved = true)));
         let (ear, seen) = (Arc::clone(&bell), watch.clone());
         thread::Builder::new().name(format!("sink-{name}")).spawn(move || {
             // The pump is dropped inside: whoever hears the end may open the same files.

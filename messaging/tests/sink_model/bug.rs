@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use messaging::journal::{Origin, Record};
-use messaging::sink::{FileSink, LineKey, Render, Sink, SinkError, Tally};
+use messaging::sink::{Delivered, FileSink, LineKey, Render, Sink, SinkError, Tally};
 
 use crate::rig::Lie;
 use crate::sink_support::Numbers;
@@ -53,9 +54,9 @@ impl Sink for Acked {
     fn waiting_bytes(&self) -> usize {
         if self.early { 0 } else { self.sink.waiting_bytes() }
     }
-    fn flush(&mut self) -> Result<(), SinkError> {
+    fn flush(&mut self, now: Instant) -> Result<Delivered, SinkError> {
         self.calls += 1;
-        if self.early && self.calls % 2 == 1 { Ok(()) } else { self.sink.flush() }
+        if self.early && self.calls % 2 == 1 { Ok(Delivered::All) } else { self.sink.flush(now) }
     }
     fn tally(&self) -> Tally {
         self.sink.tally()

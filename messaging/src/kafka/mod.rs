@@ -1,0 +1,24 @@
+//! Records to Apache Kafka, by librdkafka. Feature `kafka`; TLS and SASL-SCRAM with `kafka-tls` (the system's OpenSSL) or
+//! `kafka-tls-static` (one built along).
+//!
+//! - [`KafkaSink`] is a topic as a [`crate::sink::Sink`]; [`Compose`] says what message a record makes.
+//! - [`KafkaConfig`] says which cluster and how; what order and completeness rest on cannot be configured away.
+//! - [`create_topics`] makes topics.
+//!
+//! At least once, in order for each key, always the same content for one record. The journal is the buffer: what a producer
+//! does not get rid of stays there, for ever if it must; in memory is what is on its way, bounded by the pump.
+
+mod config;
+mod figures;
+mod in_flight;
+mod message;
+mod producer;
+mod refusal;
+mod sink;
+mod topics;
+
+pub use config::{BadProperty, Compression, KafkaConfig, PROTECTED, is_secret};
+pub use figures::{Figures, FiguresWatch};
+pub use message::{Compose, Message};
+pub use sink::KafkaSink;
+pub use topics::{Made, Topic, TopicError, create_topics};

@@ -1,0 +1,298 @@
+//! A topic as a [`Sink`]: messages are handed to a producer as they come and count as delivered once every in-sync replica
+//! has them and everything before them.
+//!
+//! Copies of what is not acknowledged are kept here, so no producer is needed to the end: one that fails is dropped, and the
+//! next one gets the rest in order, from the low-water mark on. What the old one may have stored unseen is stored twice then, with the same
+//! content. Nothing is ever stored behind a message of its partition that failed (`enable.gapless.guarantee`).
+//! A batch that is refused because of a record in it is sent again record by record, which finds that record; it is
+//! [`SinkError::Rejected`]; where there is none, the batch was larger than the topic takes, and batches are half as large from then on.
+//! What is wrong with the topic (missing, not authorised) concerns every record alike: they wait.
+//! Time: `now` is the pump's clock. No thread of its own but librdkafka's.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use super::config::KafkaConfig;
+use super::figures::FiguresWatch;
+use super::in_flight::InFlight;
+use super::message::Compose;
+use super::producer::{Producer, Reports};
+use super::refusal::{self, Refusal};
+use crate::journal::Record;
+use crate::sink::{Delivered, Rejected, Ring, Sink, SinkError, Tally};
+
+/// After this long without an acknowledgement the sink says that it does not get on.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Batches do not get smaller than this.
+const BATCH_BYTES_MIN: usize = 1_024;
+
+/// After a first setback another producer is built this much later, then twice as much, up to [`PATIENCE`].
+const SETBACK_PAUSE: Duration = Duration::from_millis(100);
+
+/// See the module.
+pub struct KafkaSink<C> {
+    config: KafkaConfig,
+    topic: String,
+    compose: C,
+    flight: InFlight,
+    producer: Option<Producer>,
+    /// Messages before this number go one by one: one of them is refused.
+    single_until: u64,
+    /// The producer puts every message into a batch of its own.
+    is_single: bool,
+    /// One of those that go one by one was refused.
+    found: bool,
+    /// The producer cannot go on.
+    is_broken: bool,
+    /// For a reason that another producer would meet too.
+    is_setback: bool,
+    /// Setbacks since the last acknowledgement.
+    setbacks: u32,
+    /// No producer is built before.
+    resume_at: Option<Instant>,
+    /// What was last said about why it does not go on.
+    complaint: Option<String>,
+    /// The low-water mark, and when it was first seen there.
+    standing: Option<(u64, Instant)>,
+    ring: Option<Ring>,
+    figures: FiguresWatch,
+    tally: Tally,
+}
+
+impl<C> fmt::Debug for KafkaSink<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaSink")
+            .field("topic", &self.topic)
+            .field("low_water", &self.flight.low_water())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<C: Compose> KafkaSink<C> {
+    /// Messages that `compose` makes, to `topic`. Contacts nobody yet.
+    #[must_use]
+    pub fn new(config: KafkaConfig, topic: impl Into<String>, compose: C) -> Self {
+        Self {
+            config,
+            topic: topic.into(),
+            compose,
+            flight: InFlight::default(),
+            producer: None,
+            single_until: 0,
+            is_single: false,
+            found: false,
+            is_broken: false,
+            is_setback: false,
+            setbacks: 0,
+            resume_at: None,
+            complaint: None,
+            standing: None,
+            ring: None,
+            figures: FiguresWatch::default(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// A view of what librdkafka counts.
+    #[must_use]
+    pub fn figures(&self) -> FiguresWatch {
+        self.figures.clone()
+    }
+
+    fn take(&mut self, reports: Reports) {
+        for report in &reports.messages {
+            match report.outcome {
+                Ok(_) => {
+                    self.setbacks = 0;
+                    self.flight.arrived(report.number);
+                }
+                Err(code) => self.refused(report.number, code),
+            }
+        }
+        self.complaint = reports.complaint.or(self.complaint.take());
+        if reports.fatal.is_some() {
+            self.is_broken = true;
+            // One follows every batch that is refused.
+            self.is_setback |= self.single_until <= self.flight.low_number();
+            self.complaint = reports.fatal;
+        }
+    }
+
+    fn refused(&mut self, number: u64, code: Code) {
+        self.is_broken = true;
+        match refusal::of(code) {
+            Refusal::Record if self.is_single => {
+                self.complaint = Some(refusal::told(code));
+                self.found = true;
+                self.flight.rejected(number);
+            }
+            Refusal::Record => {
+                self.single_until = self.single_until.max(number + 1);
+                self.flight.failed(number);
+            }
+            Refusal::Topic => {
+                self.complaint = Some(refusal::told(code));
+                self.is_setback = true;
+                self.flight.failed(number);
+            }
+            Refusal::Passing => {
+                self.is_setback |= !refusal::is_consequence(code);
+                self.flight.failed(number);
+            }
+        }
+    }
+
+    /// Takes what was reported, and lets a producer go that cannot go on.
+    fn collect(&mut self) {
+        if let Some(producer) = &self.producer {
+            let reports = producer.reports();
+            self.take(reports);
+        }
+        let is_done_one_by_one = self.is_single && self.flight.low_number() >= self.single_until;
+        let wants_other = if self.is_single {
+            is_done_one_by_one && !self.flight.any_sent()
+        } else {
+            self.single_until > self.flight.low_number()
+        };
+        if (self.is_broken || wants_other)
+            && let Some(producer) = self.producer.take()
+        {
+            let reports = producer.retire();
+            self.take(reports);
+            self.flight.unsend();
+            if is_done_one_by_one && !std::mem::take(&mut self.found) {
+                self.config.batch_bytes = (self.config.batch_bytes / 2).max(BATCH_BYTES_MIN);
+            }
+            (self.is_single, self.is_broken) = (false, false);
+        }
+        let (messages, bytes) = self.flight.settle();
+        self.tally.lines += messages;
+        self.tally.bytes += bytes;
+    }
+
+    fn build(&mut self, is_single: bool) -> Result<(), SinkError> {
+        let (ring, figures) = (self.ring.clone(), self.figures.clone());
+        let made = Producer::new(&self.config, &self.topic, is_single, ring, figures);
+        let producer = made.map_err(|error| unavailable(&self.topic, &error.to_string()))?;
+        (self.producer, self.is_single) = (Some(producer), is_single);
+        Ok(())
+    }
+
+    /// Hands over what waits, as far as it goes.
+    fn send(&mut self) -> Result<(), SinkError> {
+        loop {
+            let Some((number, message)) = self.flight.next_unsent() else { return Ok(()) };
+            if self.is_single && number >= self.single_until {
+                return Ok(());
+            }
+            let Some(producer) = &self.producer else {
+                self.build(number < self.single_until)?;
+                continue;
+            };
+            match producer.send(number, message) {
+                Ok(()) => self.flight.sent(number),
+                Err(Code::QueueFull) => return Ok(()),
+                // It is alone already: no batch is at fault.
+                Err(code) if refusal::of(code) == Refusal::Record => {
+                    self.complaint = Some(refusal::told(code));
+                    self.flight.rejected(number);
+                    return Ok(());
+                }
+                Err(code) => {
+                    (self.is_broken, self.is_setback) = (true, true);
+                    return Err(unavailable(&self.topic, &refusal::told(code)));
+                }
+            }
+        }
+    }
+
+    fn rejection(&mut self) -> Option<SinkError> {
+        let (position, attempts, value) = self.flight.take_rejected()?;
+        let why = self.complaint.take().unwrap_or_default();
+        let target = format!("topic {}", self.topic);
+        Some(SinkError::Rejected(Box::new(Rejected { position, target, why, attempts, value })))
+    }
+
+    /// Whether the low-water mark moves; a broker that is away is waited for, but not in silence.
+    fn look_at(&mut self, low_water: u64, now: Instant) -> Result<(), SinkError> {
+        let since = match self.standing {
+            Some((position, since)) if position == low_water => since,
+            Some(_) | None => {
+                self.standing = Some((low_water, now));
+                return Ok(());
+            }
+        };
+        if now.saturating_duration_since(since) < PATIENCE {
+            return Ok(());
+        }
+        let why = self.complaint.as_deref().unwrap_or("no acknowledgement comes");
+        Err(unavailable(&self.topic, why))
+    }
+}
+
+fn unavailable(topic: &str, why: &str) -> SinkError {
+    SinkError::Unavailable { target: format!("topic {topic}"), why: why.to_owned() }
+}
+
+impl<C: Compose> Sink for KafkaSink<C> {
+    fn accept(&mut self, record: &Record<'_>) -> Result<(), SinkError> {
+        let mut message = self.flight.blank();
+        if self.compose.compose(record, &mut message) {
+            self.flight.push(record.position, message);
+        } else {
+            self.flight.give_back(message);
+        }
+        Ok(())
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        self.flight.bytes()
+    }
+
+    fn flush(&mut self, now: Instant) -> Result<Delivered, SinkError> {
+        self.collect();
+        if let Some(rejected) = self.rejection() {
+            return Err(rejected);
+        }
+        if std::mem::take(&mut self.is_setback) {
+            let pause = SETBACK_PAUSE.saturating_mul(1 << self.setbacks.min(16)).min(PATIENCE);
+            self.setbacks += 1;
+            self.resume_at = Some(now + pause);
+        }
+        if self.resume_at.is_some_and(|at| now < at) {
+            return Err(unavailable(&self.topic, self.complaint.as_deref().unwrap_or("it failed")));
+        }
+        self.send()?;
+        if let Some(rejected) = self.rejection() {
+            return Err(rejected);
+        }
+        match self.flight.low_water() {
+            None => {
+                (self.standing, self.complaint) = (None, None);
+                Ok(Delivered::All)
+            }
+            Some(position) => {
+                self.look_at(position, now)?;
+                Ok(Delivered::Before(position))
+            }
+        }
+    }
+
+    fn rings(&mut self, ring: Ring) {
+        self.ring = Some(ring);
+        // The first record does not wait for a connection then; what is wrong is told when there is one.
+        let _ = self.build(false);
+    }
+
+    fn pass(&mut self, position: u64) {
+        self.flight.passed(position);
+        self.tally.rejected += 1;
+    }
+
+    fn tally(&self) -> Tally {
+        self.tally
+    }
+}
