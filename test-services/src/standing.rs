@@ -32,6 +32,7 @@ pub fn up(kafka_port: u16, redis_port: u16, tell: &dyn Fn(&str)) -> Result<(), E
     }
     let program = Program::find()?;
     let redis_server = install::redis_server()?;
+    tell("starting Redis and one Kafka broker");
     let started = redis(&running.join("redis"), redis_server, redis_port)
         .and_then(|()| kafka(&running.join("kafka"), program, kafka_port));
     if started.is_err() {

@@ -6,6 +6,7 @@
 mod drills;
 mod fuzz;
 mod seeds;
+mod services;
 mod step;
 mod test;
 
@@ -14,7 +15,10 @@ use std::process::ExitCode;
 use step::Failure;
 
 const HELP: &str = "\
-cargo xtask test           format, lints, docs, features, all tests: what CI runs
+cargo xtask test           format, lints, docs, features, all tests: what CI runs; installs what they need
+cargo xtask services up|down [--kafka-port N] [--redis-port N]
+                           starts one Kafka broker and Redis on 127.0.0.1, ports 9092 and 6379; they stay
+                           until taken down
 cargo xtask fuzz TARGET [--seconds N]
                            fuzzes journal, decoder, record or state; needs a C++ compiler
 cargo xtask kills [--count N] [--seed S]
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         Some("latency") => drills::latency(arguments.get(1..).unwrap_or_default()),
         Some("seeds") => seeds::run(arguments.get(1..).unwrap_or_default()),
         Some("restart") => drills::restart(arguments.get(1..).unwrap_or_default()),
+        Some("services") => services::run(arguments.get(1..).unwrap_or_default()),
         Some("egress") => egress(arguments.get(1..).unwrap_or_default()),
         Some("own-pace") => own_pace(),
         None | Some("help" | "--help") => {

@@ -1,5 +1,6 @@
 //! The test command: everything a change must pass, on a clean checkout, with what the machine has.
 
+use crate::services;
 use crate::step::{Failure, Step};
 
 /// Crates that others take alone: each is checked alone, so that features of one cannot hide what another lacks.
@@ -11,6 +12,7 @@ const NOT_IN_PROTOCOL_HALF: [&str; 4] = ["tokio", "hyper", "rustls", "fastwebsoc
 
 pub(crate) fn run() -> Result<(), Failure> {
     tools()?;
+    services::install()?;
     Step::cargo("fmt --all --check").run()?;
     Step::cargo("clippy --workspace --all-targets --all-features -- -D warnings").run()?;
     Step::cargo("doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-D warnings").run()?;
