@@ -56,6 +56,7 @@ fn fetch(mvn: &Path, folder: &Path) -> Result<(), String> {
     command.folder = Some(folder);
     let ran = command.run().map_err(|failed| failed.to_string())?;
     let said = ran.out + &ran.err;
-    let complaint = said.lines().find(|line| line.starts_with("[ERROR]")).unwrap_or("mvn failed");
+    let mut complaints = said.lines().filter_map(|line| Some(line.split_once("[ERROR] ")?.1.trim()));
+    let complaint = complaints.find(|text| !text.is_empty()).unwrap_or("mvn failed");
     if ran.ok { Ok(()) } else { Err(complaint.to_owned()) }
 }
