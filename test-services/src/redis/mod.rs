@@ -78,7 +78,8 @@ impl Redis {
         self.leash.folder()
     }
 
-    /// Asks it through `redis-cli`, as the user who was asked for, and returns the answer without the last line's end.
+    /// Asks it through `redis-cli`, as the user who was asked for, and returns the answer without the last line's end. Every question is
+    /// a connection of its own: `WAIT` and `MULTI` know nothing of the one before.
     ///
     /// # Errors
     /// It does not answer within 10 s, or answers with an error.

@@ -66,19 +66,22 @@ sentinel failover-timeout {name} 5000
         })
     }
 
-    /// The replica has what the master has, and every sentinel knows the replica and the other sentinels.
+    /// What the master does next reaches the replica, and every sentinel knows the replica and the other sentinels.
     fn wait_ready(&self) -> Result<(), Failed> {
-        let others = self.sentinels.len().saturating_sub(1).to_string();
-        let linked = || {
-            self.replica
-                .cli(&["INFO", "replication"])
-                .is_ok_and(|info| info.contains("master_link_status:up"))
+        let up = || info(&self.replica, "master_link_status").filter(|status| status == "up");
+        until(READY, up).ok_or_else(|| Failed::new("the replica does not find its master"))?;
+        self.master.cli(&["PUBLISH", Self::NAME, "ready"])?; // the link is up before anything flows
+        let flows = || {
+            let sent = info(&self.master, "master_repl_offset").filter(|offset| offset != "0")?;
+            (info(&self.replica, "slave_repl_offset")? == sent).then_some(())
         };
+        until(READY, flows).ok_or_else(|| Failed::new("what the master does does not reach the replica"))?;
+        let others = self.sentinels.len().saturating_sub(1).to_string();
         let knows_all = |sentinel: &Redis| {
             let said = sentinel.cli(&["SENTINEL", "master", Self::NAME]).unwrap_or_default();
             field(&said, "num-slaves") == Some("1") && field(&said, "num-other-sentinels") == Some(&others)
         };
-        until(READY, || (linked() && self.sentinels.iter().all(knows_all)).then_some(()))
+        until(READY, || self.sentinels.iter().all(knows_all).then_some(()))
             .ok_or_else(|| Failed::new("the sentinels do not come to know each other and the replica"))
     }
 }
@@ -86,4 +89,10 @@ sentinel failover-timeout {name} 5000
 /// The value after a name in an answer of alternating lines.
 fn field<'a>(said: &'a str, name: &str) -> Option<&'a str> {
     said.lines().skip_while(|line| *line != name).nth(1)
+}
+
+/// A value of `INFO replication`.
+fn info(server: &Redis, name: &str) -> Option<String> {
+    let said = server.cli(&["INFO", "replication"]).ok()?;
+    said.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned()))
 }
