@@ -20,7 +20,7 @@ pub mod standing;
 mod wait;
 
 pub use error::{Error, Failed, Missing, or_skip, skipped};
-pub use kafka::{Kafka, KafkaSetup, Secured, kafka_tool, shared_kafka};
+pub use kafka::{Kafka, KafkaSetup, Secured, kafka_tool, kafka_tool_fed, shared_kafka};
 pub use kcat::{kcat, kcat_fed};
 pub use redis::{Redis, RedisSentinel, RedisSetup, shared_redis};
 pub use wait::until;

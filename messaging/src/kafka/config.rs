@@ -148,6 +148,8 @@ impl KafkaConfig {
     pub(super) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers).set("client.id", "ingestion");
+        // A topic that is not there is told after this long.
+        config.set("topic.metadata.propagation.max.ms", "5000");
         config.set_log_level(RDKafkaLogLevel::Warning);
         // A statically built OpenSSL knows no system store by itself.
         let is_tls = self.properties.get("security.protocol").is_some_and(|name| is_tls(name));
@@ -160,7 +162,7 @@ impl KafkaConfig {
         config
     }
 
-    /// What a producer is told; one that is `single` puts every record into a batch of its own.
+    /// What a producer is told; one that is `single` puts every record into a batch of its own and waits for each.
     pub(super) fn producer(&self, single: bool) -> ClientConfig {
         let mut config = self.client();
         let linger = if single { Duration::ZERO } else { self.linger };
@@ -175,7 +177,7 @@ impl KafkaConfig {
             .set("compression.codec", self.compression.name())
             .set("statistics.interval.ms", "5000");
         if single {
-            config.set("batch.num.messages", "1");
+            config.set("batch.num.messages", "1").set("max.in.flight", "1");
         }
         config
     }
@@ -222,7 +224,7 @@ mod tests {
         let unknown = with(&[("no.such.property", "1")]).check().unwrap_err();
         assert!(unknown[0].name == "no.such.property", "{unknown:?}");
         let wrong = with(&[("socket.timeout.ms", "soon")]).check().unwrap_err();
-        assert!(wrong[0].name == "socket.timeout.ms" && wrong[0].why.contains("soon"), "{wrong:?}");
+        assert!(wrong[0].name == "socket.timeout.ms" && wrong[0].why.contains("Invalid value"), "{wrong:?}");
     }
 
     #[test]

@@ -79,16 +79,25 @@ impl InFlight {
         self.first + self.slots.len() as u64
     }
 
-    /// The oldest message that waits to be sent.
-    pub(super) fn next_unsent(&mut self) -> Option<(u64, &Message)> {
-        let start = usize::try_from(self.unsent.max(self.first) - self.first).ok()?;
-        let ahead = self.slots.iter().skip(start).position(|slot| slot.standing == Standing::Waiting);
-        let Some(ahead) = ahead else {
-            self.unsent = self.end();
-            return None;
-        };
-        self.unsent = self.unsent.max(self.first) + ahead as u64;
-        self.slots.get(start + ahead).map(|slot| (self.unsent, &slot.message))
+    /// The oldest message at or behind `number` that waits to be sent.
+    pub(super) fn waiting_from(&self, number: u64) -> Option<(u64, &Message)> {
+        let from = number.max(self.unsent).max(self.first);
+        let start = usize::try_from(from - self.first).ok()?;
+        let mut behind = (from..).zip(self.slots.iter().skip(start));
+        behind
+            .find(|(_, slot)| slot.standing == Standing::Waiting)
+            .map(|(number, slot)| (number, &slot.message))
+    }
+
+    /// Nothing before `number` waits to be sent; without one, nothing at all.
+    pub(super) fn looked_through(&mut self, number: Option<u64>) {
+        self.unsent = number.unwrap_or_else(|| self.end());
+    }
+
+    /// The key of a message.
+    pub(super) fn key(&self, number: u64) -> Option<&[u8]> {
+        let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.slots.get(at).map(|slot| slot.message.key.as_slice())
     }
 
     pub(super) fn sent(&mut self, number: u64) {
@@ -190,10 +199,11 @@ mod tests {
 
     fn send_all(flight: &mut InFlight) -> Vec<u64> {
         let mut numbers = Vec::new();
-        while let Some((number, _)) = flight.next_unsent() {
+        while let Some((number, _)) = flight.waiting_from(0) {
             numbers.push(number);
             flight.sent(number);
         }
+        flight.looked_through(None);
         numbers
     }
 

@@ -16,6 +16,7 @@ mod producer;
 mod refusal;
 mod sink;
 mod topics;
+mod trial;
 
 pub use config::{BadProperty, Compression, KafkaConfig, PROTECTED, is_secret};
 pub use figures::{Figures, FiguresWatch};

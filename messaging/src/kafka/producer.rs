@@ -122,9 +122,13 @@ impl Context {
 
 impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
-        let is_fatal = error.rdkafka_error_code() == Some(Code::Fatal);
+        let code = error.rdkafka_error_code();
+        let is_fatal = code == Some(Code::Fatal);
         self.report(|reports| {
-            reports.complaint = Some(reason.to_owned());
+            // That all brokers are down says less than why one of them is.
+            if code != Some(Code::AllBrokersDown) {
+                reports.complaint = Some(reason.to_owned());
+            }
             if is_fatal {
                 reports.fatal = Some(reason.to_owned());
             }

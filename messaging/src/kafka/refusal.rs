@@ -53,5 +53,5 @@ pub(super) fn is_consequence(code: Code) -> bool {
 
 /// A code in words, for a log line and a dead letter.
 pub(super) fn told(code: Code) -> String {
-    format!("{code} ({code:?})")
+    code.to_string()
 }

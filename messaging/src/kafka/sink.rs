@@ -20,6 +20,7 @@ use super::in_flight::InFlight;
 use super::message::Compose;
 use super::producer::{Producer, Reports};
 use super::refusal::{self, Refusal};
+use super::trial::Trial;
 use crate::journal::Record;
 use crate::sink::{Delivered, Rejected, Ring, Sink, SinkError, Tally};
 
@@ -39,6 +40,7 @@ pub struct KafkaSink<C> {
     compose: C,
     flight: InFlight,
     producer: Option<Producer>,
+    trial: Trial,
     /// Messages before this number go one by one: one of them is refused.
     single_until: u64,
     /// The producer puts every message into a batch of its own.
@@ -53,6 +55,8 @@ pub struct KafkaSink<C> {
     setbacks: u32,
     /// No producer is built before.
     resume_at: Option<Instant>,
+    /// A refused record that nobody keeps, and why it was refused: it is offered again and again.
+    held_up: Option<(u64, String)>,
     /// What was last said about why it does not go on.
     complaint: Option<String>,
     /// The low-water mark, and when it was first seen there.
@@ -81,9 +85,11 @@ impl<C: Compose> KafkaSink<C> {
             compose,
             flight: InFlight::default(),
             producer: None,
+            trial: Trial::default(),
             single_until: 0,
             is_single: false,
             found: false,
+            held_up: None,
             is_broken: false,
             is_setback: false,
             setbacks: 0,
@@ -107,6 +113,8 @@ impl<C: Compose> KafkaSink<C> {
             match report.outcome {
                 Ok(_) => {
                     self.setbacks = 0;
+                    let flight = &self.flight;
+                    self.trial.arrived(report.number, || flight.key(report.number).map(Box::from));
                     self.flight.arrived(report.number);
                 }
                 Err(code) => self.refused(report.number, code),
@@ -177,29 +185,38 @@ impl<C: Compose> KafkaSink<C> {
         let (ring, figures) = (self.ring.clone(), self.figures.clone());
         let made = Producer::new(&self.config, &self.topic, is_single, ring, figures);
         let producer = made.map_err(|error| unavailable(&self.topic, &error.to_string()))?;
-        (self.producer, self.is_single) = (Some(producer), is_single);
+        (self.producer, self.trial, self.is_single) = (Some(producer), Trial::default(), is_single);
         Ok(())
     }
 
     /// Hands over what waits, as far as it goes.
     fn send(&mut self) -> Result<(), SinkError> {
-        loop {
-            let Some((number, message)) = self.flight.next_unsent() else { return Ok(()) };
-            if self.is_single && number >= self.single_until {
-                return Ok(());
-            }
+        let (mut from, mut left) = (0, None);
+        while let Some((number, message)) = self.flight.waiting_from(from) {
             let Some(producer) = &self.producer else {
                 self.build(number < self.single_until)?;
                 continue;
             };
+            if self.is_single && number >= self.single_until || !self.trial.admits(&message.key) {
+                left = Some(number);
+                break;
+            }
             match producer.send(number, message) {
-                Ok(()) => self.flight.sent(number),
-                Err(Code::QueueFull) => return Ok(()),
+                Ok(()) => {
+                    self.trial.goes(number, &message.key);
+                    self.flight.sent(number);
+                    from = number + 1;
+                }
+                Err(Code::QueueFull) => {
+                    left = Some(number);
+                    break;
+                }
                 // It is alone already: no batch is at fault.
                 Err(code) if refusal::of(code) == Refusal::Record => {
                     self.complaint = Some(refusal::told(code));
                     self.flight.rejected(number);
-                    return Ok(());
+                    left = Some(number);
+                    break;
                 }
                 Err(code) => {
                     (self.is_broken, self.is_setback) = (true, true);
@@ -207,11 +224,14 @@ impl<C: Compose> KafkaSink<C> {
                 }
             }
         }
+        self.flight.looked_through(left);
+        Ok(())
     }
 
     fn rejection(&mut self) -> Option<SinkError> {
         let (position, attempts, value) = self.flight.take_rejected()?;
         let why = self.complaint.take().unwrap_or_default();
+        self.held_up = Some((position, why.clone()));
         let target = format!("topic {}", self.topic);
         Some(SinkError::Rejected(Box::new(Rejected { position, target, why, attempts, value })))
     }
@@ -271,12 +291,15 @@ impl<C: Compose> Sink for KafkaSink<C> {
         }
         match self.flight.low_water() {
             None => {
-                (self.standing, self.complaint) = (None, None);
+                (self.standing, self.complaint, self.held_up) = (None, None, None);
                 Ok(Delivered::All)
             }
-            Some(position) => {
-                self.look_at(position, now)?;
-                Ok(Delivered::Before(position))
+            Some(low_water) => {
+                if let Some((position, why)) = self.held_up.as_ref().filter(|(at, _)| low_water <= *at) {
+                    return Err(unavailable(&self.topic, &format!("position {position} is refused: {why}")));
+                }
+                self.look_at(low_water, now)?;
+                Ok(Delivered::Before(low_water))
             }
         }
     }
@@ -289,6 +312,7 @@ impl<C: Compose> Sink for KafkaSink<C> {
 
     fn pass(&mut self, position: u64) {
         self.flight.passed(position);
+        self.held_up = None;
         self.tally.rejected += 1;
     }
 

@@ -1,5 +1,6 @@
 //! Why a sink did not deliver.
 
+use std::fmt;
 use std::io;
 
 /// See the variants; [`SinkError::is_final`] says whether to try again.
@@ -51,7 +52,7 @@ pub enum SinkError {
 }
 
 /// A record that a target will never take, for its owner to keep.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Rejected {
     /// The record.
     pub position: u64,
@@ -63,6 +64,18 @@ pub struct Rejected {
     pub attempts: u32,
     /// What was offered.
     pub value: Vec<u8>,
+}
+
+impl fmt::Debug for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejected")
+            .field("position", &self.position)
+            .field("target", &self.target)
+            .field("why", &self.why)
+            .field("attempts", &self.attempts)
+            .field("bytes", &self.value.len())
+            .finish()
+    }
 }
 
 impl SinkError {

@@ -32,15 +32,24 @@ impl Program {
     }
 }
 
-/// Runs one of Kafka's tools, at most a minute, and returns what it printed: `TopicCommand`, `ConfigCommand`, `GetOffsetShell`,
+/// Runs one of Kafka's tools, at most a minute, and returns what it printed: `TopicCommand`, `GetOffsetShell`,
 /// `consumer.ConsoleConsumer` and so on, of `org.apache.kafka.tools` where no package is named.
 ///
 /// # Errors
 /// Java or Kafka's jars cannot be had, or the tool fails.
 pub fn kafka_tool(class: &str, args: &[&str]) -> Result<String, Error> {
+    kafka_tool_fed(class, args, "")
+}
+
+/// [`kafka_tool`] that reads `input`: for `ConsoleProducer`, a record a line.
+///
+/// # Errors
+/// As [`kafka_tool`].
+pub fn kafka_tool_fed(class: &str, args: &[&str], input: &str) -> Result<String, Error> {
     const LIMIT: Duration = Duration::from_secs(60);
     let named = class.starts_with("org.") || class.starts_with("kafka.");
     let class = if named { class.to_owned() } else { format!("org.apache.kafka.tools.{class}") };
     let words = Program::find()?.command(&["-Xmx256m"], &class);
-    Ok(Bounded::of(&words, LIMIT).args(args).output()?)
+    let command = Bounded { input: input.as_bytes(), ..Bounded::of(&words, LIMIT) };
+    Ok(command.args(args).output()?)
 }

@@ -20,7 +20,7 @@ use crate::{Error, Failed};
 use node::Node;
 
 pub(crate) use java::Program;
-pub use java::kafka_tool;
+pub use java::{kafka_tool, kafka_tool_fed};
 pub(crate) use node::{Cluster, Listeners};
 pub use secured::Secured;
 pub use setup::KafkaSetup;
