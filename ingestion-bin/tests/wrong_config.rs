@@ -37,16 +37,20 @@ static = [
   { id = "d", address = "0x0000000000000000000000000000000a11ce0004", colour = "red" },
 ]
 [signals]
-sink = "kafka"
-topic = "mine"
+sink = "kafak"
 [kafka]
-linger_ms = 50
+linger_ms = 70_000
 [state]
 store = "redis"
 [telemetry]
 level = "loud"
 "#,
     );
+    const KAFKA: &str = if cfg!(feature = "kafka") {
+        "error: kafka.linger_ms = 70000: wants a whole number from 0 to 60000 (bad.toml)"
+    } else {
+        "error: kafka.linger_ms = 70000: this build has no Kafka (feature \"kafka\") (bad.toml)"
+    };
     let lines = [
         "error: listeners.count = 0: wants a whole number from 1 to 2 (bad.toml)",
         "error: listeners.hold_ms = \"soon\": wants a whole number from 1 to 60000 (bad.toml)",
@@ -58,10 +62,9 @@ level = "loud"
         "error: influencers.static: influencer 6 (\"bad id\"): id = \"bad id\": an id is 1 to 64 of the characters A-Z a-z 0-9 _ . - (bad.toml)",
         "error: influencers.static: influencer 7 (\"d\"): colour = \"red\": unknown key (bad.toml)",
         "error: state.store = \"redis\": this build has no Redis (feature \"redis\") (bad.toml)",
-        "error: signals.sink = \"kafka\": this build has no Kafka (feature \"kafka\") (bad.toml)",
-        "error: signals.topic = \"mine\": this build has no Kafka (feature \"kafka\") (bad.toml)",
+        "error: signals.sink = \"kafak\": wants one of \"kafka\", \"file\", \"stdout\", \"none\", \"paused\" (bad.toml)",
         "error: telemetry.level = \"loud\": wants off, error, warn, info, debug or trace, or such by crate (warn,ingestion_bin=debug) (bad.toml)",
-        "error: kafka.linger_ms = 50: this build has no Kafka (feature \"kafka\") (bad.toml)",
+        KAFKA,
         "error: wrokers = 3: unknown key (bad.toml)",
     ];
     for command in ["run", "check", "status"] {

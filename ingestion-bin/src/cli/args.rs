@@ -62,6 +62,9 @@ pub enum Command {
     History(History),
     /// Print what an address is: its role, sub-accounts, positions, equity, how much it trades.
     Inspect(Inspect),
+    /// Make the topics that the configuration's sinks write to.
+    #[command(subcommand)]
+    Topics(Topics),
     /// Run a simulated venue.
     SimVenue(SimVenue),
 }
@@ -110,6 +113,17 @@ pub enum Influencers {
     },
     /// Accept that the list is empty: only then a running service follows nobody any more.
     ConfirmEmpty,
+}
+
+/// `topics`
+#[derive(Debug, Subcommand)]
+pub enum Topics {
+    /// Make those that are missing; what is there is left as it is.
+    Create {
+        /// Of each new topic; 12 without it.
+        #[arg(long, value_parser = clap::value_parser!(i16).range(1..=10_000))]
+        partitions: Option<i16>,
+    },
 }
 
 /// `signals`

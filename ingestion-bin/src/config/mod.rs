@@ -6,6 +6,7 @@
 
 mod egress;
 mod followed;
+mod kafka;
 mod problem;
 mod reader;
 mod routes;
@@ -23,12 +24,13 @@ use std::rc::Rc;
 
 pub use egress::EgressEntry;
 pub use followed::{InfluencerSource, Influencers, SharedState};
+pub use kafka::{Compression, Kafka, OnReject, Property};
 pub use problem::{Origin, Problem, Problems};
 pub use routes::{Group, Route, Routes};
 pub use secret::{SecretError, SecretSource};
 pub use service::{Admin, LogFormat, Shutdown, Telemetry};
 pub use source::{Places, Sources};
-pub use storage::{Fsync, Journal, SinkKind, SinkSettings, StartFrom, Storage};
+pub use storage::{Fsync, Journal, PublishAfter, SignalKey, SinkKind, SinkSettings, StartFrom, Storage};
 #[cfg(test)]
 pub(crate) use venue::MESSAGE_MOST;
 pub use venue::{
@@ -59,6 +61,8 @@ pub struct Config {
     pub state: SharedState,
     /// Journal and sinks.
     pub storage: Storage,
+    /// The cluster of the sinks that write to topics.
+    pub kafka: Kafka,
     /// Logs.
     pub telemetry: Telemetry,
     /// The admin HTTP server.
@@ -100,6 +104,7 @@ impl Config {
             influencers: followed::influencers(&root),
             state: followed::state(&root),
             storage: storage::storage(&root),
+            kafka: kafka::kafka(&root),
             telemetry: service::telemetry(&root),
             admin: service::admin(&root),
             shutdown: service::shutdown(&root),

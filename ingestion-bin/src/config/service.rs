@@ -3,12 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use toml::Table;
-
 use super::reader::Section;
 use super::secret::SecretSource;
 
-pub(super) const NO_KAFKA: &str = "this build has no Kafka (feature \"kafka\")";
 pub(super) const NO_REDIS: &str = "this build has no Redis (feature \"redis\")";
 const NO_OTLP: &str = "this build does not export OTLP yet";
 
@@ -106,14 +103,6 @@ pub(super) fn shutdown(root: &Section<'_>) -> Shutdown {
 
 /// Sections of parts that this build does not have: they may be there, at their defaults (`docs/adr/0005`).
 pub(super) fn not_built_in(root: &Section<'_>) {
-    let kafka = root.section("kafka");
-    kafka.not_built("brokers", "127.0.0.1:9092", NO_KAFKA);
-    kafka.not_built("linger_ms", 5, NO_KAFKA);
-    kafka.not_built("batch_bytes", 1_000_000, NO_KAFKA);
-    kafka.not_built("compression", "lz4", NO_KAFKA);
-    kafka.not_built("on_reject", "dead_letter", NO_KAFKA);
-    kafka.not_built("properties", Table::new(), NO_KAFKA);
-    kafka.done();
     let alerts = root.section("alerts");
     alerts.not_built("webhook_from", "", "this build does not send alerts yet");
     alerts.done();

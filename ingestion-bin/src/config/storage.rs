@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::kafka::{self, NO_KAFKA};
 use super::reader::Section;
-use super::service::NO_KAFKA;
 
 const NO_SHEDDING: &str = "this build cannot shed yet";
 
@@ -14,6 +14,8 @@ pub struct Storage {
     pub journal: Journal,
     /// `signal.v1`.
     pub signals: SinkSettings,
+    /// What a signal's key is in its topic.
+    pub signal_key: SignalKey,
     /// `raw.v1`.
     pub raw: SinkSettings,
     /// How long raw events are kept in the journal.
@@ -27,16 +29,20 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// The directories of the streams that are written into files.
-    pub fn file_streams(&self) -> impl Iterator<Item = &'static str> {
-        let sinks = [
+    /// All sinks, with their streams' names.
+    pub fn sinks(&self) -> [(&'static str, &SinkSettings); 5] {
+        [
             ("signals", &self.signals),
             ("gaps", &self.gaps),
             ("dead_letters", &self.dead_letters),
             ("state", &self.positions),
             ("raw", &self.raw),
-        ];
-        sinks.into_iter().filter(|(_, sink)| sink.kind == SinkKind::File).map(|(name, _)| name)
+        ]
+    }
+
+    /// The directories of the streams that are written into files.
+    pub fn file_streams(&self) -> impl Iterator<Item = &'static str> {
+        self.sinks().into_iter().filter(|(_, sink)| sink.kind == SinkKind::File).map(|(name, _)| name)
     }
 }
 
@@ -51,6 +57,26 @@ pub struct Journal {
     pub segment_bytes: u64,
     /// Oldest segments go above this size.
     pub max_bytes: u64,
+    /// When a record may go to a topic.
+    pub publish_after: PublishAfter,
+}
+
+/// When a record may go to a topic.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PublishAfter {
+    /// Once it is written: what power loss takes of it is fetched again and has the same ids.
+    Append,
+    /// Once it is fsynced.
+    Fsync,
+}
+
+/// What a signal's key is in its topic.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SignalKey {
+    /// The influencer: one consumer has all of an account.
+    Influencer,
+    /// Influencer and market.
+    InfluencerMarket,
 }
 
 /// When to fsync.
@@ -67,6 +93,8 @@ pub enum Fsync {
 pub struct SinkSettings {
     /// Where it writes.
     pub kind: SinkKind,
+    /// The topic, where it writes to one.
+    pub topic: String,
     /// Where a sink that is new to this journal starts.
     pub from: StartFrom,
     /// Oldest files go above this size.
@@ -80,6 +108,8 @@ pub struct SinkSettings {
 pub enum SinkKind {
     /// Files below the data directory.
     File,
+    /// A topic of Kafka.
+    Kafka,
     /// Standard output.
     Stdout,
     /// Kept in the journal only.
@@ -99,26 +129,24 @@ pub enum StartFrom {
     Oldest,
 }
 
-#[derive(Clone, Copy)]
-enum Named {
-    Built(SinkKind),
-    Kafka,
-}
-
-const FILE: (&str, Named) = ("file", Named::Built(SinkKind::File));
-const NONE: (&str, Named) = ("none", Named::Built(SinkKind::None));
-const KAFKA: (&str, Named) = ("kafka", Named::Kafka);
-const STDOUT: (&str, Named) = ("stdout", Named::Built(SinkKind::Stdout));
-const PAUSED: (&str, Named) = ("paused", Named::Built(SinkKind::Paused));
-const JOURNAL: (&str, Named) = ("journal", Named::Built(SinkKind::Journal));
+const FILE: (&str, SinkKind) = ("file", SinkKind::File);
+const NONE: (&str, SinkKind) = ("none", SinkKind::None);
+const KAFKA: (&str, SinkKind) = ("kafka", SinkKind::Kafka);
+const STDOUT: (&str, SinkKind) = ("stdout", SinkKind::Stdout);
+const PAUSED: (&str, SinkKind) = ("paused", SinkKind::Paused);
+const JOURNAL: (&str, SinkKind) = ("journal", SinkKind::Journal);
 
 pub(super) fn storage(root: &Section<'_>) -> Storage {
     let raw = root.section("raw");
     let raw_retention = raw.seconds("retention_s", 2_592_000, 60..=3_153_600_000);
     let signals = root.section("signals");
-    signals.not_built("key", "influencer", NO_KAFKA);
-    Storage {
+    let keys = [("influencer", SignalKey::Influencer), ("influencer_market", SignalKey::InfluencerMarket)];
+    if !kafka::BUILT {
+        signals.not_built("key", "influencer", NO_KAFKA);
+    }
+    let storage = Storage {
         journal: journal(root),
+        signal_key: signals.choice("key", SignalKey::Influencer, &keys),
         signals: sink(signals, "influencer_signals", FILE, &[KAFKA, FILE, STDOUT, NONE, PAUSED]),
         raw: sink(raw, "hyperliquid_raw_events", JOURNAL, &[JOURNAL, KAFKA, FILE, NONE]),
         raw_retention,
@@ -140,25 +168,47 @@ pub(super) fn storage(root: &Section<'_>) -> Storage {
             FILE,
             &[KAFKA, FILE, STDOUT, NONE, PAUSED],
         ),
+    };
+    one_stream_a_topic(root, &storage);
+    storage
+}
+
+/// Records of two streams in one topic would be read as each other's.
+fn one_stream_a_topic(root: &Section<'_>, storage: &Storage) {
+    let mut topics = std::collections::BTreeMap::new();
+    for (stream, sink) in storage.sinks().into_iter().filter(|(_, sink)| sink.kind == SinkKind::Kafka) {
+        if let Some(other) = topics.insert(sink.topic.as_str(), stream) {
+            let section = if stream == "state" { "positions" } else { stream };
+            let problem = format!("is the topic of {other} too");
+            root.complain(&format!("{section}.topic"), &format!("{:?}", sink.topic), &problem);
+        }
     }
+}
+
+/// What brokers take, a little shorter: the name of the cursor is made of it.
+fn topic_name(text: &str) -> Result<String, &'static str> {
+    let is_name = (1..=100).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        && !matches!(text, "." | "..");
+    if is_name { Ok(text.to_owned()) } else { Err("wants 1 to 100 letters, digits, '.', '_', '-'") }
 }
 
 fn sink(
     section: Section<'_>,
     topic: &str,
-    default: (&str, Named),
-    choices: &[(&str, Named)],
+    default: (&str, SinkKind),
+    choices: &[(&str, SinkKind)],
 ) -> SinkSettings {
-    let kind = match section.choice("sink", default.1, choices) {
-        Named::Built(kind) => kind,
-        Named::Kafka => {
+    let kind = section.choice("sink", default.1, choices);
+    if !kafka::BUILT {
+        section.not_built("topic", topic, NO_KAFKA);
+        if kind == SinkKind::Kafka {
             section.complain("sink", "\"kafka\"", NO_KAFKA);
-            SinkKind::None
         }
-    };
-    section.not_built("topic", topic, NO_KAFKA);
+    }
     let settings = SinkSettings {
         kind,
+        topic: section.parsed("topic", topic, topic_name).unwrap_or_else(|| topic.to_owned()),
         from: section.choice(
             "from",
             StartFrom::End,
@@ -181,8 +231,15 @@ fn journal(root: &Section<'_>) -> Journal {
         fsync_interval: section.millis("fsync_interval_ms", 10, 0..=10_000),
         segment_bytes: section.number("segment_bytes", 67_108_864, 1 << 16..=1 << 32),
         max_bytes: section.number("max_bytes", 8_589_934_592, 1 << 18..=1 << 50),
+        publish_after: section.choice(
+            "publish_after",
+            PublishAfter::Append,
+            &[("append", PublishAfter::Append), ("fsync", PublishAfter::Fsync)],
+        ),
     };
-    section.not_built("publish_after", "append", NO_KAFKA);
+    if !kafka::BUILT {
+        section.not_built("publish_after", "append", NO_KAFKA);
+    }
     if section.choice("when_full", false, &[("stop", false), ("shed", true)]) {
         section.complain("when_full", "\"shed\"", NO_SHEDDING);
     }

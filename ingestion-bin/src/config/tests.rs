@@ -35,13 +35,13 @@ fn later_sources_win_and_arrays_are_reached_by_index() {
 
 #[test]
 fn all_problems_come_at_once_with_key_value_and_place() {
-    let file = "wrokers = 2\n[signals]\nsink = \"kafka\"\n[journal]\nsegment_bytes = \"big\"\n";
+    let file = "wrokers = 2\n[signals]\nsink = \"kafak\"\n[journal]\nsegment_bytes = \"big\"\n";
     let problems =
         load(file, &[("INGESTION__WORKERS", "many")], &[("listeners.count", "3")]).expect_err("wrong");
     let text = problems.to_string();
     for part in [
         "wrokers = 2: unknown key (test.toml)",
-        "signals.sink = \"kafka\": this build has no Kafka (feature \"kafka\") (test.toml)",
+        "signals.sink = \"kafak\": wants one of \"kafka\", \"file\", \"stdout\", \"none\", \"paused\" (test.toml)",
         "journal.segment_bytes = \"big\": wants a whole number",
         "workers = \"many\": wants a whole number from 1 to 64 (environment INGESTION__WORKERS)",
         "listeners.count = 3: wants a whole number from 1 to 2 (command line)",
@@ -122,7 +122,6 @@ fn an_unknown_key_is_named_in_full_where_it_was_written() {
 /// Such a key at its default is in the documented configuration, which is right ([`the_documented_configuration_is_the_defaults`]).
 #[test]
 fn what_this_build_does_not_do_is_refused_by_name() {
-    let kafka = "this build has no Kafka (feature \"kafka\")";
     let redis = "this build has no Redis (feature \"redis\")";
     let otlp = "this build does not export OTLP yet";
     let shedding = "this build cannot shed yet";
@@ -132,16 +131,6 @@ fn what_this_build_does_not_do_is_refused_by_name() {
         ("telemetry.otlp_endpoint", "x", text("telemetry.otlp_endpoint"), otlp),
         ("telemetry.sampling", "0.5", "telemetry.sampling = 0.5".to_owned(), otlp),
         ("alerts.webhook_from", "x", "alerts.webhook_from".to_owned(), "this build does not send alerts yet"),
-        ("kafka.brokers", "x", text("kafka.brokers"), kafka),
-        ("kafka.linger_ms", "7", "kafka.linger_ms = 7".to_owned(), kafka),
-        ("kafka.properties.sasl_password", "x", "kafka.properties".to_owned(), kafka),
-        ("signals.key", "influencer_market", "signals.key = \"influencer_market\"".to_owned(), kafka),
-        ("signals.topic", "x", text("signals.topic"), kafka),
-        ("raw.topic", "x", text("raw.topic"), kafka),
-        ("gaps.topic", "x", text("gaps.topic"), kafka),
-        ("positions.topic", "x", text("positions.topic"), kafka),
-        ("dead_letters.topic", "x", text("dead_letters.topic"), kafka),
-        ("journal.publish_after", "fsync", "journal.publish_after = \"fsync\"".to_owned(), kafka),
         ("journal.when_full", "shed", "journal.when_full = \"shed\"".to_owned(), shedding),
         ("journal.shed_below_priority", "3", "journal.shed_below_priority = 3".to_owned(), shedding),
         ("influencers.source", "redis", "influencers.source = \"redis\"".to_owned(), redis),
@@ -156,6 +145,70 @@ fn what_this_build_does_not_do_is_refused_by_name() {
         let told = told("", &[], &[(key, value)]);
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].starts_with(&format!("{told_as}: {why}")), "{told:?}");
+    }
+}
+
+#[cfg(not(feature = "kafka"))]
+#[test]
+fn without_kafka_topics_are_refused_by_name() {
+    let why = "this build has no Kafka (feature \"kafka\")";
+    for (key, value, told_as) in [
+        ("signals.sink", "kafka", "signals.sink = \"kafka\""),
+        ("kafka.brokers", "x:1", "kafka.brokers = \"x:1\""),
+        ("kafka.linger_ms", "7", "kafka.linger_ms = 7"),
+        ("kafka.properties.sasl_password", "x", "kafka.properties"),
+        ("signals.key", "influencer_market", "signals.key = \"influencer_market\""),
+        ("signals.topic", "x", "signals.topic = \"x\""),
+        ("raw.topic", "x", "raw.topic = \"x\""),
+        ("gaps.topic", "x", "gaps.topic = \"x\""),
+        ("positions.topic", "x", "positions.topic = \"x\""),
+        ("dead_letters.topic", "x", "dead_letters.topic = \"x\""),
+        ("journal.publish_after", "fsync", "journal.publish_after = \"fsync\""),
+    ] {
+        let told = told("", &[], &[(key, value)]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with(&format!("{told_as}: {why}")), "{told:?}");
+    }
+}
+
+#[cfg(feature = "kafka")]
+#[test]
+fn properties_go_to_librdkafka_but_for_secrets_and_what_promises_rest_on() {
+    let file = "[kafka.properties]\n\"socket.keepalive.enable\" = true\nsasl.username = \"me\"\n\
+                \"sasl.password_from\" = \"env:PASSWORD\"\nsocket.timeout.ms = 5000\n";
+    let kafka = load(file, &[], &[]).expect("valid").kafka;
+    let names: Vec<&str> = kafka.properties.keys().map(String::as_str).collect();
+    assert_eq!(names, ["sasl.password", "sasl.username", "socket.keepalive.enable", "socket.timeout.ms"]);
+    for (property, said) in [
+        ("acks = 1", "kafka.properties.acks: cannot be changed: only what all in-sync replicas have"),
+        (
+            "sasl.password = \"hunter2\"",
+            "kafka.properties.sasl.password: is a secret: write sasl.password_from",
+        ),
+        ("\"ssl.key.password_from\" = \"hunter2\"", "kafka.properties.ssl.key.password_from: wants env:NAME"),
+        ("socket.timeout.ms = \"soon\"", "kafka.properties.socket.timeout.ms: "),
+        ("no.such = 1", "kafka.properties.no.such: "),
+        ("acks = [1]", "kafka.properties.acks: wants text, a number, true or false"),
+    ] {
+        let told = told(&format!("[kafka.properties]\n{property}\n"), &[], &[]);
+        assert!(told.len() == 1 && told[0].starts_with(said) && !told[0].contains("hunter2"), "{told:?}");
+    }
+}
+
+#[cfg(feature = "kafka")]
+#[test]
+fn what_a_topic_cannot_be_is_told() {
+    let kafka = ("signals.sink", "kafka");
+    for (sets, said) in [
+        (vec![("kafka.brokers", "there")], "kafka.brokers = \"there\": wants HOST:PORT, several with commas"),
+        (vec![kafka, ("signals.topic", "a/b")], "signals.topic = \"a/b\": wants 1 to 100 letters"),
+        (
+            vec![kafka, ("gaps.sink", "kafka"), ("gaps.topic", "influencer_signals")],
+            "gaps.topic = \"influencer_signals\": is the topic of signals too",
+        ),
+    ] {
+        let told = told("", &[], &sets);
+        assert!(told.len() == 1 && told[0].starts_with(said), "{told:?}");
     }
 }
 

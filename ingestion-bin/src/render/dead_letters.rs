@@ -2,10 +2,11 @@
 
 use messaging::journal::Record;
 use messaging::sink::{LineKey, Render};
-use signal_domain::wire::v1::DeadLetterV1;
+use signal_domain::wire::v1::{self, DeadLetterV1};
 use signal_domain::{Account, Refusal, RefusedPayload};
 use tracing::error;
 
+use super::labelled::{Labelled, Labels};
 use super::line_key::of_line;
 use crate::record::{self, Body, RefusalBody};
 
@@ -13,8 +14,10 @@ use crate::record::{self, Body, RefusalBody};
 #[derive(Debug, Default)]
 pub struct DeadLetterLines;
 
-impl Render for DeadLetterLines {
-    fn render(&mut self, record: &Record<'_>, line: &mut Vec<u8>) -> Option<LineKey> {
+impl Labelled for DeadLetterLines {
+    const SCHEMA: &'static str = v1::DEAD_LETTER;
+
+    fn line<'r>(&mut self, record: &Record<'r>, line: &mut Vec<u8>) -> Option<Labels<'r>> {
         if record.kind != record::Kind::Refusal as u8 {
             return None;
         }
@@ -32,7 +35,15 @@ impl Render for DeadLetterLines {
             return None;
         };
         DeadLetterV1::from(&refusal).encode(line);
-        Some(of_line(line))
+        let id = refusal.id();
+        let key = refusal.account.map_or_else(|| id.to_string(), |account| account.to_string());
+        Some(Labels::new(key, id, body.received_at_ns / 1_000_000))
+    }
+}
+
+impl Render for DeadLetterLines {
+    fn render(&mut self, record: &Record<'_>, line: &mut Vec<u8>) -> Option<LineKey> {
+        self.line(record, line).map(|_| of_line(line))
     }
 
     fn key_of_line(&self, line: &[u8]) -> Option<LineKey> {

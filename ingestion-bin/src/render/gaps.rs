@@ -2,11 +2,12 @@
 
 use messaging::journal::Record;
 use messaging::sink::{LineKey, Render};
-use signal_domain::wire::v1::GapV1;
+use signal_domain::wire::v1::{self, GapV1};
 use signal_domain::{GapState, InfluencerId};
 use tracing::error;
 
 use super::events::{decimal, gap_id, gap_kind, venue_ms};
+use super::labelled::{Labelled, Labels};
 use super::line_key::of_line;
 use crate::account::{self, Gap};
 use crate::record::{self, AccountBody, Body, Change, Stamp, Told};
@@ -15,8 +16,10 @@ use crate::record::{self, AccountBody, Body, Change, Stamp, Told};
 #[derive(Debug, Default)]
 pub struct GapLines;
 
-impl Render for GapLines {
-    fn render(&mut self, record: &Record<'_>, line: &mut Vec<u8>) -> Option<LineKey> {
+impl Labelled for GapLines {
+    const SCHEMA: &'static str = v1::GAP;
+
+    fn line<'r>(&mut self, record: &Record<'r>, line: &mut Vec<u8>) -> Option<Labels<'r>> {
         if ![record::Kind::Gap as u8, record::Kind::Epoch as u8].contains(&record.kind) {
             return None;
         }
@@ -25,17 +28,24 @@ impl Render for GapLines {
             return None;
         };
         let influencer = InfluencerId::parse(stamp.influencer).ok()?;
-        match change {
-            Change::Epoch { .. } => GapV1::reset(&influencer, stamp.epoch, stamp.at_ms).encode(line),
-            Change::Gap { gap, told } => wire(&stamp, &influencer, &gap, &told).encode(line),
+        let gap = match &change {
+            Change::Epoch { .. } => GapV1::reset(&influencer, stamp.epoch, stamp.at_ms),
+            Change::Gap { gap, told } => wire(&stamp, &influencer, gap, told),
             Change::Baseline { .. }
             | Change::Heard { .. }
             | Change::Event(_)
             | Change::Absorbed { .. }
             | Change::Certified { .. }
             | Change::Removed => return None,
-        }
-        Some(of_line(line))
+        };
+        gap.encode(line);
+        Some(Labels::new(stamp.influencer, gap.gap_id, stamp.at_ms))
+    }
+}
+
+impl Render for GapLines {
+    fn render(&mut self, record: &Record<'_>, line: &mut Vec<u8>) -> Option<LineKey> {
+        self.line(record, line).map(|_| of_line(line))
     }
 
     fn key_of_line(&self, line: &[u8]) -> Option<LineKey> {

@@ -6,7 +6,10 @@
 mod dead_letters;
 mod events;
 mod gaps;
+mod labelled;
 mod line_key;
+#[cfg(feature = "kafka")]
+mod messages;
 mod raw;
 mod signals;
 mod states;
@@ -18,3 +21,6 @@ pub use signals::SignalLines;
 pub use states::StateLines;
 
 pub(crate) use events::{EventReader, gap_id, gap_kind, venue_ms};
+pub(crate) use labelled::Labelled;
+#[cfg(feature = "kafka")]
+pub(crate) use messages::Messages;

@@ -3,11 +3,12 @@
 use messaging::journal::Record;
 use messaging::sink::{LineKey, Render};
 use signal_domain::wire::encoded_payload;
-use signal_domain::wire::v1::RawV1;
+use signal_domain::wire::v1::{self, RawV1};
 use signal_domain::{Account, Disposition, EventType, Market, Origin, Uuid, ids};
 use tracing::error;
 
 use super::events::{EventReader, listener_name, origin, venue_ms};
+use super::labelled::{Labelled, Labels};
 use super::line_key::of_line;
 use crate::account::Fate;
 use crate::record::{self, AccountBody, Body, Change, EventBody, RawBody, RowKind, Stamp};
@@ -46,7 +47,7 @@ impl RawLines {
         stamp: &Stamp<'_>,
         event: &EventBody<'_>,
         line: &mut Vec<u8>,
-    ) -> Option<()> {
+    ) -> Option<Labels<'static>> {
         let account = Account::from_bytes(stamp.account);
         let event_type = match event.row {
             RowKind::Fill => EventType::Fill,
@@ -83,10 +84,10 @@ impl RawLines {
             disposition: disposition.into(),
             signal_id: signal.map(|signal| signal.signal_id()),
         };
-        self.wanted(&raw, event_type).then(|| raw.encode(line))
+        self.encoded(&raw, event_type, line)
     }
 
-    fn other(&self, position: u64, body: &RawBody<'_>, line: &mut Vec<u8>) -> Option<()> {
+    fn other(&self, position: u64, body: &RawBody<'_>, line: &mut Vec<u8>) -> Option<Labels<'static>> {
         let account = body.account.map(Account::from_bytes);
         let event_type: EventType = body.event_type.parse().ok()?;
         let disposition: Disposition = body.disposition.parse().ok()?;
@@ -113,7 +114,16 @@ impl RawLines {
             disposition: disposition.into(),
             signal_id: None,
         };
-        self.wanted(&raw, event_type).then(|| raw.encode(line))
+        self.encoded(&raw, event_type, line)
+    }
+
+    fn encoded(&self, raw: &RawV1<'_>, event_type: EventType, line: &mut Vec<u8>) -> Option<Labels<'static>> {
+        if !self.wanted(raw, event_type) {
+            return None;
+        }
+        raw.encode(line);
+        let key = raw.account.map_or_else(|| raw.id.to_string(), |account| account.to_string());
+        Some(Labels { event_type: Some(event_type), ..Labels::new(key, raw.id, raw.ingested_at) })
     }
 
     fn wanted(&self, raw: &RawV1<'_>, event_type: EventType) -> bool {
@@ -127,22 +137,29 @@ impl RawLines {
     }
 }
 
-impl Render for RawLines {
-    fn render(&mut self, record: &Record<'_>, line: &mut Vec<u8>) -> Option<LineKey> {
+impl Labelled for RawLines {
+    const SCHEMA: &'static str = v1::RAW;
+
+    fn line<'r>(&mut self, record: &Record<'r>, line: &mut Vec<u8>) -> Option<Labels<'r>> {
         if ![record::Kind::Event as u8, record::Kind::Raw as u8].contains(&record.kind) {
             return None;
         }
         match record::decode(record) {
             Ok(Some(Body::Account(AccountBody { stamp, change: Change::Event(event) }))) => {
-                self.event(record.position, &stamp, &event, line)?;
+                self.event(record.position, &stamp, &event, line)
             }
-            Ok(Some(Body::Raw(body))) => self.other(record.position, &body, line)?,
+            Ok(Some(Body::Raw(body))) => self.other(record.position, &body, line),
             _ => {
                 error!(position = record.position, "a raw record does not decode");
-                return None;
+                None
             }
         }
-        Some(of_line(line))
+    }
+}
+
+impl Render for RawLines {
+    fn render(&mut self, record: &Record<'_>, line: &mut Vec<u8>) -> Option<LineKey> {
+        self.line(record, line).map(|_| of_line(line))
     }
 
     fn key_of_line(&self, line: &[u8]) -> Option<LineKey> {

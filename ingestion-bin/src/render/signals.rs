@@ -2,20 +2,29 @@
 
 use messaging::journal::Record;
 use messaging::sink::{LineKey, Render};
-use signal_domain::wire::v1::SignalV1;
+use signal_domain::Signal;
+use signal_domain::wire::v1::{self, SignalV1};
 use tracing::error;
 
 use super::events::EventReader;
-use crate::record::{self, AccountBody, Body, Change};
+use super::labelled::{Labelled, Labels};
+use crate::record::{self, AccountBody, Body, Change, Stamp};
 
 /// One line for every event that makes a signal.
 #[derive(Debug, Default)]
 pub struct SignalLines {
     reader: EventReader,
+    key_has_market: bool,
 }
 
-impl Render for SignalLines {
-    fn render(&mut self, record: &Record<'_>, line: &mut Vec<u8>) -> Option<LineKey> {
+impl SignalLines {
+    /// The same, each with influencer and market as its key.
+    #[must_use]
+    pub fn keyed_by_market(self) -> Self {
+        Self { key_has_market: true, ..self }
+    }
+
+    fn signal<'r>(&mut self, record: &Record<'r>) -> Option<(Stamp<'r>, Signal)> {
         if record.kind != record::Kind::Event as u8 {
             return None;
         }
@@ -25,15 +34,34 @@ impl Render for SignalLines {
             return None;
         };
         match self.reader.signal(&stamp, &event) {
-            Ok(signal) => signal.map(|signal| {
-                SignalV1::from(&signal).encode(line);
-                LineKey::of_id(*signal.signal_id().as_bytes())
-            }),
+            Ok(signal) => signal.map(|signal| (stamp, signal)),
             Err(unreadable) => {
                 error!(position = record.position, %unreadable, "an event record makes no signal");
                 None
             }
         }
+    }
+}
+
+impl Labelled for SignalLines {
+    const SCHEMA: &'static str = v1::SIGNAL;
+
+    fn line<'r>(&mut self, record: &Record<'r>, line: &mut Vec<u8>) -> Option<Labels<'r>> {
+        let (stamp, signal) = self.signal(record)?;
+        SignalV1::from(&signal).encode(line);
+        let labels = Labels::new(stamp.influencer, signal.signal_id(), stamp.at_ms);
+        Some(if self.key_has_market {
+            let key = format!("{}|{}", stamp.influencer, signal.market().name());
+            Labels { key: key.into(), ..labels }
+        } else {
+            labels
+        })
+    }
+}
+
+impl Render for SignalLines {
+    fn render(&mut self, record: &Record<'_>, line: &mut Vec<u8>) -> Option<LineKey> {
+        self.line(record, line)?.id.map(|id| LineKey::of_id(*id.as_bytes()))
     }
 
     fn key_of_line(&self, line: &[u8]) -> Option<LineKey> {

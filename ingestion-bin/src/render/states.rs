@@ -2,11 +2,12 @@
 
 use messaging::journal::Record;
 use messaging::sink::{LineKey, Render};
-use signal_domain::wire::v1::{InfluencerStateV1, MarketStateV1, StateV1};
+use signal_domain::wire::v1::{self, InfluencerStateV1, MarketStateV1, StateV1};
 use signal_domain::{Decimal, PositionSide, Uuid};
 use tracing::error;
 
 use super::events::{decimal, venue_ms};
+use super::labelled::{Labelled, Labels};
 use super::line_key::of_line;
 use crate::account::Market;
 use crate::record::{self, Body, InfluencerNotice, MarketNotice, Notice, Stamp};
@@ -15,8 +16,10 @@ use crate::record::{self, Body, InfluencerNotice, MarketNotice, Notice, Stamp};
 #[derive(Debug, Default)]
 pub struct StateLines;
 
-impl Render for StateLines {
-    fn render(&mut self, record: &Record<'_>, line: &mut Vec<u8>) -> Option<LineKey> {
+impl Labelled for StateLines {
+    const SCHEMA: &'static str = v1::STATE;
+
+    fn line<'r>(&mut self, record: &Record<'r>, line: &mut Vec<u8>) -> Option<Labels<'r>> {
         if record.kind != record::Kind::Notice as u8 {
             return None;
         }
@@ -29,7 +32,14 @@ impl Render for StateLines {
             return None;
         };
         state.encode(line);
-        Some(of_line(line))
+        let is_tombstone = matches!(state, StateV1::Removed(_));
+        Some(Labels { is_tombstone, ..Labels::new(state.key(), None, stamp.at_ms) })
+    }
+}
+
+impl Render for StateLines {
+    fn render(&mut self, record: &Record<'_>, line: &mut Vec<u8>) -> Option<LineKey> {
+        self.line(record, line).map(|_| of_line(line))
     }
 
     fn key_of_line(&self, line: &[u8]) -> Option<LineKey> {

@@ -21,11 +21,14 @@ mod obstacle;
 mod orders;
 mod published;
 mod purse;
+mod rejects;
 mod service;
 mod service_status;
 mod settings;
 mod share;
 mod sinks;
+#[cfg(feature = "kafka")]
+pub(crate) mod topics;
 mod unanswered;
 mod worker;
 

@@ -154,7 +154,7 @@ impl Service {
         }
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
         let desk = Desk::new(commands.clone());
-        let sinks = Sinks::start(&config.storage, &journal, &data, telemetry, desk, state.damaged.clone())?;
+        let sinks = Sinks::start(config, &journal, &data, telemetry, desk, state.damaged.clone())?;
         let begins = journal.progress().appended();
         let started_at_ms = clock::wall_ms();
         let mut outbox = Outbox::new(journal.appender());
@@ -165,6 +165,8 @@ impl Service {
         let status = ServiceStatus {
             worker: Arc::default(),
             sinks: Arc::new(sinks.watches()),
+            #[cfg(feature = "kafka")]
+            figures: Arc::new(sinks.figures()),
             progress: journal.progress(),
             telemetry: telemetry.clone(),
             started_at_ms,

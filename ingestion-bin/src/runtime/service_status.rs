@@ -18,6 +18,8 @@ use crate::cli::Moment;
 pub struct ServiceStatus {
     pub(super) worker: Arc<Mutex<WorkerStatus>>,
     pub(super) sinks: Arc<Vec<(&'static str, SinkWatch)>>,
+    #[cfg(feature = "kafka")]
+    pub(super) figures: Arc<sinks::Figures>,
     pub(super) progress: Arc<Progress>,
     pub(super) telemetry: Telemetry,
     pub(super) started_at_ms: u64,
@@ -64,6 +66,10 @@ impl ServiceStatus {
         events::show_completeness(&self.telemetry, &self.worker().completeness.total);
         for (name, watch) in self.sinks.iter() {
             events::show_sink(&self.telemetry, name, &watch.status());
+        }
+        #[cfg(feature = "kafka")]
+        for (name, watch) in self.figures.iter() {
+            events::show_kafka(&self.telemetry, name, &watch.get());
         }
     }
 

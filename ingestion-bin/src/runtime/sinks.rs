@@ -1,4 +1,6 @@
 //! The configured sinks: each a thread and a cursor over the journal.
+//!
+//! Files, the output and what is read for them end at what is synced; a topic may be ahead of that (`journal.publish_after`).
 
 use std::error::Error;
 use std::sync::Arc;
@@ -6,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use messaging::journal::{Cursor, From, Journal, Limit, PassedOver, Progress, Reader, Waited};
 use messaging::sink::{
-    Ended, FileSink, FileSinkConfig, Hole, Owner, PausedSink, Pump, PumpConfig, Render, Sink, SinkStatus,
-    SinkThread, SinkWatch, StdoutSink, Verdict,
+    Ended, FileSink, FileSinkConfig, Hole, Owner, PausedSink, Pump, PumpConfig, Rejected, Render, Sink,
+    SinkStatus, SinkThread, SinkWatch, StdoutSink, Verdict,
 };
 use messaging::storage::Storage;
 use observability::Telemetry;
@@ -17,14 +19,23 @@ use tracing::warn;
 use super::desk::Desk;
 use super::events::{FrontDamaged, JournalDamaged};
 use super::lost::{began_earlier, lost_signals};
+use super::rejects::Rejects;
 use super::service::StartError;
-use crate::config::{self, SinkKind, SinkSettings, StartFrom};
-use crate::render::{DeadLetterLines, GapLines, RawFilter, RawLines, SignalLines, StateLines};
+#[cfg(feature = "kafka")]
+use super::topics::Topics;
+use crate::config::{Config, SignalKey, SinkKind, SinkSettings, StartFrom};
+use crate::render::{DeadLetterLines, GapLines, Labelled, RawFilter, RawLines, SignalLines, StateLines};
+
+/// What librdkafka counts, of each stream that goes to a topic.
+#[cfg(feature = "kafka")]
+pub(super) type Figures = Vec<(&'static str, messaging::kafka::FiguresWatch)>;
 
 pub(super) struct Sinks {
     threads: Vec<(&'static str, SinkThread)>,
     /// Switched off for now; they hold their place.
     _paused: Vec<PausedSink>,
+    #[cfg(feature = "kafka")]
+    figures: Figures,
 }
 
 /// Declares what a sink will never get, before it passes on.
@@ -33,6 +44,8 @@ struct Declare {
     /// The hole that was named already.
     named: Option<(u64, u64)>,
     duty: Duty,
+    stream: &'static str,
+    rejects: Rejects,
 }
 
 /// What consumers of a stream must be told when a part of it is lost.
@@ -76,6 +89,10 @@ impl Owner for Declare {
         if declared.is_some() { Verdict::Pass } else { Verdict::Wait }
     }
 
+    fn on_rejected(&mut self, rejected: &Rejected) -> Verdict {
+        self.rejects.keep(self.stream, rejected, &self.telemetry)
+    }
+
     fn on_passed_over(&mut self, damaged: &PassedOver) {
         self.telemetry.emit(&FrontDamaged { damaged });
     }
@@ -108,7 +125,7 @@ impl Lookout {
 impl Sinks {
     /// Opens all sinks and starts their threads; then old segments may go.
     pub(super) fn start(
-        settings: &config::Storage,
+        config: &Config,
         journal: &Journal,
         data: &Arc<dyn Storage>,
         telemetry: &Telemetry,
@@ -121,22 +138,48 @@ impl Sinks {
             desk,
             doubted: Arc::new(doubted),
         };
-        let mut opening = Opening { journal, data, telemetry, threads: Vec::new(), paused: Vec::new() };
-        opening.open("signals", &settings.signals, Duty::Signals(lookout.clone()), SignalLines::default)?;
+        let settings = &config.storage;
+        let mut opening = Opening {
+            journal,
+            data,
+            telemetry,
+            rejects: Rejects::new(journal, config.kafka.on_reject),
+            #[cfg(feature = "kafka")]
+            topics: Topics::of(config).map_err(|error| StartError::sink("kafka", &error))?,
+            threads: Vec::new(),
+            paused: Vec::new(),
+        };
+        let signals = || match settings.signal_key {
+            SignalKey::Influencer => SignalLines::default(),
+            SignalKey::InfluencerMarket => SignalLines::default().keyed_by_market(),
+        };
+        opening.open("signals", &settings.signals, Duty::Signals(lookout.clone()), signals)?;
         opening.open("gaps", &settings.gaps, Duty::Gaps(lookout), || GapLines)?;
         opening.open("dead_letters", &settings.dead_letters, Duty::Nothing, DeadLetterLines::default)?;
         opening.open("state", &settings.positions, Duty::Nothing, StateLines::default)?;
         let identity = journal.id().to_string().parse().unwrap_or(Uuid::nil());
         opening
             .open("raw", &settings.raw, Duty::Nothing, || RawLines::new(identity, RawFilter::default()))?;
+        #[cfg(feature = "kafka")]
+        let figures = opening.topics.take().map(Topics::figures).unwrap_or_default();
         let Opening { threads, paused, .. } = opening;
         journal.allow_deletion();
-        Ok(Self { threads, _paused: paused })
+        Ok(Self {
+            threads,
+            _paused: paused,
+            #[cfg(feature = "kafka")]
+            figures,
+        })
     }
 
     /// Views of all sinks.
     pub(super) fn watches(&self) -> Vec<(&'static str, SinkWatch)> {
         self.threads.iter().map(|(name, thread)| (*name, thread.watch().clone())).collect()
+    }
+
+    #[cfg(feature = "kafka")]
+    pub(super) fn figures(&self) -> Figures {
+        self.figures.clone()
     }
 
     /// Delivers what is durable within `grace`; names the sinks that did not get there.
@@ -158,12 +201,15 @@ struct Opening<'a> {
     journal: &'a Journal,
     data: &'a Arc<dyn Storage>,
     telemetry: &'a Telemetry,
+    rejects: Rejects,
+    #[cfg(feature = "kafka")]
+    topics: Option<Topics>,
     threads: Vec<(&'static str, SinkThread)>,
     paused: Vec<PausedSink>,
 }
 
 impl Opening<'_> {
-    fn open<R: Render + 'static>(
+    fn open<R: Render + Labelled + 'static>(
         &mut self,
         stream: &'static str,
         settings: &SinkSettings,
@@ -188,17 +234,26 @@ impl Opening<'_> {
                         sink.older_deleted().map_err(|error| failed(&error))?;
                     }
                 }
-                self.start(stream, "file", settings, duty, sink)
+                self.start(stream, "file", settings, duty, (sink, PumpConfig::default()))
+            }
+            #[cfg(feature = "kafka")]
+            SinkKind::Kafka => {
+                let Some(topics) = &mut self.topics else { return Ok(()) };
+                let sink = (topics.sink(stream, &settings.topic, render()), topics.pace());
+                self.start(stream, &format!("kafka.{}", settings.topic), settings, duty, sink)
             }
             SinkKind::Stdout => {
                 let sink = StdoutSink::new(std::io::stdout(), render());
-                self.start(stream, "stdout", settings, duty, sink)
+                self.start(stream, "stdout", settings, duty, (sink, PumpConfig::default()))
             }
             SinkKind::Paused => {
                 let cursor = self.cursor(stream, "file", settings)?;
                 self.paused.push(PausedSink::new(cursor));
                 Ok(())
             }
+            // A configuration that asks for a topic is refused by a build without Kafka.
+            #[cfg(not(feature = "kafka"))]
+            SinkKind::Kafka => Ok(()),
             SinkKind::Journal | SinkKind::None => Ok(()),
         }
     }
@@ -209,11 +264,12 @@ impl Opening<'_> {
         target: &str,
         settings: &SinkSettings,
         duty: Duty,
-        sink: K,
+        (sink, pace): (K, PumpConfig),
     ) -> Result<(), StartError> {
         let cursor = self.cursor(stream, target, settings)?;
-        let owner = Box::new(Declare { telemetry: self.telemetry.clone(), named: None, duty });
-        let pump = Pump::new(sink, self.journal, cursor, owner, PumpConfig::default());
+        let (telemetry, rejects) = (self.telemetry.clone(), self.rejects.clone());
+        let owner = Box::new(Declare { telemetry, named: None, duty, stream, rejects });
+        let pump = Pump::new(sink, self.journal, cursor, owner, pace);
         let thread = SinkThread::spawn(stream, pump).map_err(|error| StartError::sink(stream, &error))?;
         self.threads.push((stream, thread));
         Ok(())
@@ -243,6 +299,7 @@ pub(super) fn shown(name: &str, status: &SinkStatus, now: Instant) -> serde_json
         "delivered": status.delivered,
         "lag": status.lag,
         "lines": status.tally.lines,
+        "rejected": status.tally.rejected,
         "files": status.tally.files,
         "storedBytes": status.tally.stored_bytes,
         "lostPositions": status.lost_positions,

@@ -162,23 +162,21 @@ impl KafkaConfig {
         config
     }
 
-    /// What a producer is told; one that is `single` puts every record into a batch of its own and waits for each.
+    /// What a producer is told. One that is `single` is given one record at a time: it keeps order without numbered batches, and goes
+    /// on behind a record that is refused.
     pub(super) fn producer(&self, single: bool) -> ClientConfig {
         let mut config = self.client();
         let linger = if single { Duration::ZERO } else { self.linger };
         config
             .set("acks", "all")
-            .set("enable.idempotence", "true")
-            .set("enable.gapless.guarantee", "true")
+            .set("enable.idempotence", (!single).to_string())
+            .set("enable.gapless.guarantee", (!single).to_string())
             .set("message.timeout.ms", "0")
             .set("partitioner", "murmur2_random")
             .set("linger.ms", linger.as_millis().to_string())
             .set("batch.size", self.batch_bytes.to_string())
             .set("compression.codec", self.compression.name())
             .set("statistics.interval.ms", "5000");
-        if single {
-            config.set("batch.num.messages", "1").set("max.in.flight", "1");
-        }
         config
     }
 }

@@ -4,7 +4,7 @@
 //! Copies of what is not acknowledged are kept here, so no producer is needed to the end: one that fails is dropped, and the
 //! next one gets the rest in order, from the low-water mark on. What the old one may have stored unseen is stored twice then, with the same
 //! content. Nothing is ever stored behind a message of its partition that failed (`enable.gapless.guarantee`).
-//! A batch that is refused because of a record in it is sent again record by record, which finds that record; it is
+//! A batch that is refused because of a record in it is sent again record by record, each when the one before it has arrived, which finds that record; it is
 //! [`SinkError::Rejected`]; where there is none, the batch was larger than the topic takes, and batches are half as large from then on.
 //! What is wrong with the topic (missing, not authorised) concerns every record alike: they wait.
 //! Time: `now` is the pump's clock. No thread of its own but librdkafka's.
@@ -26,6 +26,10 @@ use crate::sink::{Delivered, Rejected, Ring, Sink, SinkError, Tally};
 
 /// After this long without an acknowledgement the sink says that it does not get on.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Behind a record that may be at fault so many go one by one too: where one is refused, others often are, and each batch that is refused
+/// costs a producer.
+const SINGLE: u64 = 200;
 
 /// Batches do not get smaller than this.
 const BATCH_BYTES_MIN: usize = 1_024;
@@ -130,15 +134,16 @@ impl<C: Compose> KafkaSink<C> {
     }
 
     fn refused(&mut self, number: u64, code: Code) {
-        self.is_broken = true;
+        let is_lone = self.is_single && refusal::of(code) == Refusal::Record;
+        self.is_broken |= !is_lone;
         match refusal::of(code) {
-            Refusal::Record if self.is_single => {
+            Refusal::Record if is_lone => {
                 self.complaint = Some(refusal::told(code));
                 self.found = true;
                 self.flight.rejected(number);
             }
             Refusal::Record => {
-                self.single_until = self.single_until.max(number + 1);
+                self.single_until = self.single_until.max(number + SINGLE);
                 self.flight.failed(number);
             }
             Refusal::Topic => {
@@ -159,7 +164,9 @@ impl<C: Compose> KafkaSink<C> {
             let reports = producer.reports();
             self.take(reports);
         }
-        let is_done_one_by_one = self.is_single && self.flight.low_number() >= self.single_until;
+        // The rest of those that would go one by one may not have come yet.
+        let is_through = self.flight.low_number() >= self.single_until || self.flight.low_water().is_none();
+        let is_done_one_by_one = self.is_single && is_through;
         let wants_other = if self.is_single {
             is_done_one_by_one && !self.flight.any_sent()
         } else {
@@ -175,6 +182,9 @@ impl<C: Compose> KafkaSink<C> {
                 self.config.batch_bytes = (self.config.batch_bytes / 2).max(BATCH_BYTES_MIN);
             }
             (self.is_single, self.is_broken) = (false, false);
+            if is_done_one_by_one {
+                self.single_until = 0;
+            }
         }
         let (messages, bytes) = self.flight.settle();
         self.tally.lines += messages;
@@ -197,13 +207,20 @@ impl<C: Compose> KafkaSink<C> {
                 self.build(number < self.single_until)?;
                 continue;
             };
-            if self.is_single && number >= self.single_until || !self.trial.admits(&message.key) {
+            let may_go = if self.is_single {
+                number < self.single_until && !self.flight.any_sent()
+            } else {
+                self.trial.admits(&message.key)
+            };
+            if !may_go {
                 left = Some(number);
                 break;
             }
             match producer.send(number, message) {
                 Ok(()) => {
-                    self.trial.goes(number, &message.key);
+                    if !self.is_single {
+                        self.trial.goes(number, &message.key);
+                    }
                     self.flight.sent(number);
                     from = number + 1;
                 }

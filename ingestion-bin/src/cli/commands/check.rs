@@ -51,6 +51,7 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
             "diskBytesAtMost": bound,
             "diskBytesFree": free,
             "unwritable": unwritable,
+            "kafka": kafka(&config),
         }))?;
     } else {
         let room = free.map(|free| format!(", {} MiB free", free >> 20)).unwrap_or_default();
@@ -74,6 +75,12 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
                 endpoint.users,
                 token.unwrap_or_default()
             ))?;
+        }
+        let topics = topics(&config);
+        if !topics.is_empty() {
+            let topics: Vec<String> =
+                topics.iter().map(|(stream, topic)| format!("{stream} to {topic}")).collect();
+            output.line(&format!("kafka      {}: {}", config.kafka.brokers, topics.join(", ")))?;
         }
         output.line(&format!(
             "follows    {} accounts, {} listeners each, {} subscriptions",
@@ -109,6 +116,24 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
     } else {
         Exit::Failed
     })
+}
+
+/// The streams that go to topics.
+fn topics(config: &Config) -> Vec<(&'static str, &str)> {
+    let sinks = config.storage.sinks().into_iter();
+    sinks
+        .filter(|(_, sink)| sink.kind == SinkKind::Kafka)
+        .map(|(name, sink)| (name, sink.topic.as_str()))
+        .collect()
+}
+
+/// The cluster, when there is a topic; properties by name only, their values may be secret.
+fn kafka(config: &Config) -> Option<serde_json::Value> {
+    let topics: serde_json::Map<String, serde_json::Value> =
+        topics(config).into_iter().map(|(stream, topic)| (stream.to_owned(), topic.into())).collect();
+    let properties: Vec<&String> = config.kafka.properties.keys().collect();
+    let shown = || json!({ "brokers": config.kafka.brokers, "topics": topics, "properties": properties });
+    (!topics.is_empty()).then(shown)
 }
 
 /// What the plan takes of one public address.

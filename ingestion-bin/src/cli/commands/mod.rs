@@ -12,6 +12,7 @@ mod run;
 mod signals;
 mod sim_venue;
 mod status;
+mod topics;
 mod verify;
 
 use super::{Cli, Command, Exit, Failure, Output};
@@ -34,6 +35,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, Failure> {
         Command::Verify(args) => verify::run(cli, args, &mut output)?,
         Command::History(args) => history::run(cli, args, &mut output)?,
         Command::Inspect(args) => inspect::run(cli, args, &mut output)?,
+        Command::Topics(args) => topics::run(cli, args, &mut output)?,
         Command::SimVenue(args) => sim_venue::run(args, &mut output)?,
     };
     output.flush()?;

@@ -35,6 +35,7 @@ pub(super) static REFUSALS: Definition<Counter, 1> =
             ["frame_too_large"],
             ["decode_panic"],
             ["leg_mismatch"],
+            ["rejected_by_sink"],
         ],
     );
 pub(super) static UNKNOWN_CHANNELS: Definition<Counter, 0> =
@@ -243,6 +244,37 @@ pub(super) static SINK_LAG: Definition<Gauge, 1> = Definition::gauge(
 );
 pub(super) static SINK_LINES: Definition<Gauge, 1> =
     Definition::gauge("ingestion_sink_lines", "Lines a sink delivered since the start.", ["stream"]);
+pub(super) static SINK_REJECTED: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_sink_rejected_lines",
+    "Lines a sink's target refused for good since the start; each is a dead letter.",
+    ["stream"],
+);
+pub(super) static KAFKA_BROKERS: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_kafka_brokers_up",
+    "Brokers the producer of a stream is connected to; this and the next four only where the stream goes to a topic.",
+    ["stream"],
+);
+pub(super) static KAFKA_QUEUED: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_kafka_queued_messages",
+    "Messages handed to the producer of a stream and not acknowledged.",
+    ["stream"],
+);
+pub(super) static KAFKA_RETRIES: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_kafka_retries",
+    "Requests the producer of a stream sent again; a rebuilt producer begins at 0.",
+    ["stream"],
+);
+pub(super) static KAFKA_TIMEOUTS: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_kafka_request_timeouts",
+    "Requests of the producer of a stream that nobody answered in time; a rebuilt producer begins at 0.",
+    ["stream"],
+);
+pub(super) static KAFKA_ROUND_TRIP: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_kafka_round_trip_p99_seconds",
+    "99th percentile of the round trip to the slowest broker.",
+    ["stream"],
+)
+.unit(Unit::Seconds);
 pub(super) static JOURNAL_BYTES: Definition<Gauge, 0> =
     Definition::gauge("ingestion_journal_disk_bytes", "Disk used by the journal.", []).unit(Unit::Bytes);
 pub(super) static COMPLETENESS: Definition<Gauge, 1> = Definition::gauge(
@@ -321,6 +353,12 @@ pub fn catalogue() -> Vec<Family> {
         JOURNAL_WANTS.family(),
         SINK_LAG.family(),
         SINK_LINES.family(),
+        SINK_REJECTED.family(),
+        KAFKA_BROKERS.family(),
+        KAFKA_QUEUED.family(),
+        KAFKA_RETRIES.family(),
+        KAFKA_TIMEOUTS.family(),
+        KAFKA_ROUND_TRIP.family(),
         JOURNAL_BYTES.family(),
         COMPLETENESS.family(),
         MISSING.family(),

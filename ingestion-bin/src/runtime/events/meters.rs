@@ -5,13 +5,17 @@ use messaging::journal::Progress;
 use messaging::sink::SinkStatus;
 use observability::Telemetry;
 use observability::event::failures;
+#[cfg(feature = "kafka")]
+use observability::metrics::Definition;
 use observability::metrics::{Counter, Gauge};
 
 use super::catalogue::{
     BLOCKED, CERTIFIED_BEHIND, COMPLETENESS, EVENTS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_NEARLY_FULL,
     JOURNAL_WANTS, LATE, LIST_REFUSED, LIST_STALE, LISTED, LISTENER_LAG, LISTENER_SKEW, MESSAGES, MISSING,
-    OPEN, PASSED_OVER, ROWS, SINK_LAG, SINK_LINES, WALL_CLOCK_AHEAD,
+    OPEN, PASSED_OVER, ROWS, SINK_LAG, SINK_LINES, SINK_REJECTED, WALL_CLOCK_AHEAD,
 };
+#[cfg(feature = "kafka")]
+use super::catalogue::{KAFKA_BROKERS, KAFKA_QUEUED, KAFKA_RETRIES, KAFKA_ROUND_TRIP, KAFKA_TIMEOUTS};
 use crate::account::Fate;
 use crate::completeness::Complete;
 use crate::runtime::ListStatus;
@@ -133,10 +137,28 @@ pub(in crate::runtime) fn show_list(telemetry: &Telemetry, list: &ListStatus) {
 /// What the sinks and the journal count themselves, set from the side.
 pub(in crate::runtime) fn show_sink(telemetry: &Telemetry, stream: &str, status: &SinkStatus) {
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 lines are out of reach")]
-    let (lag, lines) = (status.lag as f64, status.tally.lines as f64);
+    let [lag, lines, rejected] = [status.lag, status.tally.lines, status.tally.rejected].map(|n| n as f64);
     telemetry.metrics().get(&SINK_LAG, [stream]).set(lag);
     telemetry.metrics().get(&SINK_LINES, [stream]).set(lines);
+    telemetry.metrics().get(&SINK_REJECTED, [stream]).set(rejected);
     failures(telemetry, &format!("sink_{stream}")).raise_to(status.failures);
+}
+
+#[cfg(feature = "kafka")]
+pub(in crate::runtime) fn show_kafka(
+    telemetry: &Telemetry,
+    stream: &str,
+    figures: &messaging::kafka::Figures,
+) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    let set = |gauge: &'static Definition<Gauge, 1>, value: u64, scale: f64| {
+        telemetry.metrics().get(gauge, [stream]).set(value as f64 / scale)
+    };
+    set(&KAFKA_BROKERS, figures.brokers_up, 1.0);
+    set(&KAFKA_QUEUED, figures.queued, 1.0);
+    set(&KAFKA_RETRIES, figures.retries, 1.0);
+    set(&KAFKA_TIMEOUTS, figures.timeouts, 1.0);
+    set(&KAFKA_ROUND_TRIP, figures.round_trip_p99_us, 1e6);
 }
 
 pub(in crate::runtime) fn show_journal(telemetry: &Telemetry, progress: &Progress) {

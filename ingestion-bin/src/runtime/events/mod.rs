@@ -22,6 +22,8 @@ use catalogue::{
     WALL_CLOCK_STEPS,
 };
 pub use catalogue::{catalogue, totals};
+#[cfg(feature = "kafka")]
+pub(super) use meters::show_kafka;
 pub(super) use meters::{Meters, show_completeness, show_journal, show_list, show_sink};
 
 /// One struct per happening with at most one label: its fields, its counter and label, what it amounts to, its log line.
@@ -57,6 +59,12 @@ event! { /// Something was refused.
     REFUSALS [this.reason], |this| {
         let shown = String::from_utf8_lossy(this.raw.get(..this.raw.len().min(200)).unwrap_or_default()).into_owned();
         warn!(reason = this.reason, detail = this.detail, bytes = this.raw.len(), shown, "refused");
+    }
+}
+event! { /// A sink's target will never take a record; it is a dead letter now.
+    RecordRejected<'a> { target: &'a str, position: u64, why: &'a str }
+    REFUSALS ["rejected_by_sink"], |this| {
+        warn!(target_name = this.target, position = this.position, why = this.why, "a record is refused for good and kept as a dead letter");
     }
 }
 event! { /// A channel we do not know.

@@ -1,0 +1,36 @@
+//! What stands beside a line on its way to a topic: key, headers, time.
+
+use std::borrow::Cow;
+
+use messaging::journal::Record;
+use signal_domain::{EventType, Uuid};
+
+/// Beside one line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Labels<'a> {
+    /// Lines of one key keep their order.
+    pub(crate) key: Cow<'a, str>,
+    /// The line's id, where it has one.
+    pub(crate) id: Option<Uuid>,
+    /// Of a raw event.
+    pub(crate) event_type: Option<EventType>,
+    /// When the record was made, unix ms.
+    pub(crate) at_ms: u64,
+    /// The key has no value any more.
+    pub(crate) is_tombstone: bool,
+}
+
+impl<'a> Labels<'a> {
+    pub(super) fn new(key: impl Into<Cow<'a, str>>, id: impl Into<Option<Uuid>>, at_ms: u64) -> Self {
+        Self { key: key.into(), id: id.into(), event_type: None, at_ms, is_tombstone: false }
+    }
+}
+
+/// Lines with their labels. Pure, as [`messaging::sink::Render`] wants it.
+pub(crate) trait Labelled: Send {
+    /// The name of the lines' schema.
+    const SCHEMA: &'static str;
+
+    /// Appends the line of `record`; `None` when it makes none.
+    fn line<'r>(&mut self, record: &Record<'r>, line: &mut Vec<u8>) -> Option<Labels<'r>>;
+}

@@ -1,0 +1,279 @@
+//! The binary with a real Kafka: recorded fills arrive in `influencer_signals` as exactly the expected signals, in order, whatever is done
+//! to the service, the broker or a record. Read back by `kcat`, a client that is not ours.
+#![cfg(feature = "kafka")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by a panic and says what it saw"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use support::document::{Documents, documents};
+use support::expected;
+use support::judge::{self, Allowed};
+use support::play::{Play, stopped};
+use support::service::Service;
+use support::{fixture, recorded_data};
+use test_services::{Kafka, KafkaSetup, kcat, or_skip, shared_kafka, until};
+
+const ACCOUNTS: usize = 10;
+const LONG: Duration = Duration::from_secs(90);
+
+/// Everything goes to topics of this name's own.
+fn topics(brokers: &str, name: &str, more: &str) -> String {
+    let mut text = format!("[kafka]\nbrokers = \"{brokers}\"\n{more}");
+    for section in ["signals", "raw", "gaps", "positions", "dead_letters"] {
+        text.push_str(&format!("[{section}]\nsink = \"kafka\"\ntopic = \"{name}.{section}\"\n"));
+    }
+    text
+}
+
+/// One stored message.
+struct Stored {
+    partition: i32,
+    key: String,
+    headers: BTreeMap<String, String>,
+    value: Vec<u8>,
+}
+
+impl Stored {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.value).expect("a document")
+    }
+}
+
+/// Everything in a topic, each partition in its order. Values are JSON, so no line break is in them.
+fn stored(brokers: &str, topic: &str) -> Vec<Stored> {
+    let format = "%p\\t%k\\t%h\\t%s\\n";
+    let read = kcat(&["-b", brokers, "-C", "-t", topic, "-e", "-q", "-o", "beginning", "-f", format]);
+    let text = or_skip("kcat", read).expect("kcat was there before");
+    let message = |line: &str| {
+        let mut parts = line.splitn(4, '\t');
+        let mut part = || parts.next().unwrap_or_default().to_owned();
+        let (partition, key, headers, value) = (part(), part(), part(), part());
+        let header =
+            |pair: &str| pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Stored {
+            partition: partition.parse().expect("a number"),
+            key,
+            headers: headers.split(',').filter_map(header).collect(),
+            value: value.into_bytes(),
+        }
+    };
+    text.lines().map(message).collect()
+}
+
+/// The signals in a topic without the repeats, which must be of ids that are there already; how many repeats there are.
+fn signals(brokers: &str, topic: &str) -> (Vec<Value>, usize) {
+    let (mut seen, mut signals, mut repeats) = (std::collections::BTreeSet::new(), Vec::new(), 0);
+    for message in stored(brokers, topic) {
+        let signal = message.json();
+        assert_eq!(signal["influencerId"], *message.key);
+        assert_eq!(signal["signalId"], *message.headers["id"]);
+        assert_eq!(message.headers["schema"], "signal.v1");
+        let id = message.headers["id"].replace('-', "");
+        assert_eq!(message.headers["traceparent"], format!("00-{id}-{}-00", &id[16..]));
+        if seen.insert(message.headers["id"].clone()) {
+            signals.push(signal);
+        } else {
+            repeats += 1;
+        }
+    }
+    (signals, repeats)
+}
+
+/// What a file's first ten accounts with perp fills must become.
+fn wanted(fills: &Path, segment: Option<&str>) -> (Vec<String>, Documents, usize) {
+    let mut rows = expected::in_time(expected::rows(fills));
+    rows.retain(|row| segment.is_none_or(|segment| row.segment == segment));
+    let users = expected::users_with_perps(&rows, ACCOUNTS);
+    let expected = documents(&rows, &users);
+    (users, expected, rows.len())
+}
+
+/// Waits until the broker has acknowledged so many signals.
+fn delivered(service: &Service, count: usize) {
+    let series = "ingestion_sink_lines{stream=\"signals\"}";
+    #[expect(clippy::cast_precision_loss, reason = "thousands")]
+    let all = || (service.metric(series) >= count as f64).then_some(());
+    until(LONG, all).unwrap_or_else(|| {
+        panic!("{} of {count} signals; {}", service.metric(series), service.status()["sinks"])
+    });
+}
+
+/// Plays a segment into topics and judges what is in them.
+fn play_to_topics(brokers: &str, fills: &Path, segment: Option<&str>, name: &str) {
+    let (users, expected, rows) = wanted(fills, segment);
+    let count: usize = expected.values().map(Vec::len).sum();
+    let mut arguments = vec!["--speed", "max"];
+    arguments.extend(segment.iter().flat_map(|segment| ["--segment", segment]));
+    let mut play = Play::of(fills, &users, &arguments, &topics(brokers, name, ""));
+    let (code, made, said) = play.ask(&["topics", "create", "--partitions", "6"]);
+    assert_eq!((code, String::from_utf8_lossy(&made).lines().count()), (Some(0), 5), "{said}");
+    let service = Service::start(&play.config, &[]);
+    assert_eq!(play.venue.finished(), rows as u64);
+    delivered(&service, count);
+    stopped(service);
+
+    let (found, repeats) = signals(brokers, &format!("{name}.signals"));
+    assert_eq!((found.len(), repeats), (count, 0));
+    judge::judge(&found, &expected, &Allowed { origins: &["live"], gaps: None, late: false });
+    // A line of a topic is a line of `replay`, byte for byte; keys have one partition each.
+    let (code, replayed, said) = play.ask(&["replay"]);
+    assert_eq!(code, Some(0), "{said}");
+    let mut lines: Vec<&[u8]> =
+        replayed.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+    let messages = stored(brokers, &format!("{name}.signals"));
+    let mut values: Vec<&[u8]> = messages.iter().map(|message| message.value.as_slice()).collect();
+    lines.sort_unstable();
+    values.sort_unstable();
+    assert!(lines == values, "the topic holds what `replay` gives");
+    let partitions: BTreeMap<&str, i32> =
+        messages.iter().map(|message| (message.key.as_str(), message.partition)).collect();
+    assert!(messages.iter().all(|message| partitions[message.key.as_str()] == message.partition));
+
+    // Every accepted event is in the raw topic, with its type and its account as key.
+    let raw = stored(brokers, &format!("{name}.raw"));
+    let of_signals = raw.iter().filter(|message| message.json()["disposition"] == "signal").count();
+    assert_eq!(of_signals, count);
+    for message in &raw {
+        let event = message.json();
+        assert_eq!(event["eventType"], *message.headers["eventType"]);
+        assert_eq!(event["account"].as_str().unwrap_or(&message.key), message.key);
+    }
+    // Each followed account is on the state topic.
+    let states = stored(brokers, &format!("{name}.positions"));
+    for user in &users {
+        assert!(states.iter().any(|state| state.key == *user && !state.value.is_empty()), "{user}");
+    }
+    println!("{segment:?}: {count} signals, {} raw events, {} states", raw.len(), states.len());
+}
+
+#[test]
+fn our_fixture_arrives_exactly() {
+    let Some(brokers) = or_skip("kafka_fixture", shared_kafka()) else { return };
+    if or_skip("kafka_fixture", kcat(&["-V"])).is_some() {
+        play_to_topics(&brokers, &fixture(), None, "fixture");
+    }
+}
+
+#[test]
+fn recorded_fills_arrive_exactly() {
+    let Some(folder) = recorded_data() else { return };
+    let Some(brokers) = or_skip("kafka_recorded", shared_kafka()) else { return };
+    if or_skip("kafka_recorded", kcat(&["-V"])).is_some() {
+        for segment in ["s3", "s4"] {
+            play_to_topics(&brokers, &folder.join("fills.ndjson.gz"), Some(segment), segment);
+        }
+    }
+}
+
+/// A service and a broker that are killed again and again: nothing is lost, order holds, a repeat is of an id that is there already.
+#[test]
+fn service_and_broker_may_die_any_time() {
+    let Some(kafka) = or_skip("kafka_kills", KafkaSetup::one().start()) else { return };
+    if or_skip("kafka_kills", kcat(&["-V"])).is_none() {
+        return;
+    }
+    let fills = fixture();
+    let (users, expected, _) = wanted(&fills, None);
+    let count: usize = expected.values().map(Vec::len).sum();
+    let brokers = kafka.bootstrap();
+    let play = Play::of(&fills, &users, &["--speed", "max"], &topics(&brokers, "kills", ""));
+    assert_eq!(play.ask(&["topics", "create"]).0, Some(0));
+    for round in 0..6 {
+        let service = Service::start(&play.config, &[]);
+        if round % 2 == 0 {
+            kill_and_restart(&kafka);
+        }
+        // Dropped is killed.
+        drop(service);
+    }
+    let service = Service::start(&play.config, &[]);
+    let end = || {
+        let (found, repeats) = signals(&brokers, "kills.signals");
+        (found.len() >= count).then_some((found, repeats))
+    };
+    let (found, repeats) = until(LONG, end).expect("every signal");
+    stopped(service);
+    let origins = ["live", "snapshot", "backfill"];
+    judge::judge(&found, &expected, &Allowed { origins: &origins, gaps: None, late: true });
+    println!("6 kills of the service, 3 of the broker: {count} signals, {repeats} repeats");
+}
+
+fn kill_and_restart(kafka: &Kafka) {
+    kafka.kill(1).expect("it runs");
+    kafka.restart(1).expect("it starts again");
+}
+
+/// A topic that takes no record of such a size: each becomes a dead letter, which is in its topic, and everything else arrives.
+#[test]
+fn what_a_topic_refuses_is_a_dead_letter() {
+    let Some(brokers) = or_skip("kafka_refused", shared_kafka()) else { return };
+    if or_skip("kafka_refused", kcat(&["-V"])).is_none() {
+        return;
+    }
+    let fills = fixture();
+    let (users, expected, _) = wanted(&fills, None);
+    let count: usize = expected.values().map(Vec::len).sum();
+    let more = "compression = \"none\"\n";
+    let play = Play::of(&fills, &users, &["--speed", "max"], &topics(&brokers, "narrow", more));
+    assert_eq!(play.ask(&["topics", "create"]).0, Some(0));
+    let alter = ["--alter", "--entity-type", "topics", "--entity-name", "narrow.signals"];
+    let limit = ["--add-config", "max.message.bytes=1060"];
+    let tool = [&["--bootstrap-server", &brokers], &alter[..], &limit[..]].concat();
+    if or_skip("kafka_refused", test_services::kafka_tool("kafka.admin.ConfigCommand", &tool)).is_none() {
+        return;
+    }
+    let service = Service::start(&play.config, &[]);
+    let rejected = || service.metric("ingestion_sink_rejected_lines{stream=\"signals\"}");
+    let lines = || service.metric("ingestion_sink_lines{stream=\"signals\"}");
+    #[expect(clippy::cast_precision_loss, reason = "hundreds")]
+    until(LONG, || (lines() >= count as f64).then_some(())).unwrap_or_else(|| {
+        panic!("{} of {count}, {} refused: {}", lines(), rejected(), service.status()["sinks"])
+    });
+    let refused = rejected();
+    #[expect(clippy::cast_precision_loss, reason = "hundreds")]
+    let some = refused > 0.0 && refused < count as f64;
+    assert!(some, "{refused} of {count} are refused");
+    assert_eq!(
+        service.metric("ingestion_refusals_total{reason=\"rejected_by_sink\"}").to_bits(),
+        refused.to_bits()
+    );
+    let letters = || {
+        let letters = stored(&brokers, "narrow.dead_letters");
+        #[expect(clippy::cast_precision_loss, reason = "hundreds")]
+        let all = letters.len() as f64 >= refused;
+        all.then_some(letters)
+    };
+    let letters = until(LONG, letters).expect("a letter for each");
+    stopped(service);
+    let (mut found, _) = signals(&brokers, "narrow.signals");
+    for letter in &letters {
+        let letter = letter.json();
+        assert_eq!(
+            (&letter["stage"], &letter["reason"]),
+            (&"publish".into(), &"rejected_by_sink".into()),
+            "{letter}"
+        );
+        assert!(
+            letter["detail"].as_str().is_some_and(|detail| detail.contains("narrow.signals")),
+            "{letter}"
+        );
+        let signal: Value =
+            serde_json::from_str(letter["payload"].as_str().expect("text")).expect("the signal");
+        assert_eq!(signal["account"], letter["account"]);
+        assert_eq!(signal["sourceEventId"], letter["sourceEventId"]);
+        found.push(signal);
+    }
+    assert_eq!(found.len(), count, "what the topic lacks is in the letters");
+    let ids: std::collections::BTreeSet<&str> =
+        found.iter().filter_map(|signal| signal["signalId"].as_str()).collect();
+    assert_eq!(ids.len(), count);
+}
