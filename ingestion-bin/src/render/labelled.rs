@@ -29,6 +29,7 @@ impl<'a> Labels<'a> {
 /// Lines with their labels. Pure, as [`messaging::sink::Render`] wants it.
 pub(crate) trait Labelled: Send {
     /// The name of the lines' schema.
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only a topic has headers"))]
     const SCHEMA: &'static str;
 
     /// Appends the line of `record`; `None` when it makes none.

@@ -130,7 +130,9 @@ pub(crate) fn create(brokers: &str, name: &str, partitions: i32, settings: &[(&'
     let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     let topic = Topic { name: name.to_owned(), partitions, replication: None, settings };
     let made = create_topics(&KafkaConfig::new(brokers), &[topic], Duration::from_secs(60)).unwrap();
-    made.into_iter().for_each(|made| drop(made.unwrap()));
+    for made in made {
+        made.unwrap();
+    }
 }
 
 /// One record as stored.

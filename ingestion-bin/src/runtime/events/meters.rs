@@ -152,7 +152,7 @@ pub(in crate::runtime) fn show_kafka(
 ) {
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
     let set = |gauge: &'static Definition<Gauge, 1>, value: u64, scale: f64| {
-        telemetry.metrics().get(gauge, [stream]).set(value as f64 / scale)
+        telemetry.metrics().get(gauge, [stream]).set(value as f64 / scale);
     };
     set(&KAFKA_BROKERS, figures.brokers_up, 1.0);
     set(&KAFKA_QUEUED, figures.queued, 1.0);
