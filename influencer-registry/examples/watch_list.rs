@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use influencer_registry::{FileEditor, FileSource, Reload};
+use influencer_registry::{FileEditor, FileSource, ListEditor, Reload};
 
 const WHALE: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
 const SHRIMP: &str = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359";
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     show("start", &source.load())?;
 
     editor.add("shrimp", SHRIMP, 1_790_000_000_000)?;
-    editor.set("whale", ["priority=10", "markets=ETH-PERP"])?;
+    editor.set("whale", &["priority=10", "markets=ETH-PERP"])?;
     editor.save()?;
     poll("edited", &mut source)?;
 

@@ -20,7 +20,12 @@ use std::{
 
 use stamp::Stamp;
 
-use crate::{Changes, InfluencerSet, ListFileError, Refusal, Rule, changes::diff, list_file::ListFile, rule};
+use crate::{
+    InfluencerSet, ListProblem, Refusal, Reload, Rule,
+    guard::{self, NotTaken, Taken},
+    list_file::ListFile,
+    rule,
+};
 
 /// The largest list file that is read: room for 100,000 entries several times over.
 pub const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -59,71 +64,6 @@ struct Seen {
     since: Instant,
     /// Since when it does not look like what is known.
     restless: Instant,
-}
-
-/// Something about the list became different.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reload {
-    /// Everything that is live now.
-    pub set: InfluencerSet,
-    /// What made it out of the set before.
-    pub changes: Changes,
-    /// Entries that are refused now.
-    pub refused: Vec<Refusal>,
-    /// Why the file as a whole was not taken and the last good list stayed.
-    pub problem: Option<ListProblem>,
-}
-
-/// Why a list as a whole is not taken; the last good one stays live.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ListProblem {
-    /// There is no such file.
-    #[error("{path}: there is no such file")]
-    Vanished {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file cannot be read.
-    #[error("{path}: cannot be read: {kind}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        kind: io::ErrorKind,
-    },
-    /// The file is larger than [`FILE_BYTES_MAX`].
-    #[error("{path}: larger than {FILE_BYTES_MAX} bytes")]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is no list.
-    #[error("{path}: {source}")]
-    Unparsable {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong about it.
-        source: ListFileError,
-    },
-    /// The list is suddenly empty, and nobody confirmed that it should be.
-    #[error("{path}: the list is empty but {live} are live; `influencers confirm-empty` if that is meant")]
-    Emptied {
-        /// The file.
-        path: PathBuf,
-        /// How many influencers stay live.
-        live: usize,
-    },
-    /// No entry of the list is right.
-    #[error("{path}: none of the {entries} entries is right, so the {live} that are live stay")]
-    AllRefused {
-        /// The file.
-        path: PathBuf,
-        /// How many entries there are.
-        entries: usize,
-        /// How many influencers stay live.
-        live: usize,
-    },
 }
 
 impl FileSource {
@@ -235,9 +175,7 @@ impl FileSource {
     }
 
     /// The list the file holds beside what is live; `None` when its bytes are those already taken.
-    #[expect(clippy::type_complexity, reason = "one private function; naming the pair would hide it")]
-    fn read_list(&mut self) -> Result<Option<(InfluencerSet, Vec<Refusal>)>, (ListProblem, Vec<Refusal>)> {
-        let path = || self.path.clone();
+    fn read_list(&mut self) -> Result<Option<Taken>, NotTaken> {
         let plain = |problem| (problem, Vec::new());
         let text = read_bounded(&self.path).map_err(plain)?;
         let content = hash(&text);
@@ -245,29 +183,16 @@ impl FileSource {
             return Ok(None);
         }
         let file = ListFile::parse(&text)
-            .map_err(|source| plain(ListProblem::Unparsable { path: path(), source }))?;
-        let (set, refused) = InfluencerSet::lenient_by(&file.entries, &self.live, self.rule);
-        let live = self.live.len();
-        if set.is_empty() && live > 0 {
-            if !file.entries.is_empty() {
-                let entries = file.entries.len();
-                return Err((ListProblem::AllRefused { path: path(), entries, live }, refused));
-            }
-            if !file.confirm_empty {
-                return Err((ListProblem::Emptied { path: path(), live }, refused));
-            }
-        }
+            .map_err(|source| plain(ListProblem::Unparsable { path: self.path.clone(), source }))?;
+        let judged = InfluencerSet::lenient_by(&file.entries, &self.live, self.rule);
+        let place = || self.path.display().to_string();
+        let taken = guard::guard(judged, file.entries.len(), file.confirm_empty, &self.live, place)?;
         self.content = Some(content);
-        Ok(Some((set, refused)))
+        Ok(Some(taken))
     }
 
     fn report(&self, before: &InfluencerSet) -> Reload {
-        Reload {
-            set: self.live.clone(),
-            changes: diff(before, &self.live),
-            refused: self.refused.clone(),
-            problem: self.problem.clone(),
-        }
+        Reload::between(before, &self.live, self.refused.clone(), self.problem.clone())
     }
 }
 

@@ -20,6 +20,17 @@ pub struct LastGood {
     source: String,
 }
 
+/// What a copy holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// The list.
+    pub set: InfluencerSet,
+    /// Entries that are refused now: the copy may be of another build.
+    pub refused: Vec<Refusal>,
+    /// The version of the list, where its source counts them; else 0.
+    pub version: u64,
+}
+
 /// There is a copy, and it is of no use.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -54,11 +65,11 @@ impl LastGood {
         &self.path
     }
 
-    /// The list, and entries that `rule` refuses now: the copy may be of another build. `None` where no list of this source was kept.
+    /// The list, beside what `rule` refuses of it now. `None` where no list of this source was kept.
     ///
     /// # Errors
     /// [`LastGoodError`]: there is a file and it is no copy.
-    pub fn load(&self, rule: Rule) -> Result<Option<(InfluencerSet, Vec<Refusal>)>, LastGoodError> {
+    pub fn load(&self, rule: Rule) -> Result<Option<Kept>, LastGoodError> {
         let text = match fs::read_to_string(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(LastGoodError::Read { path: self.path.clone(), source }),
@@ -70,15 +81,17 @@ impl LastGood {
         if kept.get("source").and_then(Value::as_str) != Some(&self.source) {
             return Ok(None);
         }
-        Ok(Some(InfluencerSet::lenient_by(entries, &InfluencerSet::default(), rule)))
+        let (set, refused) = InfluencerSet::lenient_by(entries, &InfluencerSet::default(), rule);
+        let version = kept.get("version").and_then(Value::as_u64).unwrap_or(0);
+        Ok(Some(Kept { set, refused, version }))
     }
 
-    /// Keeps a list that was taken, durably.
+    /// Keeps a list that was taken, durably, and its version (0 where its source counts none).
     ///
     /// # Errors
     /// What the system said; the copy before it is still there then.
-    pub fn save(&self, list: &InfluencerSet) -> io::Result<()> {
-        let kept = json!({ "source": self.source, "influencers": list.to_json() });
+    pub fn save(&self, list: &InfluencerSet, version: u64) -> io::Result<()> {
+        let kept = json!({ "source": self.source, "version": version, "influencers": list.to_json() });
         atomic_file::replace(&self.path, kept.to_string().as_bytes())
     }
 }
@@ -99,11 +112,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let kept = LastGood::new(folder.path().join("kept.json"), "list.toml");
         assert_eq!(kept.load(rule::none).unwrap(), None);
-        kept.save(&listed("a")).unwrap();
-        kept.save(&listed("b")).unwrap();
-        assert_eq!(kept.load(rule::none).unwrap(), Some((listed("b"), Vec::new())));
+        kept.save(&listed("a"), 6).unwrap();
+        kept.save(&listed("b"), 7).unwrap();
+        let whole = Kept { set: listed("b"), refused: Vec::new(), version: 7 };
+        assert_eq!(kept.load(rule::none).unwrap(), Some(whole));
         assert_eq!(LastGood::new(kept.path(), "lists.toml").load(rule::none).unwrap(), None);
-        let (set, refused) = kept.load(|field| (!field.known).then_some("not here")).unwrap().unwrap();
+        let Kept { set, refused, .. } =
+            kept.load(|field| (!field.known).then_some("not here")).unwrap().unwrap();
         assert!(set.is_empty() && refused[0].to_string().contains("later = 7: not here"), "{refused:?}");
     }
 
@@ -116,7 +131,7 @@ mod tests {
             fs::write(kept.path(), spoiled).unwrap();
             assert!(matches!(kept.load(rule::none), Err(LastGoodError::NotAList { .. })), "{spoiled:?}");
         }
-        kept.save(&listed("a")).unwrap();
-        assert_eq!(kept.load(rule::none).unwrap().unwrap().0, listed("a"));
+        kept.save(&listed("a"), 0).unwrap();
+        assert_eq!(kept.load(rule::none).unwrap().unwrap().set, listed("a"));
     }
 }

@@ -1,25 +1,26 @@
-//! Who is followed, and with which settings: static and file sources with validation and live reload.
+//! Who is followed, and with which settings: static, file and Redis sources with validation and live reload.
 //!
 //! - [`Influencer`]: one entry, always valid; [`InfluencerSet`]: a list of them, one per id and address.
 //! - [`FileSource`]: a TOML file of `[[influencer]]` tables, watched by the caller's tick. A bad entry is refused by
 //!   name and the rest stays live; a list that vanishes, breaks or is suddenly empty unsubscribes nobody.
 //! - [`LastGood`]: the last list that was taken, kept for a start at which its source is lost.
-//! - [`FileEditor`]: what a command line needs to change such a file.
+//! - [`FileEditor`]: changes such a file for a command line ([`ListEditor`]).
+//! - With feature `redis` the same of a hash in a Redis: `RedisSource`, which has a thread of its own, and `RedisEditor`.
 //! - [`diff`]: what became different, for whoever subscribes and unsubscribes.
 //!
-//! Not here: connections, subscriptions and the grace after a removal (the service's), other stores of the same
-//! entries (they read them with [`Influencer::from_keyed_json`]). No thread and no clock: time is an argument.
+//! Not here: connections to the venue, subscriptions and the grace after a removal (the service's). But for feature `redis`, no thread and
+//! no clock: time is an argument.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
-//! use influencer_registry::{FileEditor, FileSource};
+//! use influencer_registry::{FileEditor, FileSource, ListEditor};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! let path = folder.path().join("influencers.toml");
 //! let mut editor = FileEditor::open(&path)?;
 //! editor.add("whale-1", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", 1_790_000_000_000)?;
-//! editor.set("whale-1", ["priority=10", "markets=ETH-PERP,BTC-PERP"])?;
+//! editor.set("whale-1", &["priority=10", "markets=ETH-PERP,BTC-PERP"])?;
 //! editor.save()?;
 //!
 //! let mut source = FileSource::new(&path, Duration::ZERO, None);
@@ -41,14 +42,19 @@
 mod address;
 mod atomic_file;
 mod changes;
+mod edit;
 mod file_editor;
 mod file_source;
+mod guard;
 mod id;
 mod influencer;
 mod last_good;
 mod list_file;
 mod market;
+#[cfg(feature = "redis")]
+mod redis;
 mod refusal;
+mod reload;
 mod rule;
 mod set;
 #[cfg(test)]
@@ -57,17 +63,21 @@ mod time;
 
 pub use address::{Address, AddressError};
 pub use changes::{Changed, Changes, diff};
-pub use file_editor::{BadAssignment, EditError, FileEditor};
-pub use file_source::{FILE_BYTES_MAX, FileSource, ListProblem, REFRESH, RESTLESS, Reload};
+pub use edit::{BadAssignment, EditError, ListEditor};
+pub use file_editor::FileEditor;
+pub use file_source::{FILE_BYTES_MAX, FileSource, REFRESH, RESTLESS};
 pub use id::{BadId, ID_CHARS_MAX, InfluencerId};
 pub use influencer::{
     Backoff, Influencer, Throttle,
     keys::{LABEL_CHARS_MAX, MARKETS_MAX},
 };
-pub use last_good::{LastGood, LastGoodError};
+pub use last_good::{Kept, LastGood, LastGoodError};
 pub use list_file::{ListFileError, toml_to_json};
 pub use market::{BadMarket, MARKET_BYTES_MAX, Market};
+#[cfg(feature = "redis")]
+pub use redis::{ENTRIES_MAX, RedisAddress, RedisAddressError, RedisEditor, RedisList, RedisSource};
 pub use refusal::{EntryName, Problem, Reason, Refusal, RefusedList, VALUE_CHARS_MAX};
+pub use reload::{ListProblem, Reload};
 pub use rule::{Field, Rule};
 pub use set::InfluencerSet;
 pub use time::{BadTime, Start, TIME_MS_MAX, parse_time_ms};

@@ -13,6 +13,8 @@ use std::{
 
 use serde_json::Value;
 
+use build::Entry;
+
 use crate::{Address, Influencer, InfluencerId, Refusal, RefusedList, Rule, rule};
 
 /// Influencers by id and by address. Cheap to clone: a clone shares everything.
@@ -31,7 +33,7 @@ impl InfluencerSet {
     /// # Errors
     /// Every problem of every entry, at once: broken fields, two entries with one id or one address.
     pub fn strict<'a>(entries: impl IntoIterator<Item = &'a Value>) -> Result<Self, RefusedList> {
-        let (set, refused) = build::build(entries, &Self::default(), rule::none);
+        let (set, refused) = build::build(entries.into_iter().map(Entry::from), &Self::default(), rule::none);
         if refused.is_empty() { Ok(set) } else { Err(RefusedList(refused)) }
     }
 
@@ -52,7 +54,19 @@ impl InfluencerSet {
         live: &Self,
         rule: Rule,
     ) -> (Self, Vec<Refusal>) {
-        build::build(entries, live, rule)
+        build::build(entries.into_iter().map(Entry::from), live, rule)
+    }
+
+    /// As [`InfluencerSet::lenient_by`], for entries that stand under their ids, as in a Redis hash: an entry may leave its `id` out, and
+    /// is named by its key whatever is in it.
+    #[must_use]
+    pub fn lenient_keyed<'a>(
+        entries: impl IntoIterator<Item = (&'a str, &'a Value)>,
+        live: &Self,
+        rule: Rule,
+    ) -> (Self, Vec<Refusal>) {
+        let keyed = |(key, value)| Entry { key: Some(key), value };
+        build::build(entries.into_iter().map(keyed), live, rule)
     }
 
     /// Reads what [`InfluencerSet::to_json`] wrote: the last good list, persisted by the caller.

@@ -28,8 +28,8 @@ fn file(text: &str) -> (TempDir, PathBuf) {
 fn an_edit_leaves_everything_else_as_it_was() {
     let (_folder, path) = file(HAND_WRITTEN);
     let mut editor = FileEditor::open(&path).unwrap();
-    editor.set("a", ["maxStreams=3", "backoff.max_ms=5000", "label=Big = one"]).unwrap();
-    editor.set(&address(2), ["markets=ETH-PERP, @107"]).unwrap();
+    editor.set("a", &["maxStreams=3", "backoff.max_ms=5000", "label=Big = one"]).unwrap();
+    editor.set(&address(2), &["markets=ETH-PERP, @107"]).unwrap();
     editor.save().unwrap();
     let expected = HAND_WRITTEN
         .replace("max_streams = 2  #", "max_streams = 3  #")
@@ -37,13 +37,13 @@ fn an_edit_leaves_everything_else_as_it_was() {
         + "markets = [\"ETH-PERP\", \"@107\"]\n";
     assert_eq!(fs::read_to_string(&path).unwrap(), expected);
     let before = editor.document.to_string();
-    editor.set(&address(2), [r#"markets=["ETH-PERP", "@107"]"#]).unwrap();
+    editor.set(&address(2), &[r#"markets=["ETH-PERP", "@107"]"#]).unwrap();
     assert_eq!(editor.document.to_string(), before, "as the file writes it");
     for bad in ["markets=[ETH-PERP]", "markets=[1]", "markets=[\"ETH-PERP\""] {
-        assert!(matches!(editor.set("a", [bad]), Err(EditError::Assignments(_))), "{bad}");
+        assert!(matches!(editor.set("a", &[bad]), Err(EditError::Assignments(_))), "{bad}");
     }
-    editor.set("a", ["backoff.maxMs=", "label=", "max_streams=2"]).unwrap();
-    editor.set(&address(2), ["markets="]).unwrap();
+    editor.set("a", &["backoff.maxMs=", "label=", "max_streams=2"]).unwrap();
+    editor.set(&address(2), &["markets="]).unwrap();
     editor.save().unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), HAND_WRITTEN);
 }
@@ -78,13 +78,13 @@ fn an_edit_that_would_break_the_list_changes_nothing() {
         editor.add("c", &address(2), 0),
         editor.add("c", "0x1", 0),
         editor.add("c d", &address(9), 0),
-        editor.set("a", ["priority=1", "maxStreams=0"]),
-        editor.set("a", ["priority=high"]),
-        editor.set("a", ["prio=1"]),
-        editor.set("a", ["backoff=1"]),
-        editor.set("a", ["id=b"]),
-        editor.set("a", ["enabled"]),
-        editor.set("nobody", ["priority=1"]),
+        editor.set("a", &["priority=1", "maxStreams=0"]),
+        editor.set("a", &["priority=high"]),
+        editor.set("a", &["prio=1"]),
+        editor.set("a", &["backoff=1"]),
+        editor.set("a", &["id=b"]),
+        editor.set("a", &["enabled"]),
+        editor.set("nobody", &["priority=1"]),
         editor.remove("nobody").map(drop),
     ];
     for (n, result) in refused.iter().enumerate() {
@@ -102,7 +102,7 @@ fn a_broken_entry_can_be_mended_or_removed() {
     let (_folder, path) = file(&text);
     let mut editor = FileEditor::open(&path).unwrap();
     assert_eq!(editor.list().unwrap().1.len(), 2);
-    editor.set("a", ["priority=1"]).unwrap();
+    editor.set("a", &["priority=1"]).unwrap();
     assert_eq!(editor.remove("x").unwrap(), 3);
     assert_eq!(editor.list().unwrap().1.len(), 1);
 }
@@ -111,7 +111,7 @@ fn a_broken_entry_can_be_mended_or_removed() {
 fn somebody_elses_change_is_not_overwritten() {
     let (_folder, path) = file(HAND_WRITTEN);
     let mut editor = FileEditor::open(&path).unwrap();
-    editor.set("a", ["priority=2"]).unwrap();
+    editor.set("a", &["priority=2"]).unwrap();
     let by_hand = HAND_WRITTEN.replace("our whales", "our whales, by hand");
     fs::write(&path, &by_hand).unwrap();
     assert!(matches!(editor.save(), Err(EditError::ChangedMeanwhile { .. })));
@@ -143,7 +143,7 @@ fn of_editors_that_save_at_once_one_is_first_and_the_others_are_told() {
 fn all_that_are_no_settings_are_told_at_once() {
     let (_folder, path) = file(HAND_WRITTEN);
     let mut editor = FileEditor::open(&path).unwrap();
-    let told = editor.set("a", ["priority=x", "label=", "foo=bar"]).unwrap_err().to_string();
+    let told = editor.set("a", &["priority=x", "label=", "foo=bar"]).unwrap_err().to_string();
     assert!(
         told.starts_with("\"priority=x\": expected a whole number; \"foo=bar\": known keys are "),
         "{told}"
@@ -167,7 +167,7 @@ fn permissions_and_links_survive_a_save() {
     let link = folder.path().join("link.toml");
     std::os::unix::fs::symlink(&path, &link).unwrap();
     let mut editor = FileEditor::open(&link).unwrap();
-    editor.set("a", ["priority=1"]).unwrap();
+    editor.set("a", &["priority=1"]).unwrap();
     editor.save().unwrap();
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);

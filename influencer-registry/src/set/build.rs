@@ -10,8 +10,21 @@ use crate::{
     influencer::{decode, keys},
 };
 
+/// An entry as it is written; in a table of entries by id, the key it stands under.
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'a> {
+    pub(super) key: Option<&'a str>,
+    pub(super) value: &'a Value,
+}
+
+impl<'a> From<&'a Value> for Entry<'a> {
+    fn from(value: &'a Value) -> Self {
+        Self { key: None, value }
+    }
+}
+
 pub(super) fn build<'a>(
-    entries: impl IntoIterator<Item = &'a Value>,
+    entries: impl IntoIterator<Item = Entry<'a>>,
     live: &InfluencerSet,
     rule: Rule,
 ) -> (InfluencerSet, Vec<Refusal>) {
@@ -19,8 +32,8 @@ pub(super) fn build<'a>(
     let mut refused = Vec::new();
     let mut spoiled = Vec::new();
     for (place, entry) in entries.into_iter().enumerate() {
-        let name = EntryName { number: place + 1, text: written_name(entry) };
-        match decode::influencer(entry, None, rule) {
+        let name = EntryName { number: place + 1, text: entry.written_name() };
+        match decode::influencer(entry.value, entry.key, rule) {
             Ok(influencer) => good.push((name, influencer)),
             Err(problems) => {
                 refused.push(Refusal { entry: name, problems, kept: false });
@@ -40,9 +53,9 @@ pub(super) fn build<'a>(
     }
     for (place, entry) in spoiled {
         let Some(refusal) = refused.get_mut(place) else { continue };
-        let (id, address) = named(entry);
+        let (id, address) = entry.named();
         refusal.problems.extend(standing.name(&refusal.entry, id.as_ref(), address.as_ref()));
-        if let Some(version) = live_version(entry, live)
+        if let Some(version) = entry.live_version(live)
             && standing.is_free(&version)
         {
             standing.tables.insert(version);
@@ -106,27 +119,42 @@ fn is_live(influencer: &Influencer, live: &InfluencerSet) -> bool {
     live.get(influencer.id().as_str()).is_some_and(|old| old.address() == influencer.address())
 }
 
-/// The id and the address of a broken entry, where they are right; its address is the id of one without.
-fn named(entry: &Value) -> (Option<InfluencerId>, Option<Address>) {
-    let text = |name| entry.get(name).and_then(Value::as_str);
-    let address: Option<Address> = text("address").and_then(|text| text.parse().ok());
-    let id = match entry.get("id") {
-        Some(Value::Null) | None => address.as_ref().map(InfluencerId::from),
-        Some(_) => text("id").and_then(|text| text.parse().ok()),
-    };
-    (id, address)
-}
-
-/// The live influencer a broken entry still names: by its id or, without one, by its address.
-fn live_version(entry: &Value, live: &InfluencerSet) -> Option<Arc<Influencer>> {
-    match entry.get("id") {
-        Some(Value::Null) | None => live.by_address(&named(entry).1?).cloned(),
-        Some(id) => live.get(id.as_str()?).cloned(),
+impl Entry<'_> {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.value.get(name).and_then(Value::as_str)
     }
-}
 
-fn written_name(entry: &Value) -> Option<String> {
-    let field = |name: &str| entry.get(name).and_then(Value::as_str);
-    let text = field("id").or_else(|| field("address"))?;
-    Some(text.chars().take(keys::LABEL_CHARS_MAX).collect())
+    /// The id it gives itself, right or wrong: the key it stands under counts more than what is inside.
+    fn written_id(&self) -> Option<&str> {
+        self.key.or_else(|| self.text("id"))
+    }
+
+    fn has_id(&self) -> bool {
+        self.key.is_some() || self.value.get("id").is_some_and(|id| !id.is_null())
+    }
+
+    /// The id and the address of a broken entry, where they are right; its address is the id of one without.
+    fn named(&self) -> (Option<InfluencerId>, Option<Address>) {
+        let address: Option<Address> = self.text("address").and_then(|text| text.parse().ok());
+        let id = if self.has_id() {
+            self.written_id().and_then(|text| text.parse().ok())
+        } else {
+            address.as_ref().map(InfluencerId::from)
+        };
+        (id, address)
+    }
+
+    /// The live influencer a broken entry still names: by its id or, without one, by its address.
+    fn live_version(&self, live: &InfluencerSet) -> Option<Arc<Influencer>> {
+        if self.has_id() {
+            live.get(self.written_id()?).cloned()
+        } else {
+            live.by_address(&self.named().1?).cloned()
+        }
+    }
+
+    fn written_name(&self) -> Option<String> {
+        let text = self.written_id().or_else(|| self.text("address"))?;
+        Some(text.chars().take(keys::LABEL_CHARS_MAX).collect())
+    }
 }
