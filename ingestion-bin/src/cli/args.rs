@@ -47,7 +47,7 @@ pub enum Command {
     Check,
     /// Show the state of the running service.
     Status,
-    /// List the followed accounts, or edit them in the file of `influencers.file`.
+    /// List the followed accounts, or edit them in the file or the Redis that keeps them.
     #[command(subcommand)]
     Influencers(Influencers),
     /// Print signals from the signal files.

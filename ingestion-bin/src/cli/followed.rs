@@ -1,58 +1,62 @@
 //! Whom the configuration and `--follow` name.
 
-use std::time::Duration;
+mod watched;
 
-use influencer_registry::{Address, FileSource, Influencer, InfluencerSet, LastGood, ListProblem, Refusal};
+use std::time::{Duration, Instant};
+
+use influencer_registry::{Address, Influencer, InfluencerSet, Kept, LastGood, ListProblem, Refusal, Reload};
 use observability::causes;
 use signal_domain::{Account, InfluencerId};
 
-use crate::config::{Config, InfluencerSource, Origin, Problem, Problems};
+use crate::config::{Config, InfluencerSource, Problems};
 use crate::runtime::clock;
 use crate::runtime::{Followed, ListStatus, Tuning};
 use crate::translate::Interest;
 
+use watched::Watched;
+#[cfg(feature = "redis")]
+pub(super) use watched::redis_list;
+
 /// Refused entries that a status shows by name.
 const REFUSALS_SHOWN: usize = 100;
-
-/// A list that is half-written is given this long to become whole.
-const SETTLE: Duration = Duration::from_millis(200);
 
 /// Its name in the data directory.
 const LAST_GOOD: &str = "influencers.last-good.json";
 
-/// The list, and the file to watch when it is one.
+/// The list, and where it is watched when it can change.
 pub(super) struct List {
     pub(super) set: InfluencerSet,
-    pub(super) file: Option<FileSource>,
-    /// What the copy holds that a start without the file goes on from.
-    kept: Option<InfluencerSet>,
-    /// Why there is no such copy although there is a file; to be told once there is a log.
+    watched: Option<Watched>,
+    /// What the copy holds that a start without the list goes on from, and its version.
+    kept: Option<(InfluencerSet, u64)>,
+    /// Why there is no such copy although there is a list; to be told once there is a log.
     pub(super) unkept: Option<String>,
     extra: Vec<Address>,
 }
 
 impl List {
-    /// Reads the list. Entries of a file that are refused are in [`List::refused`]; those of the configuration were told with it.
+    /// Reads the list. Entries of a watched one that are refused are in [`List::refused`]; those of the configuration were told with it.
+    /// Where its Redis is out of reach, it is the last good list, or nobody; [`List::out_of_reach`] says why.
     ///
     /// # Errors
     ///
-    /// When the file as a whole is not taken.
+    /// When what is there is, as a whole, not taken.
     pub(super) fn read(config: &Config) -> Result<Self, Problems> {
         let list = Self::read_or_last_good(config)?;
         let untaken = list.untaken();
         if untaken.0.is_empty() { Ok(list) } else { Err(untaken) }
     }
 
-    /// The same for a service that must come up again: a file that is lost, broken or suddenly empty takes nobody from the last list that
-    /// was taken; [`FileSource::problem`] says so.
+    /// The same for a service that must come up again: a list that is lost, out of reach, broken or suddenly empty takes nobody from the last
+    /// list that was taken; [`List::problem`] says so.
     ///
     /// # Errors
     ///
-    /// When there is no such list, either.
+    /// When there is no such list, either, and waiting for it to be reached would not help.
     pub(super) fn read_or_last_good(config: &Config) -> Result<Self, Problems> {
         let (mut last_good_list, mut unkept) = (None, None);
         match last_good(config).map(|kept| kept.load(|_| None)) {
-            Some(Ok(Some((set, _)))) => last_good_list = Some(set),
+            Some(Ok(Some(kept))) => last_good_list = Some(kept),
             // It is written anew with the next list that is taken.
             Some(Err(error)) => unkept = Some(causes(&error)),
             Some(Ok(None)) | None => {}
@@ -60,37 +64,50 @@ impl List {
         Ok(Self { unkept, ..Self::read_beside(config, last_good_list)? })
     }
 
-    fn read_beside(config: &Config, last_good: Option<InfluencerSet>) -> Result<Self, Problems> {
-        let InfluencerSource::File(path) = &config.influencers.source else {
-            let set = match &config.influencers.source {
-                InfluencerSource::Static(set) => set.clone(),
-                InfluencerSource::File(_) => InfluencerSet::default(),
-            };
-            return Ok(Self { set, file: None, kept: None, unkept: None, extra: Vec::new() });
+    fn read_beside(config: &Config, last_good: Option<Kept>) -> Result<Self, Problems> {
+        let kept = last_good.as_ref().map(|kept| (kept.set.clone(), kept.version));
+        let (unkept, extra) = (None, Vec::new());
+        let (set, watched) = match &config.influencers.source {
+            InfluencerSource::Static(set) => (set.clone(), None),
+            InfluencerSource::File(path) => Watched::file(path, config, last_good.map(|kept| kept.set))?,
+            #[cfg(feature = "redis")]
+            InfluencerSource::Redis { server, prefix } => Watched::redis(server, prefix, config, last_good)?,
         };
-        let mut file =
-            FileSource::new(path, SETTLE, last_good.clone()).refreshed_every(config.influencers.refresh);
-        let reload = file.load();
-        match reload.problem {
-            Some(trouble) if reload.set.is_empty() => {
-                Err(problems(&trouble, &config.places.of("influencers.file")))
-            }
-            _ => {
-                let set = reload.set;
-                Ok(Self { set, file: Some(file), kept: last_good, unkept: None, extra: Vec::new() })
-            }
-        }
+        Ok(Self { set, watched, kept, unkept, extra })
     }
 
-    /// Keeps the list of the file as the last good one, where it is taken and another than the one kept.
+    /// Looks for a change of the list.
+    pub(super) fn poll(&mut self, now: Instant) -> Option<Reload> {
+        self.watched.as_mut()?.poll(now)
+    }
+
+    /// Whether it can change while the service runs.
+    pub(super) fn is_watched(&self) -> bool {
+        self.watched.is_some()
+    }
+
+    /// Where it is, when it is not in the configuration.
+    pub(super) fn place(&self) -> Option<String> {
+        self.watched.as_ref().map(Watched::place)
+    }
+
+    /// Why the list as a whole is not taken, while that is so.
+    pub(super) fn problem(&self) -> Option<&ListProblem> {
+        self.watched.as_ref().and_then(Watched::problem)
+    }
+
+    /// Why its Redis cannot be asked, while that is so.
+    pub(super) fn out_of_reach(&self) -> Option<&ListProblem> {
+        self.problem().filter(|problem| matches!(problem, ListProblem::Unreachable { .. }))
+    }
+
+    /// Keeps the list as the last good one, where it is taken and another than the one kept.
     pub(super) fn keep(&mut self, config: &Config) {
-        let Some(live) = self.file.as_ref().filter(|file| file.problem().is_none()).map(FileSource::live)
-        else {
-            return;
-        };
-        let Some(copy) = last_good(config).filter(|_| self.kept.as_ref() != Some(live)) else { return };
-        match copy.save(live) {
-            Ok(()) => self.kept = Some(live.clone()),
+        let Some(list) = self.watched.as_ref().filter(|list| list.problem().is_none()) else { return };
+        let taken = (list.live().clone(), list.version());
+        let Some(copy) = last_good(config).filter(|_| self.kept.as_ref() != Some(&taken)) else { return };
+        match copy.save(&taken.0, taken.1) {
+            Ok(()) => self.kept = Some(taken),
             Err(error) => {
                 tracing::warn!(file = %copy.path().display(), %error, "the last good list is not kept");
             }
@@ -99,11 +116,13 @@ impl List {
 
     /// What is to be seen of it.
     pub(super) fn status(&self) -> ListStatus {
-        let stale = self.file.as_ref().and_then(FileSource::problem).map(ToString::to_string);
+        let kept_in =
+            |file: bool| self.watched.as_ref().filter(|list| list.is_file() == file).map(Watched::place);
         ListStatus {
-            file: self.file.as_ref().map(|file| file.path().display().to_string()),
+            file: kept_in(true),
+            redis: kept_in(false),
             listed: self.set.len(),
-            stale,
+            stale: self.problem().map(ToString::to_string),
             refused: self.refused().len(),
             refusals: self.refused().iter().take(REFUSALS_SHOWN).map(ToString::to_string).collect(),
         }
@@ -115,30 +134,31 @@ impl List {
         self.set = self.with_extra(&self.set);
     }
 
-    /// Entries of the file that are refused now.
+    /// Entries of a watched list that are refused now.
     pub(super) fn refused(&self) -> &[Refusal] {
-        self.file.as_ref().map_or(&[], FileSource::refused)
+        self.watched.as_ref().map_or(&[], Watched::refused)
     }
 
-    /// Why the file as a whole is not taken, and what is followed instead.
+    /// Why what is there is not taken as a whole, and what is followed instead.
     pub(super) fn untaken(&self) -> Problems {
-        let Some(file) = &self.file else { return Problems::default() };
-        match file.problem() {
-            // Refused entries are told one by one.
-            None | Some(ListProblem::AllRefused { .. }) => Problems::default(),
+        let Some(watched) = &self.watched else { return Problems::default() };
+        match watched.problem() {
+            // Refused entries are told one by one, and a Redis is waited for.
+            None | Some(ListProblem::AllRefused { .. } | ListProblem::Unreachable { .. }) => {
+                Problems::default()
+            }
             Some(problem) => {
-                let kept = self.kept.as_ref().map_or(0, InfluencerSet::len);
-                let why = format!("{problem}; `run` goes on with the last good list, {kept} influencers");
-                problems(&why, &Origin::File(file.path().to_owned()))
+                let kept = self.kept.as_ref().map_or(0, |(set, _)| set.len());
+                let instead = format!("{problem}; `run` goes on with the last good list, {kept} influencers");
+                watched.problems(&instead)
             }
         }
     }
 
     /// Refused entries, as problems of the configuration; their place is the list.
     pub(super) fn problems(&self) -> Problems {
-        let Some(file) = &self.file else { return Problems::default() };
-        let origin = Origin::File(file.path().to_owned());
-        Problems(self.refused().iter().flat_map(|refusal| problems(refusal, &origin).0).collect())
+        let Some(watched) = &self.watched else { return Problems::default() };
+        Problems(self.refused().iter().flat_map(|refusal| watched.problems(refusal).0).collect())
     }
 
     /// The set with the command line's accounts in it.
@@ -152,19 +172,16 @@ impl List {
     }
 }
 
-/// Where the list of a file is kept for a start without it.
+/// Where the list is kept for a start without it.
 fn last_good(config: &Config) -> Option<LastGood> {
-    match &config.influencers.source {
-        InfluencerSource::File(path) => {
-            Some(LastGood::new(config.data_dir.join(LAST_GOOD), path.display().to_string()))
-        }
-        InfluencerSource::Static(_) => None,
-    }
-}
-
-fn problems(why: &dyn std::fmt::Display, origin: &Origin) -> Problems {
-    let (key, problem) = ("influencers.file".to_owned(), why.to_string());
-    Problems(vec![Problem { key, value: String::new(), origin: origin.clone(), problem }])
+    let source = match &config.influencers.source {
+        InfluencerSource::Static(_) => return None,
+        InfluencerSource::File(path) => path.display().to_string(),
+        // A list of another Redis is another list; one whose address cannot be told is reported where it is read.
+        #[cfg(feature = "redis")]
+        InfluencerSource::Redis { server, prefix } => redis_list(server, prefix).ok()?.to_string(),
+    };
+    Some(LastGood::new(config.data_dir.join(LAST_GOOD), source))
 }
 
 /// An entry of the list as the service follows it, beginning now.
@@ -236,7 +253,7 @@ mod tests {
             ("0x0000000000000000000000000000000a11ce0001", "0x0000000000000000000000000000000a11ce0002");
 
         write(before);
-        let mut file = List::read(&config).unwrap().file.unwrap();
+        let mut file = List::read(&config).unwrap();
         let start = clock::now();
         assert!(file.poll(start).is_none());
         write(after);

@@ -32,18 +32,18 @@ pub(super) struct Plan {
     pub(super) list: List,
 }
 
-/// A list file that is not right: entries that are refused, or the whole file.
+/// A list that is not right: entries that are refused, or the whole of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum BadEntries {
     /// Problems like all others.
     Refuse,
-    /// Left out, as long as somebody is right, and the last good list instead of a file that is none: what does not stop a running service
+    /// Left out, as long as somebody is right, and the last good list instead of one that is none: what does not stop a running service
     /// must not keep it from starting again.
     LeaveOut,
 }
 
 /// Reads the configuration and everything that it refers to: the list, secrets, certificates. All problems at once, with those of the
-/// command line; contacts nobody.
+/// command line; contacts nobody but the Redis of the list.
 pub(super) fn plan(
     cli: &Cli,
     overrides: &[(String, String)],
@@ -84,7 +84,7 @@ pub(super) fn plan(
         return Err(if only_usage { Failure::Usage(problems.to_string()) } else { problems.into() });
     };
     list.follow(follow);
-    if list.set.enabled_by_priority().is_empty() && list.file.is_none() {
+    if list.set.enabled_by_priority().is_empty() && !list.is_watched() {
         return Err(Failure::Usage(
             "nobody to follow: name accounts in [influencers], or with --follow ADDR, or try --simulate"
                 .to_owned(),

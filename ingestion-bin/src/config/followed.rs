@@ -7,7 +7,12 @@ use influencer_registry::{Field, InfluencerSet, RefusedList, toml_to_json};
 use toml::Value;
 
 use super::reader::Section;
-use super::service::NO_REDIS;
+#[cfg(feature = "redis")]
+use super::redis::{self, RedisServer};
+
+#[cfg(not(feature = "redis"))]
+const NO_REDIS: &str = "this build has no Redis (feature \"redis\")";
+const NO_SHARED_STATE: &str = "this build cannot share its state through Redis yet";
 
 /// Where the followed accounts are named, and how the list is refreshed.
 #[derive(Clone, Debug)]
@@ -27,6 +32,14 @@ pub enum InfluencerSource {
     Static(InfluencerSet),
     /// In a TOML file with `[[influencer]]` tables, reloaded when it changes.
     File(PathBuf),
+    /// In a Redis, as a hash below `prefix`; reloaded when a notice tells of a change.
+    #[cfg(feature = "redis")]
+    Redis {
+        /// Which one.
+        server: RedisServer,
+        /// What its keys begin with.
+        prefix: String,
+    },
 }
 
 /// Where the state is kept besides the journal. Only the journal, in this build.
@@ -54,8 +67,7 @@ pub(super) fn influencers(root: &Section<'_>) -> Influencers {
         section.complain("static", "", line);
     }
     let file = section.text("file", "");
-    redis(&section);
-    section.not_built("prefix", "ingestion", NO_REDIS);
+    let in_redis = in_redis(&section);
     let source = match kind {
         1 => {
             if file.is_empty() {
@@ -66,8 +78,9 @@ pub(super) fn influencers(root: &Section<'_>) -> Influencers {
             }
         }
         2 => {
+            #[cfg(not(feature = "redis"))]
             section.complain("source", "\"redis\"", NO_REDIS);
-            InfluencerSource::Static(InfluencerSet::default())
+            in_redis
         }
         _ => InfluencerSource::Static(listed),
     };
@@ -80,22 +93,39 @@ pub(super) fn influencers(root: &Section<'_>) -> Influencers {
     influencers
 }
 
+/// The list in a Redis, should that be its place.
+#[cfg(feature = "redis")]
+fn in_redis(section: &Section<'_>) -> InfluencerSource {
+    let prefix = section.text("prefix", "ingestion");
+    if prefix.is_empty() || prefix.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        section.complain("prefix", &format!("{prefix:?}"), "wants a text without spaces");
+    }
+    InfluencerSource::Redis { server: redis::server(section), prefix }
+}
+
+#[cfg(not(feature = "redis"))]
+fn in_redis(section: &Section<'_>) -> InfluencerSource {
+    section.not_built("prefix", "ingestion", NO_REDIS);
+    not_built(section, NO_REDIS);
+    InfluencerSource::Static(InfluencerSet::default())
+}
+
 pub(super) fn state(root: &Section<'_>) -> SharedState {
     let section = root.section("state");
     if section.choice("store", false, &[("journal", false), ("redis", true)]) {
-        section.complain("store", "\"redis\"", NO_REDIS);
+        section.complain("store", "\"redis\"", NO_SHARED_STATE);
     }
-    redis(&section);
-    section.not_built("lease_s", 15, NO_REDIS);
+    not_built(&section, NO_SHARED_STATE);
+    section.not_built("lease_s", 15, NO_SHARED_STATE);
     section.done();
     SharedState::Journal
 }
 
-/// Where a Redis is.
-fn redis(section: &Section<'_>) {
-    section.not_built("redis_url", "redis://127.0.0.1:6379", NO_REDIS);
-    section.not_built("redis_url_from", "", NO_REDIS);
-    section.not_built("redis_ca_file", "", NO_REDIS);
+/// Where a Redis is that nothing asks.
+fn not_built(section: &Section<'_>, why: &str) {
+    section.not_built("redis_url", "redis://127.0.0.1:6379", why);
+    section.not_built("redis_url_from", "", why);
+    section.not_built("redis_ca_file", "", why);
 }
 
 /// In a configuration an unknown key is an error; a list in a file keeps it.

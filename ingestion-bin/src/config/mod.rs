@@ -9,6 +9,8 @@ mod followed;
 mod kafka;
 mod problem;
 mod reader;
+#[cfg(feature = "redis")]
+mod redis;
 mod routes;
 mod secret;
 mod service;
@@ -26,6 +28,8 @@ pub use egress::EgressEntry;
 pub use followed::{InfluencerSource, Influencers, SharedState};
 pub use kafka::{Compression, Kafka, OnReject, Property};
 pub use problem::{Origin, Problem, Problems};
+#[cfg(feature = "redis")]
+pub use redis::{RedisServer, RedisServerProblem};
 pub use routes::{Group, Route, Routes};
 pub use secret::{SecretError, SecretSource};
 pub use service::{Admin, LogFormat, Shutdown, Telemetry};

@@ -14,6 +14,8 @@ pub enum Origin {
     Environment(String),
     /// On the command line (`--set`, `--data-dir`, `--follow`).
     CommandLine,
+    /// In the list of influencers that a Redis keeps; no password.
+    Redis(String),
 }
 
 impl fmt::Display for Origin {
@@ -23,6 +25,7 @@ impl fmt::Display for Origin {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Environment(name) => write!(f, "environment {name}"),
             Self::CommandLine => f.write_str("command line"),
+            Self::Redis(place) => f.write_str(place),
         }
     }
 }

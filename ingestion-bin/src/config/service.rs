@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::reader::Section;
 use super::secret::SecretSource;
 
-pub(super) const NO_REDIS: &str = "this build has no Redis (feature \"redis\")";
 const NO_OTLP: &str = "this build does not export OTLP yet";
 
 /// Logs.

@@ -122,7 +122,7 @@ fn an_unknown_key_is_named_in_full_where_it_was_written() {
 /// Such a key at its default is in the documented configuration, which is right ([`the_documented_configuration_is_the_defaults`]).
 #[test]
 fn what_this_build_does_not_do_is_refused_by_name() {
-    let redis = "this build has no Redis (feature \"redis\")";
+    let shared = "this build cannot share its state through Redis yet";
     let otlp = "this build does not export OTLP yet";
     let shedding = "this build cannot shed yet";
     let text = |key: &str| format!("{key} = \"x\"");
@@ -133,14 +133,12 @@ fn what_this_build_does_not_do_is_refused_by_name() {
         ("alerts.webhook_from", "x", "alerts.webhook_from".to_owned(), "this build does not send alerts yet"),
         ("journal.when_full", "shed", "journal.when_full = \"shed\"".to_owned(), shedding),
         ("journal.shed_below_priority", "3", "journal.shed_below_priority = 3".to_owned(), shedding),
-        ("influencers.source", "redis", "influencers.source = \"redis\"".to_owned(), redis),
-        ("influencers.redis_url", "redis://me:hunter2@x", "influencers.redis_url".to_owned(), redis),
-        ("influencers.redis_url_from", "hunter2", "influencers.redis_url_from".to_owned(), redis),
-        ("influencers.redis_ca_file", "x", text("influencers.redis_ca_file"), redis),
-        ("influencers.prefix", "x", text("influencers.prefix"), redis),
-        ("state.store", "redis", "state.store = \"redis\"".to_owned(), redis),
-        ("state.redis_url", "x", text("state.redis_url"), redis),
-        ("state.lease_s", "16", "state.lease_s = 16".to_owned(), redis),
+        ("state.store", "redis", "state.store = \"redis\"".to_owned(), shared),
+        ("state.redis_url", "x", text("state.redis_url"), shared),
+        ("state.redis_url", "redis://me:hunter2@x", "state.redis_url".to_owned(), shared),
+        ("state.redis_url_from", "hunter2", "state.redis_url_from".to_owned(), shared),
+        ("state.redis_ca_file", "x", text("state.redis_ca_file"), shared),
+        ("state.lease_s", "16", "state.lease_s = 16".to_owned(), shared),
     ] {
         let told = told("", &[], &[(key, value)]);
         assert_eq!(told.len(), 1, "{told:?}");
@@ -164,6 +162,23 @@ fn without_kafka_topics_are_refused_by_name() {
         ("positions.topic", "x", "positions.topic = \"x\""),
         ("dead_letters.topic", "x", "dead_letters.topic = \"x\""),
         ("journal.publish_after", "fsync", "journal.publish_after = \"fsync\""),
+    ] {
+        let told = told("", &[], &[(key, value)]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with(&format!("{told_as}: {why}")), "{told:?}");
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+#[test]
+fn without_redis_a_list_in_one_is_refused_by_name() {
+    let why = "this build has no Redis (feature \"redis\")";
+    for (key, value, told_as) in [
+        ("influencers.source", "redis", "influencers.source = \"redis\""),
+        ("influencers.redis_url", "redis://me:hunter2@x", "influencers.redis_url"),
+        ("influencers.redis_url_from", "hunter2", "influencers.redis_url_from"),
+        ("influencers.redis_ca_file", "x", "influencers.redis_ca_file = \"x\""),
+        ("influencers.prefix", "x", "influencers.prefix = \"x\""),
     ] {
         let told = told("", &[], &[(key, value)]);
         assert_eq!(told.len(), 1, "{told:?}");
@@ -210,6 +225,34 @@ fn what_a_topic_cannot_be_is_told() {
         let told = told("", &[], &sets);
         assert!(told.len() == 1 && told[0].starts_with(said), "{told:?}");
     }
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn a_list_in_redis_is_named_without_a_login() {
+    let source = ("influencers.source", "redis");
+    let config = load("", &[], &[source]).expect("the defaults name one");
+    let super::InfluencerSource::Redis { server, prefix } = config.influencers.source else {
+        panic!("Redis")
+    };
+    let address = server.address().expect("an address").to_string();
+    assert_eq!((address.as_str(), prefix.as_str()), ("redis://127.0.0.1:6379", "ingestion"));
+
+    let login =
+        "influencers.redis_url: holds a login: put the URL behind redis_url_from (env:NAME or file:PATH)";
+    for url in ["redis://me:hunter2@x", "redis-sentinel://x?sentinelServiceName=m&sentinelPassword=hunter2"] {
+        let told = told("", &[], &[source, ("influencers.redis_url", url)]);
+        assert!(told.len() == 1 && told[0].starts_with(login), "{told:?}");
+    }
+    let wrong =
+        told("", &[], &[source, ("influencers.redis_url_from", "hunter2"), ("influencers.prefix", " ")]);
+    assert!(wrong.len() == 2 && !wrong.concat().contains("hunter2"), "{wrong:?}");
+
+    let url = ("influencers.redis_url", "http://x");
+    let config = load("", &[], &[source, url]).expect("looked at when it is needed");
+    let super::InfluencerSource::Redis { server, .. } = config.influencers.source else { panic!("Redis") };
+    let told = server.address().expect_err("no URL of a Redis");
+    assert!(told.key == "redis_url" && told.problem.contains("begins with redis://"), "{told:?}");
 }
 
 #[test]

@@ -32,9 +32,11 @@ pub struct ServiceStatus {
 pub struct ListStatus {
     /// The list's file, where it is one.
     pub file: Option<String>,
+    /// The Redis that keeps it and the key there, without a login, where it is one.
+    pub redis: Option<String>,
     /// Influencers on it, those of the command line too.
     pub listed: usize,
-    /// Why the file as a whole is not taken: the last good list is followed instead.
+    /// Why the list as a whole is not taken: the last good one is followed instead.
     pub stale: Option<String>,
     /// Entries that are refused.
     pub refused: usize,

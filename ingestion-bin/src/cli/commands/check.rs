@@ -1,4 +1,4 @@
-//! `check`: what would run, without contacting anybody.
+//! `check`: what would run, without contacting anybody but the Redis of the list.
 
 use std::path::Path;
 
@@ -20,6 +20,8 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
     let bound = disk_bound(&config);
     let free = free_bytes(&config.data_dir);
     let too_small = free.is_some_and(|free| free < bound);
+    let out_of_reach = list.out_of_reach().map(ToString::to_string);
+    let nobody = out_of_reach.is_some() && list.set.is_empty();
     let unwritable: Vec<String> = unwritable(&config).iter().map(ToString::to_string).collect();
     if output.json() {
         let endpoints: Vec<_> = config
@@ -52,6 +54,7 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
             "diskBytesFree": free,
             "unwritable": unwritable,
             "kafka": kafka(&config),
+            "listOutOfReach": out_of_reach,
         }))?;
     } else {
         let room = free.map(|free| format!(", {} MiB free", free >> 20)).unwrap_or_default();
@@ -65,6 +68,10 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
         }
         if too_small {
             output.line("           the disk has less room than all bounds together: lower max_bytes of journal and sinks")?;
+        }
+        if let Some(why) = &out_of_reach {
+            let instead = if nobody { "nothing was kept of it" } else { "planned with the last good one" };
+            output.line(&format!("list       {why}; {instead}"))?;
         }
         for endpoint in &config.venue.endpoints {
             let token = endpoint.auth.as_ref().map(|auth| format!(", token from {}", auth.value_from));
@@ -111,7 +118,7 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
             output.line(&format!("uncovered  {fit}"))?;
         }
     }
-    Ok(if fit.uncovered.is_empty() && !too_small && unwritable.is_empty() {
+    Ok(if fit.uncovered.is_empty() && !too_small && unwritable.is_empty() && !nobody {
         Exit::Clean
     } else {
         Exit::Failed

@@ -1,13 +1,17 @@
-//! `influencers`: the list, and edits of its file.
+//! `influencers`: the list, and edits of it in its file or its Redis.
 
 use std::fmt::Write as _;
 
-use influencer_registry::{EditError, FileEditor, Influencer, InfluencerSet};
+#[cfg(feature = "redis")]
+use influencer_registry::RedisEditor;
+use influencer_registry::{EditError, FileEditor, Influencer, InfluencerSet, ListEditor};
 use observability::causes;
 use serde_json::{Value, json};
 
 use super::super::args::{Cli, Influencers};
 use super::super::exit::{Exit, Failure};
+#[cfg(feature = "redis")]
+use super::super::followed::redis_list;
 use super::super::followed::{List, settings};
 use super::super::output::Output;
 use super::super::setup;
@@ -21,6 +25,10 @@ pub(super) fn run(cli: &Cli, args: &Influencers, output: &mut Output) -> Result<
     let config = setup::configuration(cli)?;
     if matches!(args, Influencers::List) {
         let list = List::read_or_last_good(&config)?;
+        // Who asks for the list wants the list, not a copy of it.
+        if let Some(why) = list.out_of_reach() {
+            return Err(Failure::World(why.to_string()));
+        }
         show(&list.set, output)?;
         output.flush()?;
         let wrong = Problems(list.untaken().0.into_iter().chain(list.problems().0).collect());
@@ -30,7 +38,7 @@ pub(super) fn run(cli: &Cli, args: &Influencers, output: &mut Output) -> Result<
     let (said, document) = loop {
         let mut editor = editor(&config)?;
         tries += 1;
-        match edit(&mut editor, args).and_then(|done| editor.save().map(|()| done)) {
+        match edit(editor.as_mut(), args).and_then(|done| editor.save().map(|()| done)) {
             // Another one was faster: its edit is in the list that is read now.
             Err(EditError::ChangedMeanwhile { .. }) if tries < TRIES => {}
             done => break done.map_err(|error| refused(&error))?,
@@ -45,7 +53,7 @@ pub(super) fn run(cli: &Cli, args: &Influencers, output: &mut Output) -> Result<
 }
 
 /// What was done, in words and as a document; nothing is saved.
-fn edit(editor: &mut FileEditor, args: &Influencers) -> Result<(String, Value), EditError> {
+fn edit(editor: &mut dyn ListEditor, args: &Influencers) -> Result<(String, Value), EditError> {
     match args {
         Influencers::List => Ok((String::new(), Value::Null)),
         Influencers::Add { id, address } => {
@@ -55,7 +63,7 @@ fn edit(editor: &mut FileEditor, args: &Influencers) -> Result<(String, Value), 
         Influencers::Set { id, settings } => {
             let settings: Vec<String> =
                 settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            editor.set(id, settings.iter().map(String::as_str))?;
+            editor.set(id, &settings.iter().map(String::as_str).collect::<Vec<_>>())?;
             Ok((format!("{id}: {}", settings.join(", ")), entry(editor, "set", id)?))
         }
         Influencers::Remove { id } => {
@@ -77,15 +85,21 @@ fn edit(editor: &mut FileEditor, args: &Influencers) -> Result<(String, Value), 
 }
 
 /// The entry as it is after the edit.
-fn entry(editor: &FileEditor, done: &str, id: &str) -> Result<Value, EditError> {
+fn entry(editor: &dyn ListEditor, done: &str, id: &str) -> Result<Value, EditError> {
     let (set, _) = editor.list()?;
     Ok(json!({ "done": done, "influencer": set.find(id).map(|influencer| influencer.to_json()) }))
 }
 
-fn editor(config: &Config) -> Result<FileEditor, Failure> {
+fn editor(config: &Config) -> Result<Box<dyn ListEditor>, Failure> {
     match &config.influencers.source {
         InfluencerSource::File(path) => {
-            FileEditor::open(path).map_err(|error| refused(&error))
+            Ok(Box::new(FileEditor::open(path).map_err(|error| refused(&error))?))
+        }
+        #[cfg(feature = "redis")]
+        InfluencerSource::Redis { server, prefix } => {
+            let list = redis_list(server, prefix)
+                .map_err(|error| Failure::Configuration(error.of("influencers", &config.places)))?;
+            Ok(Box::new(RedisEditor::open(list).map_err(|error| refused(&error))?))
         }
         InfluencerSource::Static(_) => Err(Failure::Usage(
             "the list is in the configuration (influencers.source = \"static\"): edit it there, or keep it in a file (source = \"file\", file = \"PATH\")".to_owned(),

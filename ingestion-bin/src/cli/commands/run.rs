@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyperliquid_client::sim::{FaultSpec, Market, SimConfig, SimHandle, SimVenue};
-use influencer_registry::{Address, FileSource, InfluencerSet, ListProblem, Start, diff};
+use influencer_registry::{Address, InfluencerSet, ListProblem, Start, diff};
 use observability::admin::{AdminConfig, AdminServer};
 use observability::log::{self, Format, LogConfig};
 use observability::{Telemetry, causes};
@@ -123,7 +123,7 @@ async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
     if let Some(why) = &list.unkept {
         warn!(why, "no last good list to fall back on");
     }
-    tell_stale(list.file.as_ref().and_then(FileSource::problem));
+    tell_stale(list.problem());
     let told = tell_refused(&list, &HashSet::new());
     let fit = tell_uncovered(&list.set, &config);
     let admin = config.admin.listen.map(|listen| AdminConfig { listen, token });
@@ -280,7 +280,7 @@ impl Running {
 
     fn reload(&mut self) {
         let (config, list, service) = (&self.config, &mut self.list, &self.service);
-        let Some(reload) = list.file.as_mut().and_then(|file| file.poll(clock::now())) else { return };
+        let Some(reload) = list.poll(clock::now()) else { return };
         tell_stale(reload.problem.as_ref());
         self.told = tell_refused(list, &self.told);
         let new: InfluencerSet = list.with_extra(&reload.set);
@@ -322,7 +322,7 @@ const REFUSALS_TOLD: usize = 50;
 
 /// Tells what is refused and was not told yet. Answers what is told by now.
 fn tell_refused(list: &List, told: &HashSet<String>) -> HashSet<String> {
-    let file = list.file.as_ref().map(|file| file.path().display().to_string()).unwrap_or_default();
+    let place = list.place().unwrap_or_default();
     let (mut known, mut more) = (HashSet::new(), 0_usize);
     for refusal in list.refused() {
         let text = refusal.to_string();
@@ -331,14 +331,14 @@ fn tell_refused(list: &List, told: &HashSet<String>) -> HashSet<String> {
                 more += 1;
                 continue;
             }
-            warn!(file, %refusal, "an entry of the list is refused, the others are followed");
+            warn!(list = place, %refusal, "an entry of the list is refused, the others are followed");
         }
         if known.len() < REFUSALS_TOLD {
             known.insert(text);
         }
     }
     if more > 0 {
-        warn!(file, more, "more entries of the list are refused, the others are followed");
+        warn!(list = place, more, "more entries of the list are refused, the others are followed");
     }
     known
 }

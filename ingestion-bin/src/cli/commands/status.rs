@@ -74,11 +74,12 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
     ))?;
     if let Some(list) = status.get("influencers") {
         let part = |key: &str| list.get(key).map(plain).unwrap_or_default();
-        let file = list.get("file").and_then(Value::as_str).unwrap_or("the configuration");
+        let place = ["file", "redis"].iter().find_map(|place| list.get(*place)?.as_str());
+        let place = place.unwrap_or("the configuration");
         let stale = list.get("stale").and_then(Value::as_str);
         let stale = stale.map(|why| format!(", stale, the last good one is followed: {why}"));
         output.line(&format!(
-            "list       {} influencers of {file}, {} entries refused{}",
+            "list       {} influencers of {place}, {} entries refused{}",
             part("listed"),
             part("refused"),
             stale.unwrap_or_default()

@@ -198,7 +198,7 @@ pub(super) static LIST_REFUSED: Definition<Gauge, 0> = Definition::gauge(
 );
 pub(super) static LIST_STALE: Definition<Gauge, 0> = Definition::gauge(
     "ingestion_influencer_list_stale",
-    "1 while the list is lost, broken or suddenly empty and the last good one is followed.",
+    "1 while the list is lost, out of reach, broken, suddenly empty or older than before, and the last good one is followed.",
     [],
 );
 pub(super) static INFO: Definition<Counter, 1> = Definition::counter(
