@@ -63,8 +63,8 @@ level = "loud"
         "error: influencers.static: influencer 7 (\"d\"): colour = \"red\": unknown key (bad.toml)",
         "error: state.store = \"redis\": this build cannot share its state through Redis yet (bad.toml)",
         "error: signals.sink = \"kafak\": wants one of \"kafka\", \"file\", \"stdout\", \"none\", \"paused\" (bad.toml)",
-        "error: telemetry.level = \"loud\": wants off, error, warn, info, debug or trace, or such by crate (warn,ingestion_bin=debug) (bad.toml)",
         KAFKA,
+        "error: telemetry.level = \"loud\": wants off, error, warn, info, debug or trace, or such by crate (warn,ingestion_bin=debug) (bad.toml)",
         "error: wrokers = 3: unknown key (bad.toml)",
     ];
     for command in ["run", "check", "status"] {
