@@ -184,7 +184,10 @@ impl<P> Machine<P> {
         let since = unproven.or(self.orphaned.filter(|_| !self.ledger.has_begun()));
         if let Some(from) = since.filter(|_| !planted!(self, SilentRemoval)) {
             let to = Some(until).max(newest).max(self.venue_time).unwrap_or(until);
-            self.declare_history(from, to.max(from));
+            // What is declared up to here already is not declared once more.
+            if to > from || unproven.is_some() {
+                self.declare_history(from, to.max(from));
+            }
         }
         self.record(Record::Removed);
         self.held.clear();

@@ -205,6 +205,14 @@ impl Ledger {
         since
     }
 
+    /// B6, X: since when nobody heard what comes before the next baseline: since the end of what was declared while there was none, or at the
+    /// removal.
+    pub(super) fn unheard_since(&self) -> Option<i64> {
+        let is_unheard = self.is_removed() || !self.has_begun();
+        let declared = self.gaps.iter().filter(|gap| gap.id.kind == GapKind::History && is_unheard);
+        declared.map(|gap| gap.to).max()
+    }
+
     /// Whether any stream has a baseline.
     #[must_use]
     pub fn has_begun(&self) -> bool {

@@ -183,10 +183,7 @@ impl<P> Machine<P> {
             settings.start = settings.start.map(|start| start.max(ledger.told_to().saturating_add(1)));
         }
         let keys = settings.key_cap + 2 * settings.read_rows;
-        // B6, X: what was declared before there was a baseline, or at the removal, goes on up to the next one.
-        let is_unheard = ledger.is_removed() || !ledger.has_begun();
-        let declared = ledger.gaps().iter().filter(|gap| gap.id.kind == GapKind::History && is_unheard);
-        let orphaned = declared.map(|gap| gap.to).max();
+        let orphaned = ledger.unheard_since();
         let journal_end = Stream::ALL.iter().filter_map(|&stream| ledger.stream(stream).newest).max();
         let mut machine = Self {
             ledger,
