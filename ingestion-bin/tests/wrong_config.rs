@@ -47,7 +47,7 @@ level = "loud"
 "#,
     );
     const KAFKA: &str = if cfg!(feature = "kafka") {
-        "error: kafka.linger_ms = 70000: wants a whole number from 0 to 60000 (bad.toml)"
+        "error: kafka.linger_ms = 70000: wants a whole number from 0 to 1000 (bad.toml)"
     } else {
         "error: kafka.linger_ms = 70000: this build has no Kafka (feature \"kafka\") (bad.toml)"
     };

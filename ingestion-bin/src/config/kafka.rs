@@ -121,7 +121,7 @@ fn built(section: &Section<'_>) -> Kafka {
     let rejects = [("dead_letter", OnReject::DeadLetter), ("stop", OnReject::Stop)];
     let kafka = Kafka {
         brokers: section.parsed("brokers", "127.0.0.1:9092", brokers).unwrap_or_default(),
-        linger: section.millis("linger_ms", 5, 0..=60_000),
+        linger: section.millis("linger_ms", 5, 0..=1_000),
         batch_bytes: usize::try_from(section.number("batch_bytes", 1_000_000, 1_024..=100_000_000))
             .unwrap_or(1_000_000),
         compression: section.choice("compression", Compression::Lz4, &compressions),

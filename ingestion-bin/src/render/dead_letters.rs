@@ -37,7 +37,8 @@ impl Labelled for DeadLetterLines {
         DeadLetterV1::from(&refusal).encode(line);
         let id = refusal.id();
         let key = refusal.account.map_or_else(|| id.to_string(), |account| account.to_string());
-        Some(Labels::new(key, id, body.received_at_ns / 1_000_000))
+        let is_alone = refusal.account.is_none();
+        Some(Labels { is_alone, ..Labels::new(key, id, body.received_at_ns / 1_000_000) })
     }
 }
 

@@ -10,6 +10,8 @@ use signal_domain::{EventType, Uuid};
 pub(crate) struct Labels<'a> {
     /// Lines of one key keep their order.
     pub(crate) key: Cow<'a, str>,
+    /// No other line has this key.
+    pub(crate) is_alone: bool,
     /// The line's id, where it has one.
     pub(crate) id: Option<Uuid>,
     /// Of a raw event.
@@ -22,7 +24,8 @@ pub(crate) struct Labels<'a> {
 
 impl<'a> Labels<'a> {
     pub(super) fn new(key: impl Into<Cow<'a, str>>, id: impl Into<Option<Uuid>>, at_ms: u64) -> Self {
-        Self { key: key.into(), id: id.into(), event_type: None, at_ms, is_tombstone: false }
+        let (key, id) = (key.into(), id.into());
+        Self { key, is_alone: false, id, event_type: None, at_ms, is_tombstone: false }
     }
 }
 

@@ -17,7 +17,7 @@ impl<L: Labelled> Compose for Messages<L> {
     fn compose(&mut self, record: &Record<'_>, message: &mut Message) -> bool {
         let Some(labels) = self.0.line(record, &mut message.value) else { return false };
         message.key.extend_from_slice(labels.key.as_bytes());
-        message.is_tombstone = labels.is_tombstone;
+        (message.is_alone, message.is_tombstone) = (labels.is_alone, labels.is_tombstone);
         message.timestamp_ms = i64::try_from(labels.at_ms).unwrap_or(i64::MAX);
         message.headers.push(("schema", L::SCHEMA.into()));
         if let Some(id) = labels.id {

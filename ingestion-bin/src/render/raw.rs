@@ -123,7 +123,8 @@ impl RawLines {
         }
         raw.encode(line);
         let key = raw.account.map_or_else(|| raw.id.to_string(), |account| account.to_string());
-        Some(Labels { event_type: Some(event_type), ..Labels::new(key, raw.id, raw.ingested_at) })
+        let is_alone = raw.account.is_none();
+        Some(Labels { is_alone, event_type: Some(event_type), ..Labels::new(key, raw.id, raw.ingested_at) })
     }
 
     fn wanted(&self, raw: &RawV1<'_>, event_type: EventType) -> bool {

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use messaging::journal::{Appender, BatchBuilder, Class, Journal, Limit, Progress, Read, Reader, Waited};
+use messaging::journal::{
+    Appender, BatchBuilder, Class, Journal, Limit, Progress, Read, Reader, Ticket, Waited,
+};
 use messaging::sink::{Rejected, Verdict};
 use observability::Telemetry;
 use tracing::warn;
@@ -44,11 +46,32 @@ impl Rejects {
         }
     }
 
-    /// Keeps what `stream` may not lose; whether the sink may pass it.
-    pub(super) fn keep(&self, stream: &str, rejected: &Rejected, telemetry: &Telemetry) -> Verdict {
+    /// Keeps what `stream` may not lose; whether the sink may pass it. `letter` is its dead letter, while that is on its way into the journal.
+    pub(super) fn keep(
+        &self,
+        stream: &str,
+        rejected: &Rejected,
+        letter: &mut Option<(u64, Ticket)>,
+        telemetry: &Telemetry,
+    ) -> Verdict {
         if self.policy == OnReject::Stop || stream == "dead_letters" {
             return Verdict::Wait;
         }
+        let appended =
+            letter.filter(|(position, _)| *position == rejected.position).map(|(_, ticket)| ticket);
+        let Some(ticket) = appended.or_else(|| self.append(rejected)) else { return Verdict::Wait };
+        *letter = Some((rejected.position, ticket));
+        if self.progress.wait_synced(ticket, PATIENCE) != Waited::Reached {
+            return Verdict::Wait;
+        }
+        let Rejected { target, position, why, .. } = rejected;
+        telemetry.emit(&RecordRejected { target, position: *position, why });
+        Verdict::Pass
+    }
+
+    /// Hands a dead letter to the journal, which takes it whatever its share of the disk: the cursor that waits for it may be what keeps
+    /// the journal full. One at a time for each sink.
+    fn append(&self, rejected: &Rejected) -> Option<Ticket> {
         let of = self.look_up(rejected.position).unwrap_or_default();
         let detail = format!("{} refuses position {}: {}", rejected.target, rejected.position, rejected.why);
         let body = Body::Refusal(RefusalBody {
@@ -67,19 +90,9 @@ impl Rejects {
         let pushed = record::encode(&body, &mut Vec::new(), |record| batch.push(record));
         if let Err(error) = pushed {
             warn!(%error, position = rejected.position, "a refused record is too large for a dead letter");
-            return Verdict::Wait;
+            return None;
         }
-        let Ok(ticket) = self.appender.try_append(&mut batch, Class::Control) else { return Verdict::Wait };
-        // Not durable in time: the sink asks again, and a second letter of the same id may follow the first.
-        if self.progress.wait_synced(ticket, PATIENCE) != Waited::Reached {
-            return Verdict::Wait;
-        }
-        telemetry.emit(&RecordRejected {
-            target: &rejected.target,
-            position: rejected.position,
-            why: &rejected.why,
-        });
-        Verdict::Pass
+        self.appender.try_append(&mut batch, Class::Unblock).ok()
     }
 
     fn look_up(&self, position: u64) -> Option<Of> {

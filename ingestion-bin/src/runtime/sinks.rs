@@ -6,7 +6,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use messaging::journal::{Cursor, From, Journal, Limit, PassedOver, Progress, Reader, Waited};
+use messaging::journal::{Cursor, From, Journal, Limit, PassedOver, Progress, Reader, Ticket, Waited};
 use messaging::sink::{
     Ended, FileSink, FileSinkConfig, Hole, Owner, PausedSink, Pump, PumpConfig, Rejected, Render, Sink,
     SinkStatus, SinkThread, SinkWatch, StdoutSink, Verdict,
@@ -46,6 +46,8 @@ struct Declare {
     duty: Duty,
     stream: &'static str,
     rejects: Rejects,
+    /// The dead letter that is not durable yet, and the record it stands for.
+    letter: Option<(u64, Ticket)>,
 }
 
 /// What consumers of a stream must be told when a part of it is lost.
@@ -90,7 +92,7 @@ impl Owner for Declare {
     }
 
     fn on_rejected(&mut self, rejected: &Rejected) -> Verdict {
-        self.rejects.keep(self.stream, rejected, &self.telemetry)
+        self.rejects.keep(self.stream, rejected, &mut self.letter, &self.telemetry)
     }
 
     fn on_passed_over(&mut self, damaged: &PassedOver) {
@@ -117,7 +119,7 @@ impl Lookout {
         self.durable(self.desk.restate_gaps(PATIENCE)?)
     }
 
-    fn durable(&self, ticket: messaging::journal::Ticket) -> Option<()> {
+    fn durable(&self, ticket: Ticket) -> Option<()> {
         (self.progress.wait_synced(ticket, PATIENCE) == Waited::Reached).then_some(())
     }
 }
@@ -186,6 +188,7 @@ impl Sinks {
     pub(super) fn stop(self, grace: Duration) -> Vec<&'static str> {
         let until = super::clock::monotonic() + grace;
         let mut late = Vec::new();
+        self.threads.iter().for_each(|(_, thread)| thread.drain());
         for (name, thread) in self.threads {
             let left =
                 until.saturating_duration_since(super::clock::monotonic()).max(Duration::from_millis(100));
@@ -268,7 +271,7 @@ impl Opening<'_> {
     ) -> Result<(), StartError> {
         let cursor = self.cursor(stream, target, settings)?;
         let (telemetry, rejects) = (self.telemetry.clone(), self.rejects.clone());
-        let owner = Box::new(Declare { telemetry, named: None, duty, stream, rejects });
+        let owner = Box::new(Declare { telemetry, named: None, duty, stream, rejects, letter: None });
         let pump = Pump::new(sink, self.journal, cursor, owner, pace);
         let thread = SinkThread::spawn(stream, pump).map_err(|error| StartError::sink(stream, &error))?;
         self.threads.push((stream, thread));

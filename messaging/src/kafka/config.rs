@@ -188,12 +188,13 @@ fn is_tls(protocol: &str) -> bool {
 /// Whether a property's value is nobody's business.
 #[must_use]
 pub fn is_secret(property: &str) -> bool {
-    ["password", "secret", "token", "key.pem", "jaas", "oauthbearer.config"]
+    ["password", "passphrase", "secret", "token", "key.pem", "kinit", "jaas", "oauthbearer.config"]
         .iter()
         .any(|part| property.contains(part))
 }
 
-fn bad(error: KafkaError) -> BadProperty {
+/// An error without the value that may be secret.
+pub(super) fn bad(error: KafkaError) -> BadProperty {
     let KafkaError::ClientConfig(_, why, name, _) = error else {
         return BadProperty { name: "kafka".to_owned(), why: error.to_string() };
     };

@@ -29,8 +29,8 @@ struct Slot {
     position: u64,
     message: Message,
     standing: Standing,
-    /// How often the target refused it.
-    refused: u32,
+    /// How often the target refused it, and why it did last.
+    refused: (u32, String),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -38,6 +38,8 @@ enum Standing {
     Waiting,
     Sent,
     Done,
+    /// It need not arrive.
+    Passed,
     /// Refused for good; its owner is to be told.
     Rejected,
 }
@@ -57,7 +59,12 @@ impl InFlight {
 
     pub(super) fn push(&mut self, position: u64, message: Message) {
         self.bytes += message.bytes();
-        self.slots.push_back(Slot { position, message, standing: Standing::Waiting, refused: 0 });
+        self.slots.push_back(Slot {
+            position,
+            message,
+            standing: Standing::Waiting,
+            refused: (0, String::new()),
+        });
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -115,24 +122,26 @@ impl InFlight {
 
     /// It has to be sent again.
     pub(super) fn failed(&mut self, number: u64) {
-        if let Some(slot) = self.slot(number).filter(|slot| slot.standing != Standing::Done) {
+        if let Some(slot) =
+            self.slot(number).filter(|slot| !matches!(slot.standing, Standing::Done | Standing::Passed))
+        {
             slot.standing = Standing::Waiting;
             self.unsent = self.unsent.min(number);
         }
     }
 
-    /// The target will never take it.
-    pub(super) fn rejected(&mut self, number: u64) {
+    /// The target will never take it, and says why.
+    pub(super) fn rejected(&mut self, number: u64, why: String) {
         if let Some(slot) = self.slot(number) {
             slot.standing = Standing::Rejected;
-            slot.refused += 1;
+            slot.refused = (slot.refused.0 + 1, why);
             self.rejected += 1;
         }
     }
 
-    /// The oldest rejected one: its position, how often it was refused, its content. It waits to be sent again, unless [`InFlight::passed`]
+    /// The oldest rejected one: its position, how often and why it was refused, its content. It waits to be sent again, unless [`InFlight::passed`]
     /// says that it need not be.
-    pub(super) fn take_rejected(&mut self) -> Option<(u64, u32, Vec<u8>)> {
+    pub(super) fn take_rejected(&mut self) -> Option<(u64, (u32, String), Vec<u8>)> {
         if self.rejected == 0 {
             return None;
         }
@@ -141,14 +150,14 @@ impl InFlight {
         self.unsent = self.unsent.min(self.first + at as u64);
         let slot = self.slots.get_mut(at)?;
         slot.standing = Standing::Waiting;
-        Some((slot.position, slot.refused, slot.message.value.clone()))
+        Some((slot.position, slot.refused.clone(), slot.message.value.clone()))
     }
 
     /// The message of the record at `position` need not be delivered.
     pub(super) fn passed(&mut self, position: u64) {
         let at = self.slots.partition_point(|slot| slot.position < position);
         if let Some(slot) = self.slots.get_mut(at).filter(|slot| slot.position == position) {
-            slot.standing = Standing::Done;
+            slot.standing = Standing::Passed;
         }
     }
 
@@ -165,18 +174,21 @@ impl InFlight {
         self.slots.iter().any(|slot| slot.standing == Standing::Sent)
     }
 
-    /// Forgets what is delivered with everything before it; how many that were, and their bytes.
+    /// Forgets what is delivered or passed with everything before it; how many were delivered, and their bytes.
     pub(super) fn settle(&mut self) -> (u64, u64) {
         let (mut messages, mut bytes) = (0, 0);
-        while self.slots.front().is_some_and(|slot| slot.standing == Standing::Done) {
+        let over = |slot: &Slot| matches!(slot.standing, Standing::Done | Standing::Passed);
+        while self.slots.front().is_some_and(over) {
             let Some(slot) = self.slots.pop_front() else { break };
             self.first += 1;
-            messages += 1;
-            bytes += slot.message.bytes();
+            self.bytes -= slot.message.bytes();
+            if slot.standing == Standing::Done {
+                messages += 1;
+                bytes += slot.message.bytes() as u64;
+            }
             self.give_back(slot.message);
         }
-        self.bytes -= bytes;
-        (messages, bytes as u64)
+        (messages, bytes)
     }
 
     fn slot(&mut self, number: u64) -> Option<&mut Slot> {
@@ -239,14 +251,14 @@ mod tests {
         let mut flight = filled(3);
         for times in 1..3 {
             send_all(&mut flight);
-            flight.rejected(1);
-            let (position, refused, value) = flight.take_rejected().unwrap();
-            assert_eq!((position, refused, value.len()), (101, times, 10));
+            flight.rejected(1, "too large".to_owned());
+            let (position, (refused, why), value) = flight.take_rejected().unwrap();
+            assert_eq!((position, refused, why.as_str(), value.len()), (101, times, "too large", 10));
             assert_eq!(flight.take_rejected(), None);
         }
         flight.passed(101);
         flight.arrived(0);
-        assert_eq!((flight.settle().0, flight.low_water()), (2, Some(102)));
+        assert_eq!((flight.settle(), flight.low_water(), flight.bytes()), ((1, 10), Some(102), 10));
         assert!(send_all(&mut flight).is_empty());
     }
 }

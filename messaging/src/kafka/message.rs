@@ -9,6 +9,8 @@ pub struct Message {
     pub key: Vec<u8>,
     /// The content.
     pub value: Vec<u8>,
+    /// No other message has this key: it has no order to keep.
+    pub is_alone: bool,
     /// The content is absent, not empty: a compacted topic forgets the key.
     pub is_tombstone: bool,
     /// By name, in order.
@@ -23,7 +25,7 @@ impl Message {
         self.key.clear();
         self.value.clear();
         self.headers.clear();
-        (self.is_tombstone, self.timestamp_ms) = (false, 0);
+        (self.is_alone, self.is_tombstone, self.timestamp_ms) = (false, false, 0);
     }
 
     /// Bytes of its parts.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rdkafka::ClientContext;
 use rdkafka::Statistics;
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, Message as _, OwnedHeaders};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
@@ -23,14 +23,7 @@ use crate::sink::Ring;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Report {
     pub(super) number: u64,
-    pub(super) outcome: Result<Stored, Code>,
-}
-
-/// Where it is now.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Stored {
-    pub(super) partition: i32,
-    pub(super) offset: i64,
+    pub(super) outcome: Result<(), Code>,
 }
 
 /// What was reported and not taken yet.
@@ -145,7 +138,7 @@ impl ProducerContext for Context {
 
     fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
         let outcome = match result {
-            Ok(message) => Ok(Stored { partition: message.partition(), offset: message.offset() }),
+            Ok(_) => Ok(()),
             Err((error, _)) => Err(error.rdkafka_error_code().unwrap_or(Code::Fail)),
         };
         self.report(|reports| reports.messages.push(Report { number: number as u64, outcome }));

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::config::KafkaConfig;
+use super::config::{KafkaConfig, bad};
 use super::figures::FiguresWatch;
 use super::in_flight::InFlight;
 use super::message::Compose;
@@ -138,9 +138,8 @@ impl<C: Compose> KafkaSink<C> {
         self.is_broken |= !is_lone;
         match refusal::of(code) {
             Refusal::Record if is_lone => {
-                self.complaint = Some(refusal::told(code));
                 self.found = true;
-                self.flight.rejected(number);
+                self.flight.rejected(number, refusal::told(code));
             }
             Refusal::Record => {
                 self.single_until = self.single_until.max(number + SINGLE);
@@ -164,6 +163,7 @@ impl<C: Compose> KafkaSink<C> {
             let reports = producer.reports();
             self.take(reports);
         }
+        self.settle();
         // The rest of those that would go one by one may not have come yet.
         let is_through = self.flight.low_number() >= self.single_until || self.flight.low_water().is_none();
         let is_done_one_by_one = self.is_single && is_through;
@@ -186,6 +186,10 @@ impl<C: Compose> KafkaSink<C> {
                 self.single_until = 0;
             }
         }
+        self.settle();
+    }
+
+    fn settle(&mut self) {
         let (messages, bytes) = self.flight.settle();
         self.tally.lines += messages;
         self.tally.bytes += bytes;
@@ -194,7 +198,7 @@ impl<C: Compose> KafkaSink<C> {
     fn build(&mut self, is_single: bool) -> Result<(), SinkError> {
         let (ring, figures) = (self.ring.clone(), self.figures.clone());
         let made = Producer::new(&self.config, &self.topic, is_single, ring, figures);
-        let producer = made.map_err(|error| unavailable(&self.topic, &error.to_string()))?;
+        let producer = made.map_err(|error| unavailable(&self.topic, &bad(error).to_string()))?;
         (self.producer, self.trial, self.is_single) = (Some(producer), Trial::default(), is_single);
         Ok(())
     }
@@ -210,7 +214,7 @@ impl<C: Compose> KafkaSink<C> {
             let may_go = if self.is_single {
                 number < self.single_until && !self.flight.any_sent()
             } else {
-                self.trial.admits(&message.key)
+                message.is_alone || self.trial.admits(&message.key)
             };
             if !may_go {
                 left = Some(number);
@@ -218,7 +222,7 @@ impl<C: Compose> KafkaSink<C> {
             }
             match producer.send(number, message) {
                 Ok(()) => {
-                    if !self.is_single {
+                    if !self.is_single && !message.is_alone {
                         self.trial.goes(number, &message.key);
                     }
                     self.flight.sent(number);
@@ -230,8 +234,8 @@ impl<C: Compose> KafkaSink<C> {
                 }
                 // It is alone already: no batch is at fault.
                 Err(code) if refusal::of(code) == Refusal::Record => {
-                    self.complaint = Some(refusal::told(code));
-                    self.flight.rejected(number);
+                    self.found = true;
+                    self.flight.rejected(number, refusal::told(code));
                     left = Some(number);
                     break;
                 }
@@ -246,8 +250,7 @@ impl<C: Compose> KafkaSink<C> {
     }
 
     fn rejection(&mut self) -> Option<SinkError> {
-        let (position, attempts, value) = self.flight.take_rejected()?;
-        let why = self.complaint.take().unwrap_or_default();
+        let (position, (attempts, why), value) = self.flight.take_rejected()?;
         self.held_up = Some((position, why.clone()));
         let target = format!("topic {}", self.topic);
         Some(SinkError::Rejected(Box::new(Rejected { position, target, why, attempts, value })))

@@ -2,9 +2,13 @@
 //!
 //! A broker takes whatever a producer it does not know sends first: were that batch refused, one behind it that is on its way already
 //! would be stored, and order lost. So of keys that nothing is known of, one message at a time is on its way, and the next such message
-//! waits with all behind it; once it arrived, its partition knows the producer, and a gap there is refused. Memory: one entry for each key of the producer's life.
+//! waits with all behind it; once it arrived, its partition knows the producer, and a gap there is refused. Keys that come once have no order to lose. Memory: at
+//! most [`PROVEN_MAX`] keys; then all are tried anew.
 
 use std::collections::HashSet;
+
+/// Keys remembered, at most.
+const PROVEN_MAX: usize = 100_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Trial {
@@ -30,6 +34,9 @@ impl Trial {
     pub(super) fn arrived(&mut self, number: u64, key: impl FnOnce() -> Option<Box<[u8]>>) {
         if self.trying == Some(number) {
             self.trying = None;
+            if self.proven.len() >= PROVEN_MAX {
+                self.proven.clear();
+            }
             self.proven.extend(key());
         }
     }

@@ -232,6 +232,7 @@ impl<K: Sink> Pump<K> {
 
     fn work(&mut self, now: Instant, draining: bool) -> Result<Next, Stuck> {
         if !self.settle(now)? {
+            self.save_if_due(now);
             return Ok(self.idle(now));
         }
         if let Some(at) = self.deliver_at.filter(|at| !draining && now < *at) {

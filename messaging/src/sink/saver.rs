@@ -70,7 +70,9 @@ impl Saver {
             return Err(error);
         }
         self.backoff.clear();
-        (self.records, self.since, self.lines_then) = (0, None, tally.lines + tally.repeats);
+        // A sink may be ahead of what is synced; the cursor is not, and follows later.
+        let since = (self.cursor.position() < position).then_some(now);
+        (self.records, self.since, self.lines_then) = (0, since, tally.lines + tally.repeats);
         Ok(())
     }
 }

@@ -74,11 +74,17 @@ impl SinkThread {
         &self.watch
     }
 
+    /// Asks it to deliver what is durable and to end then, and waits for nothing: before several are stopped, so that none of them begins
+    /// only when another has used up the time.
+    pub fn drain(&self) {
+        self.bell.ring(|heard| heard.drain = true);
+    }
+
     /// Delivers what is durable and stores the cursor, within `grace`; close the journal first, or it has no end. A thread that hangs in the disk is left
     /// behind: it ends by itself when the disk answers.
     #[must_use = "says whether everything was delivered"]
     pub fn stop(self, grace: Duration) -> Ended {
-        self.bell.ring(|heard| heard.drain = true);
+        self.drain();
         match self.ended.recv_timeout(grace) {
             Ok(ended) => ended,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ended::TimedOut,
