@@ -141,7 +141,7 @@ fn signals_that_were_written_and_are_in_no_file_are_told() {
     scene.verifies(
         &[],
         1,
-        &["order breaks 0", &told, "it was written, and is in the journal, and is in no file"],
+        &["order breaks 0", &told, "it was written, and is in the journal, and is not in the log"],
     );
     std::fs::rename(&aside, newest).expect("put back");
     scene.verifies(&[], 0, &["in no file 0"]);

@@ -108,7 +108,7 @@ fn delivered(service: &Service, count: usize) {
 }
 
 /// Plays a segment into topics and judges what is in them.
-fn play_to_topics(brokers: &str, fills: &Path, segment: Option<&str>, name: &str) {
+fn play_to_topics(brokers: &str, fills: &Path, segment: Option<&str>, name: &str) -> (Play, usize) {
     let (users, expected, rows) = wanted(fills, segment);
     let count: usize = expected.values().map(Vec::len).sum();
     let mut arguments = vec!["--speed", "max"];
@@ -138,6 +138,11 @@ fn play_to_topics(brokers: &str, fills: &Path, segment: Option<&str>, name: &str
         messages.iter().map(|message| (message.key.as_str(), message.partition)).collect();
     assert!(messages.iter().all(|message| partitions[message.key.as_str()] == message.partition));
 
+    let report = audited(&play, 0);
+    let figures = ["signals", "repeats", "refused", "duplicates", "orderBreaks", "undeclared", "lost"];
+    let found: Vec<u64> = figures.iter().map(|figure| report[*figure].as_u64().expect("a number")).collect();
+    assert_eq!(found, [count as u64, 0, 0, 0, 0, 0, 0], "{report}");
+
     // Every accepted event is in the raw topic, with its type and its account as key.
     let raw = stored(brokers, &format!("{name}.raw"));
     let of_signals = raw.iter().filter(|message| message.json()["disposition"] == "signal").count();
@@ -153,14 +158,33 @@ fn play_to_topics(brokers: &str, fills: &Path, segment: Option<&str>, name: &str
         assert!(states.iter().any(|state| state.key == *user && !state.value.is_empty()), "{user}");
     }
     println!("{segment:?}: {count} signals, {} raw events, {} states", raw.len(), states.len());
+    (play, count)
 }
 
+/// What `verify --kafka` says, which must end so.
+fn audited(play: &Play, code: i32) -> Value {
+    let (ended, report) = play.verify(&["--kafka"]);
+    assert_eq!(ended, Some(code), "{report}");
+    report
+}
+
+/// What was taken away behind our back is missed.
 #[test]
 fn our_fixture_arrives_exactly() {
     let Some(brokers) = or_skip("kafka_fixture", shared_kafka()) else { return };
-    if or_skip("kafka_fixture", kcat(&["-V"])).is_some() {
-        play_to_topics(&brokers, &fixture(), None, "fixture");
+    if or_skip("kafka_fixture", kcat(&["-V"])).is_none() {
+        return;
     }
+    let (play, count) = play_to_topics(&brokers, &fixture(), None, "fixture");
+    let delete = ["--bootstrap-server", &brokers, "--delete", "--topic", "fixture.signals"];
+    if or_skip("kafka_fixture", test_services::kafka_tool("TopicCommand", &delete)).is_none() {
+        return;
+    }
+    let again = || (play.ask(&["topics", "create"]).0 == Some(0)).then(|| play.verify(&["--kafka"]).1);
+    let empty = || again().filter(|report| report["signals"] == 0 && report["lost"] == count);
+    let report = until(LONG, empty).expect("the new topic is empty, and that is told");
+    assert_eq!(report["undeclared"], 0, "{report}");
+    audited(&play, 1);
 }
 
 #[test]
@@ -212,7 +236,8 @@ fn kill_and_restart(kafka: &Kafka) {
     kafka.restart(1).expect("it starts again");
 }
 
-/// A topic that takes no record of such a size: each becomes a dead letter, which is in its topic, and everything else arrives.
+/// Fault row 75: a topic that takes no record of such a size. Each becomes a dead letter, and everything else arrives; fault row 84: also while
+/// the topic of the dead letters is not there, whose sink waits and gives all of them once it is.
 #[test]
 fn what_a_topic_refuses_is_a_dead_letter() {
     let Some(brokers) = or_skip("kafka_refused", shared_kafka()) else { return };
@@ -231,11 +256,15 @@ fn what_a_topic_refuses_is_a_dead_letter() {
     if or_skip("kafka_refused", test_services::kafka_tool("kafka.admin.ConfigCommand", &tool)).is_none() {
         return;
     }
+    let delete = ["--bootstrap-server", &brokers, "--delete", "--topic", "narrow.dead_letters"];
+    if or_skip("kafka_refused", test_services::kafka_tool("TopicCommand", &delete)).is_none() {
+        return;
+    }
     let service = Service::start(&play.config, &[]);
     let rejected = || service.metric("ingestion_sink_rejected_lines{stream=\"signals\"}");
     let lines = || service.metric("ingestion_sink_lines{stream=\"signals\"}");
     #[expect(clippy::cast_precision_loss, reason = "hundreds")]
-    until(LONG, || (lines() >= count as f64).then_some(())).unwrap_or_else(|| {
+    until(LONG, || (lines() + rejected() >= count as f64).then_some(())).unwrap_or_else(|| {
         panic!("{} of {count}, {} refused: {}", lines(), rejected(), service.status()["sinks"])
     });
     let refused = rejected();
@@ -246,6 +275,12 @@ fn what_a_topic_refuses_is_a_dead_letter() {
         service.metric("ingestion_refusals_total{reason=\"rejected_by_sink\"}").to_bits(),
         refused.to_bits()
     );
+    let waiting = || {
+        let (code, why) = service.get("/ready");
+        (code == 503 && why.contains("sink dead_letters: topic narrow.dead_letters")).then_some(())
+    };
+    until(LONG, waiting).expect("it is not ready while dead letters have no topic");
+    assert_eq!(play.ask(&["topics", "create"]).0, Some(0));
     let letters = || {
         let letters = stored(&brokers, "narrow.dead_letters");
         #[expect(clippy::cast_precision_loss, reason = "hundreds")]
@@ -273,7 +308,46 @@ fn what_a_topic_refuses_is_a_dead_letter() {
         found.push(signal);
     }
     assert_eq!(found.len(), count, "what the topic lacks is in the letters");
+    #[expect(clippy::cast_precision_loss, reason = "hundreds")]
+    let counted = audited(&play, 0)["refused"].as_u64().map(|refused| refused as f64);
+    assert_eq!(counted, Some(refused));
     let ids: std::collections::BTreeSet<&str> =
         found.iter().filter_map(|signal| signal["signalId"].as_str()).collect();
     assert_eq!(ids.len(), count);
+}
+
+/// Fault row 46: asked to end while the broker is away, the service ends in time and cleanly, because everything is in the journal; the next
+/// one delivers it.
+#[test]
+fn a_stop_does_not_wait_for_a_broker_that_is_away() {
+    let Some(kafka) = or_skip("kafka_stop", KafkaSetup::one().start()) else { return };
+    if or_skip("kafka_stop", kcat(&["-V"])).is_none() {
+        return;
+    }
+    let fills = fixture();
+    let (users, expected, rows) = wanted(&fills, None);
+    let count: usize = expected.values().map(Vec::len).sum();
+    let brokers = kafka.bootstrap();
+    let config = topics(&brokers, "stop", "[shutdown]\ngrace_ms = 3000\n");
+    let mut play = Play::of(&fills, &users, &["--speed", "max"], &config);
+    assert_eq!(play.ask(&["topics", "create"]).0, Some(0));
+    let service = Service::start(&play.config, &[]);
+    service.wait_ready();
+    kafka.kill(1).expect("it runs");
+    assert_eq!(play.venue.finished(), rows as u64);
+    let told = stopped(service);
+    assert!(told.contains("sink signals is not drained"), "{told}");
+    let (code, replayed, said) = play.ask(&["replay"]);
+    assert_eq!(code, Some(0), "{said}");
+    let kept = replayed.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+
+    kafka.restart(1).expect("it starts again");
+    let service = Service::start(&play.config, &[]);
+    let all = || (signals(&brokers, "stop.signals").0.len() >= count).then_some(());
+    until(LONG, all).expect("every signal");
+    stopped(service);
+    let (found, repeats) = signals(&brokers, "stop.signals");
+    let origins = ["live", "snapshot", "backfill"];
+    judge::judge(&found, &expected, &Allowed { origins: &origins, gaps: None, late: true });
+    println!("stopped with {kept} of {count} signals in the journal and none taken; {repeats} repeats");
 }

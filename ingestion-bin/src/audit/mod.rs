@@ -87,6 +87,8 @@ pub struct Audit {
     journal_is_whole: bool,
     /// The first epoch in the log, by influencer.
     began: BTreeMap<String, u64>,
+    /// What a topic refused, by market, epoch and number: kept as dead letters.
+    refused: BTreeMap<((String, String), u64, u64), Entry>,
     report: Report,
 }
 
@@ -120,9 +122,42 @@ impl Audit {
         self.gaps.insert(gap.gap_id.clone(), gap);
     }
 
+    /// Takes a signal that the log's topic refused and that is a dead letter, before any of the log: its number and its step of the chain
+    /// count as if it were there.
+    pub fn refused(&mut self, entry: Entry) {
+        self.report.refused += 1;
+        self.refused.insert((entry.key.clone(), entry.epoch, entry.seq), entry);
+    }
+
+    /// A signal came again, with the same content: at-least-once delivery may do that.
+    pub fn repeated(&mut self) {
+        self.report.repeats += 1;
+    }
+
     /// Takes the next signal of the log.
     pub fn signal(&mut self, entry: &Entry) {
+        while let Some(refused) = self.refused_before(entry) {
+            self.take(&refused);
+        }
         self.report.signals += 1;
+        self.take(entry);
+    }
+
+    /// The next of those that were refused in front of this one.
+    fn refused_before(&mut self, entry: &Entry) -> Option<Entry> {
+        if self.refused.is_empty() {
+            return None;
+        }
+        let market = self.markets.get(&entry.key).filter(|market| market.seen);
+        let next = market.map(|market| (market.epoch, market.seq + 1));
+        let ahead = next.filter(|&next| next < (entry.epoch, entry.seq));
+        let first = Some((entry.epoch, 1)).filter(|_| next.is_none_or(|(epoch, _)| epoch < entry.epoch));
+        let first = first.filter(|_| entry.seq > 1);
+        let mut take = |(epoch, seq)| self.refused.remove(&(entry.key.clone(), epoch, seq));
+        ahead.and_then(&mut take).or_else(|| first.and_then(&mut take))
+    }
+
+    fn take(&mut self, entry: &Entry) {
         if !self.ids.insert(entry.signal_id.clone()) {
             self.report.duplicates += 1;
             self.report.find(entry, "the same signalId again".to_owned());
@@ -182,9 +217,11 @@ impl Audit {
 
     /// Takes a signal that the journal has and that was written into the log, once all of the log was taken.
     pub fn written(&mut self, entry: &Entry) {
-        if !self.ids.contains(&entry.signal_id) {
+        let is_refused = self.refused.contains_key(&(entry.key.clone(), entry.epoch, entry.seq));
+        if !self.ids.contains(&entry.signal_id) && !is_refused {
             self.report.lost += 1;
-            self.report.find(entry, "it was written, and is in the journal, and is in no file".to_owned());
+            self.report
+                .find(entry, "it was written, and is in the journal, and is not in the log".to_owned());
         }
     }
 

@@ -17,6 +17,10 @@ pub struct Report {
     pub pairs: u64,
     /// Ids that came again.
     pub duplicates: u64,
+    /// Of a topic: signals that came again with the same content, as at-least-once delivery allows.
+    pub repeats: u64,
+    /// Of a topic: signals it refused for good; they are dead letters.
+    pub refused: u64,
     /// Breaks of time, epoch or numbering.
     pub order_breaks: u64,
     /// Positions that do not follow, declared or not.
@@ -25,7 +29,7 @@ pub struct Report {
     pub declared_gaps: u64,
     /// Chain breaks that no gap record explains.
     pub undeclared: u64,
-    /// Signals of the journal that were written into files that are not there any more, although they were not the oldest.
+    /// Signals of the journal that were written into the log and are not there any more, although they were not the oldest.
     pub lost: u64,
     /// Parts of the journal that cannot be read.
     pub unreadable: u64,

@@ -178,6 +178,9 @@ pub struct Verify {
     /// Audit this file of fills instead of the signal files.
     #[arg(long, value_name = "FILE")]
     pub fills: Option<PathBuf>,
+    /// Audit the topics that signals and gaps go to instead of the files.
+    #[arg(long, conflicts_with_all = ["fills", "against_info"])]
+    pub kafka: bool,
     /// Compare the signal files with the venue's own history too.
     #[arg(long, conflicts_with = "fills")]
     pub against_info: bool,

@@ -3,7 +3,7 @@
 //!
 //! - [`KafkaSink`] is a topic as a [`crate::sink::Sink`]; [`Compose`] says what message a record makes.
 //! - [`KafkaConfig`] says which cluster and how; what order and completeness rest on cannot be configured away.
-//! - [`create_topics`] makes topics.
+//! - [`create_topics`] makes topics; [`read_topic`] reads one to its end, for audits.
 //!
 //! At least once, in order for each key, always the same content for one record. The journal is the buffer: what a producer
 //! does not get rid of stays there, for ever if it must; in memory is what is on its way, bounded by the pump.
@@ -13,6 +13,7 @@ mod figures;
 mod in_flight;
 mod message;
 mod producer;
+mod read;
 mod refusal;
 mod sink;
 mod topics;
@@ -21,5 +22,6 @@ mod trial;
 pub use config::{BadProperty, Compression, KafkaConfig, PROTECTED, is_secret};
 pub use figures::{Figures, FiguresWatch};
 pub use message::{Compose, Message};
+pub use read::{ReadTopicError, Stored, read_topic};
 pub use sink::KafkaSink;
 pub use topics::{Made, Topic, TopicError, create_topics};

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use messaging::kafka::KafkaConfig;
-use test_services::{KafkaSetup, or_skip, shared_kafka};
+use test_services::{KafkaSetup, or_skip, shared_kafka, until};
 
+use crate::proxy::Proxy;
 use crate::rig::{Rig, create, judge, stored};
 
 #[test]
@@ -80,6 +81,32 @@ fn what_nobody_takes_waits_in_the_journal() {
     let Some(stored) = or_skip("kafka_away", stored(&kafka.bootstrap(), "away")) else { return };
     let repeats = judge(&stored, 0..rig.appended());
     println!("killed and stopped: {} records, {repeats} repeats", rig.appended());
+}
+
+/// Fault row 74: the broker stores a batch, and its answer is lost with the connection, ten times. What is sent again is there once:
+/// the broker knows its number.
+#[test]
+fn an_answer_may_be_lost() {
+    let proxy = Proxy::start();
+    let advertised = format!("PLAINTEXT://{}", proxy.address);
+    let setup = KafkaSetup::one().property("advertised.listeners", &advertised);
+    let Some(kafka) = or_skip("kafka_lost_answers", setup.start()) else { return };
+    proxy.aim(kafka.bootstrap().parse().unwrap());
+    let brokers = proxy.address.to_string();
+    create(&brokers, "answers", 3, &[]);
+    let mut rig = Rig::start(&brokers, "answers");
+    rig.append(100);
+    rig.delivered();
+    for round in 1..=10 {
+        proxy.lose_one();
+        rig.append(200);
+        until(Duration::from_secs(60), || (proxy.lost() >= round).then_some(())).unwrap();
+    }
+    rig.delivered();
+    let Some(stored) = or_skip("kafka_lost_answers", stored(&brokers, "answers")) else { return };
+    let repeats = judge(&stored, 0..rig.appended());
+    println!("{} answers lost: {} records, {repeats} repeats", proxy.lost(), rig.appended());
+    assert_eq!(repeats, 0);
 }
 
 /// Fault row 76: the broker forgets everything, the producer's numbers too. What it had acknowledged is gone with it; what comes after

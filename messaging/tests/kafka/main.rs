@@ -11,7 +11,9 @@
 
 mod brokers;
 mod partitions;
+mod proxy;
 mod rejected;
 mod rig;
+mod secured;
 #[path = "../sink_support/mod.rs"]
 mod sink_support;

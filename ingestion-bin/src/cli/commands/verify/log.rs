@@ -19,9 +19,9 @@ use crate::record::Kind;
 use crate::render::{GapLines, SignalLines};
 use crate::translate::exact;
 
-/// What the sink of the signals has done with the journal, where it is one of files.
-pub(super) fn written(config: &Config) -> Result<Option<Done>, Failure> {
-    journal::open(config)?.done("signals.file").map_err(|error| Failure::world("journal", error))
+/// What the sink of the signals has done with the journal.
+pub(super) fn written(config: &Config, sink: &str) -> Result<Option<Done>, Failure> {
+    journal::open(config)?.done(sink).map_err(|error| Failure::world("journal", error))
 }
 
 /// Takes the signals of the journal that were written.
@@ -111,7 +111,7 @@ pub(in crate::cli) fn declared(gap: &GapV1<'_>) -> Declared {
     }
 }
 
-fn entry(signal: &SignalV1<'_>) -> Result<Entry, String> {
+pub(super) fn entry(signal: &SignalV1<'_>) -> Result<Entry, String> {
     let market = Market::from_name(&signal.market).map_err(|error| error.to_string())?;
     let before = match &signal.metadata.start_position {
         Some(text) if market.kind().has_strict_chain() => {

@@ -2,6 +2,8 @@
 
 mod fills;
 mod log;
+#[cfg(feature = "kafka")]
+mod topic;
 
 use messaging::journal::Done;
 
@@ -12,6 +14,7 @@ use super::super::output::Output;
 use super::super::setup;
 use super::{against, journal};
 use crate::audit::{Against, Audit};
+use crate::config::{Config, SinkKind};
 use fills::fills;
 pub(super) use log::{after, declared};
 
@@ -23,17 +26,40 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             let directory = setup::existing_data(&config)?;
             let is_there = journal::place(&config)?.is_some();
             // Before the files are read: what is written by now is there.
-            let written = is_there.then(|| log::written(&config)).transpose()?.flatten();
+            let sink = if args.kafka {
+                format!("signals.kafka.{}", config.storage.signals.topic)
+            } else {
+                "signals.file".to_owned()
+            };
+            let written = is_there.then(|| log::written(&config, &sink)).transpose()?.flatten();
             let mut audit = Audit::default();
+            let place = Place::of(args, &config)?;
+            if config.storage.gaps.kind == SinkKind::Kafka {
+                place.gaps(&config, &mut audit)?;
+            }
             log::gap_files(directory, &mut audit)?;
             let holes = if is_there {
                 Some(journal::check(journal::open(&config)?, |record| log::gap_record(record, &mut audit))?)
             } else {
                 None
             };
-            let oldest = log::signals(directory, holes.as_ref(), &mut audit)?;
-            if let Some(written) = written {
-                log::beside(&config, Done { from: oldest.unwrap_or(written.from), ..written }, &mut audit)?;
+            match place.signals(&config, is_there, &mut audit)? {
+                // What the topic has forgotten is not missed.
+                Some(whole) => {
+                    if let Some(written) = written.filter(|_| whole) {
+                        log::beside(&config, written, &mut audit)?;
+                    }
+                }
+                None => {
+                    let oldest = log::signals(directory, holes.as_ref(), &mut audit)?;
+                    if let Some(written) = written {
+                        log::beside(
+                            &config,
+                            Done { from: oldest.unwrap_or(written.from), ..written },
+                            &mut audit,
+                        )?;
+                    }
+                }
             }
             let mut report = audit.finish();
             report.without_journal = !is_there;
@@ -63,7 +89,7 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             output.line(&part.to_string())?;
         }
         output.line(&format!(
-            "{} {}, duplicates {}, order breaks {}, chain breaks {} of {} pairs, declared gaps {}, undeclared {}, in no file {}, unreadable parts of the journal {} ({} declared)",
+            "{} {}, duplicates {}, order breaks {}, chain breaks {} of {} pairs, declared gaps {}, undeclared {}, {} {}, unreadable parts of the journal {} ({} declared)",
             if args.fills.is_some() { "fills" } else { "signals" },
             report.signals,
             report.duplicates,
@@ -72,9 +98,16 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             report.pairs,
             report.declared_gaps,
             report.undeclared,
+            if args.kafka { "not in the topic" } else { "in no file" },
             report.lost,
             report.unreadable,
             report.unreadable_declared,
+        ))?;
+    }
+    if args.kafka && !output.json() {
+        output.line(&format!(
+            "repeats {}, refused by the topic and kept as dead letters {}",
+            report.repeats, report.refused
         ))?;
     }
     if report.without_journal && !output.json() {
@@ -84,6 +117,51 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
         tell_against(against, output)?;
     }
     Ok(if report.clean(args.strict) { Exit::Clean } else { Exit::Failed })
+}
+
+/// Where the log is, beside the files.
+enum Place {
+    Files,
+    #[cfg(feature = "kafka")]
+    Topics(messaging::kafka::KafkaConfig),
+}
+
+impl Place {
+    #[cfg(feature = "kafka")]
+    fn of(args: &Verify, config: &Config) -> Result<Self, Failure> {
+        if args.kafka { topic::cluster(config).map(Self::Topics) } else { Ok(Self::Files) }
+    }
+
+    #[cfg(not(feature = "kafka"))]
+    fn of(args: &Verify, _: &Config) -> Result<Self, Failure> {
+        let missing = || Failure::Usage("--kafka: this build has no Kafka (feature \"kafka\")".to_owned());
+        if args.kafka { Err(missing()) } else { Ok(Self::Files) }
+    }
+
+    /// Takes the gap records that are in a topic.
+    #[cfg_attr(not(feature = "kafka"), expect(unused_variables, reason = "there are no topics"))]
+    fn gaps(&self, config: &Config, audit: &mut Audit) -> Result<(), Failure> {
+        match self {
+            Self::Files => Ok(()),
+            #[cfg(feature = "kafka")]
+            Self::Topics(cluster) => topic::gaps(config, cluster, audit),
+        }
+    }
+
+    /// Takes the signals that are in a topic; whether it begins with its first message. Nothing where they are in files.
+    #[cfg_attr(not(feature = "kafka"), expect(unused_variables, reason = "there are no topics"))]
+    fn signals(&self, config: &Config, is_there: bool, audit: &mut Audit) -> Result<Option<bool>, Failure> {
+        match self {
+            Self::Files => Ok(None),
+            #[cfg(feature = "kafka")]
+            Self::Topics(cluster) => {
+                if is_there {
+                    topic::refused(config, audit)?;
+                }
+                topic::signals(config, cluster, audit).map(Some)
+            }
+        }
+    }
 }
 
 fn tell_against(against: &Against, output: &mut Output) -> Result<(), Failure> {
