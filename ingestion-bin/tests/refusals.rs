@@ -163,7 +163,8 @@ fn whatever_the_venue_sends_ends_as_the_table_says() {
     // Up to here the connections stayed, and nobody missed anything.
     assert_eq!(stage.venue.status().connections_total, LISTENERS as u64, "the connections stay");
     for signal in stage.service.lines("signals") {
-        assert_eq!(signal["origin"], "live", "{signal}");
+        // The history that is asked because of a bad fill may be the first to show the next one.
+        assert!(signal["origin"] == "live" || signal["origin"] == "backfill", "{signal}");
         assert!(signal.get("late").is_none() && signal.get("gapId").is_none(), "{signal}");
     }
 
