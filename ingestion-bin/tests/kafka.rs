@@ -88,34 +88,52 @@ fn signals(brokers: &str, topic: &str) -> (Vec<Value>, usize) {
     (signals, repeats)
 }
 
-/// What a file's first ten accounts with perp fills must become.
-fn wanted(fills: &Path, segment: Option<&str>) -> (Vec<String>, Documents, usize) {
-    let mut rows = expected::in_time(expected::rows(fills));
-    rows.retain(|row| segment.is_none_or(|segment| row.segment == segment));
-    let users = expected::users_with_perps(&rows, ACCOUNTS);
-    let expected = documents(&rows, &users);
-    (users, expected, rows.len())
+/// A venue that plays fills to whoever follows their first ten accounts with perp fills, into topics of this name's own, which are made.
+struct Stage {
+    play: Play,
+    users: Vec<String>,
+    expected: Documents,
+    /// Signals.
+    count: usize,
+    /// Fills.
+    rows: usize,
 }
 
-/// Waits until the broker has acknowledged so many signals.
+impl Stage {
+    fn set(brokers: &str, fills: &Path, segment: Option<&str>, name: &str, more: &str) -> Self {
+        let mut rows = expected::in_time(expected::rows(fills));
+        rows.retain(|row| segment.is_none_or(|segment| row.segment == segment));
+        let users = expected::users_with_perps(&rows, ACCOUNTS);
+        let expected = documents(&rows, &users);
+        let mut arguments = vec!["--speed", "max"];
+        arguments.extend(segment.iter().flat_map(|segment| ["--segment", segment]));
+        let play = Play::of(fills, &users, &arguments, &topics(brokers, name, more));
+        let (code, made, said) = play.ask(&["topics", "create", "--partitions", "6"]);
+        assert_eq!((code, String::from_utf8_lossy(&made).lines().count()), (Some(0), 5), "{said}");
+        let count = expected.values().map(Vec::len).sum();
+        Self { play, users, expected, count, rows: rows.len() }
+    }
+}
+
+/// What a counter says.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of hundreds")]
+fn counted(service: &Service, series: &str) -> usize {
+    service.metric(series) as usize
+}
+
+const LINES: &str = "ingestion_sink_lines{stream=\"signals\"}";
+const REJECTED: &str = "ingestion_sink_rejected_lines{stream=\"signals\"}";
+
+/// Waits until the topic has acknowledged or refused so many signals.
 fn delivered(service: &Service, count: usize) {
-    let series = "ingestion_sink_lines{stream=\"signals\"}";
-    #[expect(clippy::cast_precision_loss, reason = "thousands")]
-    let all = || (service.metric(series) >= count as f64).then_some(());
-    until(LONG, all).unwrap_or_else(|| {
-        panic!("{} of {count} signals; {}", service.metric(series), service.status()["sinks"])
-    });
+    let done = || counted(service, LINES) + counted(service, REJECTED);
+    until(LONG, || (done() >= count).then_some(()))
+        .unwrap_or_else(|| panic!("{} of {count} signals; {}", done(), service.status()["sinks"]));
 }
 
 /// Plays a segment into topics and judges what is in them.
 fn play_to_topics(brokers: &str, fills: &Path, segment: Option<&str>, name: &str) -> (Play, usize) {
-    let (users, expected, rows) = wanted(fills, segment);
-    let count: usize = expected.values().map(Vec::len).sum();
-    let mut arguments = vec!["--speed", "max"];
-    arguments.extend(segment.iter().flat_map(|segment| ["--segment", segment]));
-    let mut play = Play::of(fills, &users, &arguments, &topics(brokers, name, ""));
-    let (code, made, said) = play.ask(&["topics", "create", "--partitions", "6"]);
-    assert_eq!((code, String::from_utf8_lossy(&made).lines().count()), (Some(0), 5), "{said}");
+    let Stage { mut play, users, expected, count, rows } = Stage::set(brokers, fills, segment, name, "");
     let service = Service::start(&play.config, &[]);
     assert_eq!(play.venue.finished(), rows as u64);
     delivered(&service, count);
@@ -205,12 +223,8 @@ fn service_and_broker_may_die_any_time() {
     if or_skip("kafka_kills", kcat(&["-V"])).is_none() {
         return;
     }
-    let fills = fixture();
-    let (users, expected, _) = wanted(&fills, None);
-    let count: usize = expected.values().map(Vec::len).sum();
     let brokers = kafka.bootstrap();
-    let play = Play::of(&fills, &users, &["--speed", "max"], &topics(&brokers, "kills", ""));
-    assert_eq!(play.ask(&["topics", "create"]).0, Some(0));
+    let Stage { play, expected, count, .. } = Stage::set(&brokers, &fixture(), None, "kills", "");
     for round in 0..6 {
         let service = Service::start(&play.config, &[]);
         if round % 2 == 0 {
@@ -244,12 +258,8 @@ fn what_a_topic_refuses_is_a_dead_letter() {
     if or_skip("kafka_refused", kcat(&["-V"])).is_none() {
         return;
     }
-    let fills = fixture();
-    let (users, expected, _) = wanted(&fills, None);
-    let count: usize = expected.values().map(Vec::len).sum();
     let more = "compression = \"none\"\n";
-    let play = Play::of(&fills, &users, &["--speed", "max"], &topics(&brokers, "narrow", more));
-    assert_eq!(play.ask(&["topics", "create"]).0, Some(0));
+    let Stage { play, count, .. } = Stage::set(&brokers, &fixture(), None, "narrow", more);
     let alter = ["--alter", "--entity-type", "topics", "--entity-name", "narrow.signals"];
     let limit = ["--add-config", "max.message.bytes=1060"];
     let tool = [&["--bootstrap-server", &brokers], &alter[..], &limit[..]].concat();
@@ -261,20 +271,10 @@ fn what_a_topic_refuses_is_a_dead_letter() {
         return;
     }
     let service = Service::start(&play.config, &[]);
-    let rejected = || service.metric("ingestion_sink_rejected_lines{stream=\"signals\"}");
-    let lines = || service.metric("ingestion_sink_lines{stream=\"signals\"}");
-    #[expect(clippy::cast_precision_loss, reason = "hundreds")]
-    until(LONG, || (lines() + rejected() >= count as f64).then_some(())).unwrap_or_else(|| {
-        panic!("{} of {count}, {} refused: {}", lines(), rejected(), service.status()["sinks"])
-    });
-    let refused = rejected();
-    #[expect(clippy::cast_precision_loss, reason = "hundreds")]
-    let some = refused > 0.0 && refused < count as f64;
-    assert!(some, "{refused} of {count} are refused");
-    assert_eq!(
-        service.metric("ingestion_refusals_total{reason=\"rejected_by_sink\"}").to_bits(),
-        refused.to_bits()
-    );
+    delivered(&service, count);
+    let refused = counted(&service, REJECTED);
+    assert!(refused > 0 && refused < count, "{refused} of {count} are refused");
+    assert_eq!(counted(&service, "ingestion_refusals_total{reason=\"rejected_by_sink\"}"), refused);
     let waiting = || {
         let (code, why) = service.get("/ready");
         (code == 503 && why.contains("sink dead_letters: topic narrow.dead_letters")).then_some(())
@@ -283,9 +283,7 @@ fn what_a_topic_refuses_is_a_dead_letter() {
     assert_eq!(play.ask(&["topics", "create"]).0, Some(0));
     let letters = || {
         let letters = stored(&brokers, "narrow.dead_letters");
-        #[expect(clippy::cast_precision_loss, reason = "hundreds")]
-        let all = letters.len() as f64 >= refused;
-        all.then_some(letters)
+        (letters.len() >= refused).then_some(letters)
     };
     let letters = until(LONG, letters).expect("a letter for each");
     stopped(service);
@@ -308,9 +306,7 @@ fn what_a_topic_refuses_is_a_dead_letter() {
         found.push(signal);
     }
     assert_eq!(found.len(), count, "what the topic lacks is in the letters");
-    #[expect(clippy::cast_precision_loss, reason = "hundreds")]
-    let counted = audited(&play, 0)["refused"].as_u64().map(|refused| refused as f64);
-    assert_eq!(counted, Some(refused));
+    assert_eq!(audited(&play, 0)["refused"], refused);
     let ids: std::collections::BTreeSet<&str> =
         found.iter().filter_map(|signal| signal["signalId"].as_str()).collect();
     assert_eq!(ids.len(), count);
@@ -324,13 +320,9 @@ fn a_stop_does_not_wait_for_a_broker_that_is_away() {
     if or_skip("kafka_stop", kcat(&["-V"])).is_none() {
         return;
     }
-    let fills = fixture();
-    let (users, expected, rows) = wanted(&fills, None);
-    let count: usize = expected.values().map(Vec::len).sum();
     let brokers = kafka.bootstrap();
-    let config = topics(&brokers, "stop", "[shutdown]\ngrace_ms = 3000\n");
-    let mut play = Play::of(&fills, &users, &["--speed", "max"], &config);
-    assert_eq!(play.ask(&["topics", "create"]).0, Some(0));
+    let more = "[shutdown]\ngrace_ms = 3000\n";
+    let Stage { mut play, expected, count, rows, .. } = Stage::set(&brokers, &fixture(), None, "stop", more);
     let service = Service::start(&play.config, &[]);
     service.wait_ready();
     kafka.kill(1).expect("it runs");

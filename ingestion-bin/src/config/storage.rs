@@ -103,6 +103,20 @@ pub struct SinkSettings {
     pub rotate_bytes: u64,
 }
 
+impl SinkSettings {
+    /// The name of the journal's cursor for `stream` where the sink is of this kind: another target is another cursor.
+    #[must_use]
+    pub fn cursor(&self, stream: &str, kind: SinkKind) -> String {
+        match kind {
+            SinkKind::Kafka => format!("{stream}.kafka.{}", self.topic),
+            SinkKind::Stdout => format!("{stream}.stdout"),
+            SinkKind::File | SinkKind::Paused | SinkKind::Journal | SinkKind::None => {
+                format!("{stream}.file")
+            }
+        }
+    }
+}
+
 /// Where a sink writes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SinkKind {

@@ -237,20 +237,20 @@ impl Opening<'_> {
                         sink.older_deleted().map_err(|error| failed(&error))?;
                     }
                 }
-                self.start(stream, "file", settings, duty, (sink, PumpConfig::default()))
+                self.start(stream, settings, duty, (sink, PumpConfig::default()))
             }
             #[cfg(feature = "kafka")]
             SinkKind::Kafka => {
                 let Some(topics) = &mut self.topics else { return Ok(()) };
                 let sink = (topics.sink(stream, &settings.topic, render()), topics.pace());
-                self.start(stream, &format!("kafka.{}", settings.topic), settings, duty, sink)
+                self.start(stream, settings, duty, sink)
             }
             SinkKind::Stdout => {
                 let sink = StdoutSink::new(std::io::stdout(), render());
-                self.start(stream, "stdout", settings, duty, (sink, PumpConfig::default()))
+                self.start(stream, settings, duty, (sink, PumpConfig::default()))
             }
             SinkKind::Paused => {
-                let cursor = self.cursor(stream, "file", settings)?;
+                let cursor = self.cursor(stream, settings)?;
                 self.paused.push(PausedSink::new(cursor));
                 Ok(())
             }
@@ -264,12 +264,11 @@ impl Opening<'_> {
     fn start<K: Sink + 'static>(
         &mut self,
         stream: &'static str,
-        target: &str,
         settings: &SinkSettings,
         duty: Duty,
         (sink, pace): (K, PumpConfig),
     ) -> Result<(), StartError> {
-        let cursor = self.cursor(stream, target, settings)?;
+        let cursor = self.cursor(stream, settings)?;
         let (telemetry, rejects) = (self.telemetry.clone(), self.rejects.clone());
         let owner = Box::new(Declare { telemetry, named: None, duty, stream, rejects, letter: None });
         let pump = Pump::new(sink, self.journal, cursor, owner, pace);
@@ -278,12 +277,12 @@ impl Opening<'_> {
         Ok(())
     }
 
-    fn cursor(&self, stream: &str, target: &str, settings: &SinkSettings) -> Result<Cursor, StartError> {
+    fn cursor(&self, stream: &str, settings: &SinkSettings) -> Result<Cursor, StartError> {
         let from = match settings.from {
             StartFrom::End => From::End,
             StartFrom::Oldest => From::Oldest,
         };
-        let name = format!("{stream}.{target}");
+        let name = settings.cursor(stream, settings.kind);
         self.journal.register_cursor(&name, from).map_err(|error| StartError::sink(stream, &error))
     }
 }

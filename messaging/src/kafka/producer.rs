@@ -55,7 +55,7 @@ impl fmt::Debug for Producer {
 }
 
 impl Producer {
-    /// A producer for `topic`; one that is `single` puts every record into a batch of its own.
+    /// A producer for `topic`; one that is `single` is given one message at a time.
     pub(super) fn new(
         config: &KafkaConfig,
         topic: &str,

@@ -47,7 +47,7 @@ pub struct KafkaSink<C> {
     trial: Trial,
     /// Messages before this number go one by one: one of them is refused.
     single_until: u64,
-    /// The producer puts every message into a batch of its own.
+    /// The producer is given one message at a time.
     is_single: bool,
     /// One of those that go one by one was refused.
     found: bool,
@@ -115,7 +115,7 @@ impl<C: Compose> KafkaSink<C> {
     fn take(&mut self, reports: Reports) {
         for report in &reports.messages {
             match report.outcome {
-                Ok(_) => {
+                Ok(()) => {
                     self.setbacks = 0;
                     let flight = &self.flight;
                     self.trial.arrived(report.number, || flight.key(report.number).map(Box::from));

@@ -26,11 +26,8 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             let directory = setup::existing_data(&config)?;
             let is_there = journal::place(&config)?.is_some();
             // Before the files are read: what is written by now is there.
-            let sink = if args.kafka {
-                format!("signals.kafka.{}", config.storage.signals.topic)
-            } else {
-                "signals.file".to_owned()
-            };
+            let kind = if args.kafka { SinkKind::Kafka } else { SinkKind::File };
+            let sink = config.storage.signals.cursor("signals", kind);
             let written = is_there.then(|| log::written(&config, &sink)).transpose()?.flatten();
             let mut audit = Audit::default();
             let place = Place::of(args, &config)?;
@@ -43,23 +40,16 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
             } else {
                 None
             };
-            match place.signals(&config, is_there, &mut audit)? {
+            let written = match place.signals(&config, is_there, &mut audit)? {
                 // What the topic has forgotten is not missed.
-                Some(whole) => {
-                    if let Some(written) = written.filter(|_| whole) {
-                        log::beside(&config, written, &mut audit)?;
-                    }
-                }
+                Some(is_whole) => written.filter(|_| is_whole),
                 None => {
                     let oldest = log::signals(directory, holes.as_ref(), &mut audit)?;
-                    if let Some(written) = written {
-                        log::beside(
-                            &config,
-                            Done { from: oldest.unwrap_or(written.from), ..written },
-                            &mut audit,
-                        )?;
-                    }
+                    written.map(|written| Done { from: oldest.unwrap_or(written.from), ..written })
                 }
+            };
+            if let Some(written) = written {
+                log::beside(&config, written, &mut audit)?;
             }
             let mut report = audit.finish();
             report.without_journal = !is_there;
