@@ -99,10 +99,11 @@ impl GapBook {
     }
 
     /// A gap that begins before anything was known begins where following did: history was asked for what is older, and had
-    /// nothing. The two clocks meet in a label only; a gap never begins behind its end.
+    /// nothing. The two clocks meet in a label only: where they disagree such a gap begins just before its end, apart from one of its last
+    /// millisecond alone, whose published id is made of the same.
     fn begin(&self, gap: &Gap, at_ms: u64) -> u64 {
         let known = |time: i64| u64::try_from(time).ok().filter(|time| *time > 0);
         let end = known(gap.to).unwrap_or(u64::MAX);
-        known(gap.id.from).unwrap_or_else(|| self.began_ms.unwrap_or(at_ms).min(end))
+        known(gap.id.from).unwrap_or_else(|| self.began_ms.unwrap_or(at_ms).min(end - 1))
     }
 }
