@@ -1,12 +1,14 @@
 //! Exactly-once in memory: fill keys, a bounded window, and the sequencer that orders one market's fills.
 //!
-//! Three parts, each usable alone, none of which knows a venue message, a signal or a clock:
+//! Three parts in memory, each usable alone, none of which knows a venue message, a signal or a clock:
 //! - [`key`]: a fill's identity as 128 bits ([`FillKey`]) and its content as 64 ([`Digest`]). Both are persisted, so
 //!   both are the same on every machine and in every version of this crate.
 //! - [`Window`]: which keys were seen, bounded by the venue's time, with a hard cap that answers instead of
 //!   forgetting.
 //! - [`Sequencer`] and [`Chain`]: the rows of one market of one account in the order in which they happened, although
 //!   they come from several frames, listeners and two streams.
+//!
+//! And with the feature `redis` `store`: what was processed last, where another machine finds it.
 //!
 //! ```
 //! use dedup::key::{Identity, KeyParts};
@@ -43,6 +45,8 @@ mod chain;
 mod merge;
 mod ring;
 mod sequencer;
+#[cfg(feature = "redis")]
+pub mod store;
 mod window;
 
 pub use chain::{Chain, Head, Link, Position, WALK_MAX};

@@ -21,12 +21,15 @@ mod source;
 mod tls;
 mod trouble;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 pub use address::{RedisAddress, RedisAddressError};
 pub use editor::RedisEditor;
 pub use reading::ENTRIES_MAX;
 pub use source::RedisSource;
+
+/// To connect, TLS included, and for an answer to anything short.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// A list in a Redis: where that is, and below which prefix the list is kept. Shows no password.
 #[derive(Clone, Debug)]

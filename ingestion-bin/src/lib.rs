@@ -4,7 +4,7 @@
 //! - [`account`]: one followed account as a state machine, without I/O or clock;
 //! - [`translate`]: the venue's words and ours, the only place that knows both;
 //! - [`record`], [`state`], [`render`]: what the journal holds, what it adds up to, what lines it makes;
-//! - [`runtime`]: threads, sockets and timers around them;
+//! - [`runtime`]: threads, sockets and timers around them; `shared`: what another machine needs to go on;
 //! - [`completeness`]: events published of those in the venue's history, as a number;
 //! - [`audit`]: whether a log of signals keeps its promises;
 //! - [`config`], [`cli`]: the person's side.
@@ -17,5 +17,7 @@ pub mod config;
 pub mod record;
 pub mod render;
 pub mod runtime;
+#[cfg(feature = "redis")]
+pub mod shared;
 pub mod state;
 pub mod translate;

@@ -18,75 +18,14 @@ use support::document::{Documents, documents};
 use support::expected;
 use support::judge::{self, Allowed};
 use support::play::{Play, stopped};
+use support::scene::Scene;
 use support::service::Service;
+use support::topics::{signals, stored, topics};
 use support::{fixture, recorded_data};
 use test_services::{Kafka, KafkaSetup, kcat, or_skip, shared_kafka, until};
 
 const ACCOUNTS: usize = 10;
 const LONG: Duration = Duration::from_secs(90);
-
-/// Everything goes to topics of this name's own.
-fn topics(brokers: &str, name: &str, more: &str) -> String {
-    let mut text = format!("[kafka]\nbrokers = \"{brokers}\"\n{more}");
-    for section in ["signals", "raw", "gaps", "positions", "dead_letters"] {
-        text.push_str(&format!("[{section}]\nsink = \"kafka\"\ntopic = \"{name}.{section}\"\n"));
-    }
-    text
-}
-
-/// One stored message.
-struct Stored {
-    partition: i32,
-    key: String,
-    headers: BTreeMap<String, String>,
-    value: Vec<u8>,
-}
-
-impl Stored {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.value).expect("a document")
-    }
-}
-
-/// Everything in a topic, each partition in its order. Values are JSON, so no line break is in them.
-fn stored(brokers: &str, topic: &str) -> Vec<Stored> {
-    let format = "%p\\t%k\\t%h\\t%s\\n";
-    let read = kcat(&["-b", brokers, "-C", "-t", topic, "-e", "-q", "-o", "beginning", "-f", format]);
-    let text = or_skip("kcat", read).expect("kcat was there before");
-    let message = |line: &str| {
-        let mut parts = line.splitn(4, '\t');
-        let mut part = || parts.next().unwrap_or_default().to_owned();
-        let (partition, key, headers, value) = (part(), part(), part(), part());
-        let header =
-            |pair: &str| pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Stored {
-            partition: partition.parse().expect("a number"),
-            key,
-            headers: headers.split(',').filter_map(header).collect(),
-            value: value.into_bytes(),
-        }
-    };
-    text.lines().map(message).collect()
-}
-
-/// The signals in a topic without the repeats, which must be of ids that are there already; how many repeats there are.
-fn signals(brokers: &str, topic: &str) -> (Vec<Value>, usize) {
-    let (mut seen, mut signals, mut repeats) = (std::collections::BTreeSet::new(), Vec::new(), 0);
-    for message in stored(brokers, topic) {
-        let signal = message.json();
-        assert_eq!(signal["influencerId"], *message.key);
-        assert_eq!(signal["signalId"], *message.headers["id"]);
-        assert_eq!(message.headers["schema"], "signal.v1");
-        let id = message.headers["id"].replace('-', "");
-        assert_eq!(message.headers["traceparent"], format!("00-{id}-{}-00", &id[16..]));
-        if seen.insert(message.headers["id"].clone()) {
-            signals.push(signal);
-        } else {
-            repeats += 1;
-        }
-    }
-    (signals, repeats)
-}
 
 /// A venue that plays fills to whoever follows their first ten accounts with perp fills, into topics of this name's own, which are made.
 struct Stage {
@@ -342,4 +281,32 @@ fn a_stop_does_not_wait_for_a_broker_that_is_away() {
     let origins = ["live", "snapshot", "backfill"];
     judge::judge(&found, &expected, &Allowed { origins: &origins, gaps: None, late: true });
     println!("stopped with {kept} of {count} signals in the journal and none taken; {repeats} repeats");
+}
+
+/// A stream that is paused goes on in its topic where it stopped.
+#[test]
+fn a_paused_stream_goes_on_where_it_stopped() {
+    const ALICE: &str = "0x0000000000000000000000000000000a11ce0001";
+    let Some(brokers) = or_skip("kafka_paused", shared_kafka()) else { return };
+    if or_skip("kafka_paused", kcat(&["-V"])).is_none() {
+        return;
+    }
+    let list = |_: &Path| format!("static = [{{ address = {ALICE:?} }}]");
+    let mut scene = Scene::new(1_000, list, &topics(&brokers, "paused", ""));
+    scene.ask(&["topics", "create"]);
+    let mut played = 0;
+    for (sink, blocks) in [("kafka", 3), ("paused", 4), ("kafka", 2)] {
+        let service = Service::start(&scene.config, &["--set", &format!("signals.sink={sink}")]);
+        service.wait_ready();
+        scene.play_many(ALICE, blocks);
+        let made = "ingestion_events_total{disposition=\"signal\"}";
+        until(LONG, || (counted(&service, made) >= blocks).then_some(())).expect("all are in the journal");
+        played += blocks;
+        let arrived = || (signals(&brokers, "paused.signals").0.len() == played).then_some(());
+        if sink == "kafka" {
+            until(LONG, arrived).expect("also what came while it was paused");
+        }
+        stopped(service);
+    }
+    assert_eq!(signals(&brokers, "paused.signals").1, 0, "and nothing twice");
 }

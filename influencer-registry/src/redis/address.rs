@@ -9,12 +9,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fred::types::{
-    RespVersion,
-    config::{Config, ServerConfig},
+use fred::{
+    clients::Client,
+    error::Error,
+    types::{
+        RespVersion,
+        config::{Config, ConnectionConfig, PerformanceConfig, ServerConfig},
+    },
 };
 
-use super::tls;
+use super::{ANSWER_MAX, tls, trouble};
 
 const SCHEMES: [&str; 6] =
     ["redis", "rediss", "redis-sentinel", "rediss-sentinel", "redis-cluster", "rediss-cluster"];
@@ -22,7 +26,7 @@ const SCHEMES: [&str; 6] =
 /// A Redis and a login. `Debug` and `Display` show scheme, hosts and database, never a login.
 #[derive(Clone)]
 pub struct RedisAddress {
-    pub(super) config: Config,
+    config: Config,
     shown: String,
     secrets: Vec<String>,
 }
@@ -82,6 +86,27 @@ impl RedisAddress {
         let shown = format!("{scheme}://{}{database}", hosts.join(","));
         let secrets = secrets(&config, rest);
         Ok(Self { config, shown, secrets })
+    }
+
+    /// A client of this Redis that is not connected yet and never connects again by itself; everything it waits for is bounded. `commands`
+    /// may be under way at once.
+    #[must_use]
+    pub fn client(&self, commands: usize) -> Client {
+        let connection = ConnectionConfig {
+            connection_timeout: ANSWER_MAX,
+            internal_command_timeout: ANSWER_MAX,
+            max_command_attempts: 1,
+            max_command_buffer_len: commands,
+            ..ConnectionConfig::default()
+        };
+        // Without a policy it stays disconnected.
+        Client::new(self.config.clone(), Some(PerformanceConfig::default()), Some(connection), None)
+    }
+
+    /// What went wrong with it, as one line for a person; nothing secret of ours is in it.
+    #[must_use]
+    pub fn told(&self, error: &Error) -> String {
+        trouble::line(error, self)
     }
 
     /// A text that somebody else wrote, without what is secret of ours: an old server quotes a login that it does not understand.

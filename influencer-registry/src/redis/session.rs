@@ -7,21 +7,15 @@ use fred::{
     clients::Client,
     error::Error,
     interfaces::{ClientLike, EventInterface, HashesInterface, KeysInterface, LuaInterface, PubsubInterface},
-    types::{
-        ConnectHandle, Message, Value,
-        config::{ConnectionConfig, PerformanceConfig},
-    },
+    types::{ConnectHandle, Message, Value},
 };
 use tokio::{sync::broadcast, time::timeout};
 
 use super::{
-    RedisList,
+    ANSWER_MAX, RedisList,
     reading::{ENTRIES_MAX, Reading},
     trouble,
 };
-
-/// To connect, TLS included, and for an answer to anything short.
-const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// For the whole list: a large one over a slow line takes its time.
 const LIST_MAX: Duration = Duration::from_secs(30);
@@ -40,16 +34,7 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) async fn open(list: &'a RedisList) -> Result<Self, String> {
-        let connection = ConnectionConfig {
-            connection_timeout: ANSWER_MAX,
-            internal_command_timeout: ANSWER_MAX,
-            max_command_attempts: 1,
-            max_command_buffer_len: COMMANDS_MAX,
-            ..ConnectionConfig::default()
-        };
-        let performance = PerformanceConfig::default();
-        // Without a policy it never connects again by itself.
-        let client = Client::new(list.address.config.clone(), Some(performance), Some(connection), None);
+        let client = list.address.client(COMMANDS_MAX);
         let connection = client.connect();
         let session = Self { list, client, connection };
         session.answered(LOGIN_MAX, session.client.wait_for_connect()).await?;

@@ -142,6 +142,12 @@ impl Ledger {
         self.books.get(market).map_or(0, |book| book.chain.seq())
     }
 
+    /// The newest event of a market that went out in its turn.
+    #[must_use]
+    pub fn last(&self, market: &Market) -> Option<FillKey> {
+        self.books.get(market)?.last
+    }
+
     /// The market of a known key.
     #[must_use]
     pub fn market_of(&self, known: &Known) -> Option<&Market> {

@@ -1,4 +1,4 @@
-//! `[influencers]` and `[state]`: whom to follow, and where shared state is kept.
+//! `[influencers]`: whom to follow.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,8 +11,7 @@ use super::reader::Section;
 use super::redis::{self, RedisServer};
 
 #[cfg(not(feature = "redis"))]
-const NO_REDIS: &str = "this build has no Redis (feature \"redis\")";
-const NO_SHARED_STATE: &str = "this build cannot share its state through Redis yet";
+pub(super) const NO_REDIS: &str = "this build has no Redis (feature \"redis\")";
 
 /// Where the followed accounts are named, and how the list is refreshed.
 #[derive(Clone, Debug)]
@@ -40,13 +39,6 @@ pub enum InfluencerSource {
         /// What its keys begin with.
         prefix: String,
     },
-}
-
-/// Where the state is kept besides the journal. Only the journal, in this build.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SharedState {
-    /// In the journal.
-    Journal,
 }
 
 pub(super) fn influencers(root: &Section<'_>) -> Influencers {
@@ -110,19 +102,9 @@ fn in_redis(section: &Section<'_>) -> InfluencerSource {
     InfluencerSource::Static(InfluencerSet::default())
 }
 
-pub(super) fn state(root: &Section<'_>) -> SharedState {
-    let section = root.section("state");
-    if section.choice("store", false, &[("journal", false), ("redis", true)]) {
-        section.complain("store", "\"redis\"", NO_SHARED_STATE);
-    }
-    not_built(&section, NO_SHARED_STATE);
-    section.not_built("lease_s", 15, NO_SHARED_STATE);
-    section.done();
-    SharedState::Journal
-}
-
 /// Where a Redis is that nothing asks.
-fn not_built(section: &Section<'_>, why: &str) {
+#[cfg(not(feature = "redis"))]
+pub(super) fn not_built(section: &Section<'_>, why: &str) {
     section.not_built("redis_url", "redis://127.0.0.1:6379", why);
     section.not_built("redis_url_from", "", why);
     section.not_built("redis_ca_file", "", why);

@@ -14,6 +14,7 @@ mod redis;
 mod routes;
 mod secret;
 mod service;
+mod shared;
 mod source;
 mod storage;
 #[cfg(test)]
@@ -25,7 +26,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 pub use egress::EgressEntry;
-pub use followed::{InfluencerSource, Influencers, SharedState};
+pub use followed::{InfluencerSource, Influencers};
 pub use kafka::{Compression, Kafka, OnReject, Property};
 pub use problem::{Origin, Problem, Problems};
 #[cfg(feature = "redis")]
@@ -33,6 +34,9 @@ pub use redis::{RedisServer, RedisServerProblem};
 pub use routes::{Group, Route, Routes};
 pub use secret::{SecretError, SecretSource};
 pub use service::{Admin, LogFormat, Shutdown, Telemetry};
+#[cfg(feature = "redis")]
+pub use shared::SharedRedis;
+pub use shared::SharedState;
 pub use source::{Places, Sources};
 pub use storage::{Fsync, Journal, PublishAfter, SignalKey, SinkKind, SinkSettings, StartFrom, Storage};
 #[cfg(test)]
@@ -106,7 +110,7 @@ impl Config {
             account_state: venue::account_state(&root),
             listeners: venue::listeners(&root),
             influencers: followed::influencers(&root),
-            state: followed::state(&root),
+            state: shared::state(&root),
             storage: storage::storage(&root),
             kafka: kafka::kafka(&root),
             telemetry: service::telemetry(&root),

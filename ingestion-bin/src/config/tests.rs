@@ -122,7 +122,6 @@ fn an_unknown_key_is_named_in_full_where_it_was_written() {
 /// Such a key at its default is in the documented configuration, which is right ([`the_documented_configuration_is_the_defaults`]).
 #[test]
 fn what_this_build_does_not_do_is_refused_by_name() {
-    let shared = "this build cannot share its state through Redis yet";
     let otlp = "this build does not export OTLP yet";
     let shedding = "this build cannot shed yet";
     let text = |key: &str| format!("{key} = \"x\"");
@@ -133,12 +132,6 @@ fn what_this_build_does_not_do_is_refused_by_name() {
         ("alerts.webhook_from", "x", "alerts.webhook_from".to_owned(), "this build does not send alerts yet"),
         ("journal.when_full", "shed", "journal.when_full = \"shed\"".to_owned(), shedding),
         ("journal.shed_below_priority", "3", "journal.shed_below_priority = 3".to_owned(), shedding),
-        ("state.store", "redis", "state.store = \"redis\"".to_owned(), shared),
-        ("state.redis_url", "x", text("state.redis_url"), shared),
-        ("state.redis_url", "redis://me:hunter2@x", "state.redis_url".to_owned(), shared),
-        ("state.redis_url_from", "hunter2", "state.redis_url_from".to_owned(), shared),
-        ("state.redis_ca_file", "x", text("state.redis_ca_file"), shared),
-        ("state.lease_s", "16", "state.lease_s = 16".to_owned(), shared),
     ] {
         let told = told("", &[], &[(key, value)]);
         assert_eq!(told.len(), 1, "{told:?}");
@@ -171,7 +164,7 @@ fn without_kafka_topics_are_refused_by_name() {
 
 #[cfg(not(feature = "redis"))]
 #[test]
-fn without_redis_a_list_in_one_is_refused_by_name() {
+fn without_redis_what_would_be_in_one_is_refused_by_name() {
     let why = "this build has no Redis (feature \"redis\")";
     for (key, value, told_as) in [
         ("influencers.source", "redis", "influencers.source = \"redis\""),
@@ -179,11 +172,37 @@ fn without_redis_a_list_in_one_is_refused_by_name() {
         ("influencers.redis_url_from", "hunter2", "influencers.redis_url_from"),
         ("influencers.redis_ca_file", "x", "influencers.redis_ca_file = \"x\""),
         ("influencers.prefix", "x", "influencers.prefix = \"x\""),
+        ("state.store", "redis", "state.store = \"redis\""),
+        ("state.redis_url", "redis://me:hunter2@x", "state.redis_url"),
+        ("state.redis_url_from", "hunter2", "state.redis_url_from"),
+        ("state.redis_ca_file", "x", "state.redis_ca_file = \"x\""),
+        ("state.lease_s", "16", "state.lease_s = 16"),
     ] {
         let told = told("", &[], &[(key, value)]);
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].starts_with(&format!("{told_as}: {why}")), "{told:?}");
     }
+}
+
+#[cfg(feature = "redis")]
+#[test]
+fn the_shared_state_has_the_lists_prefix_and_a_lease_of_its_own() {
+    let file = "[influencers]\nprefix = \"copy\"\n[state]\nstore = \"redis\"\nlease_s = 4\n";
+    let config = load(file, &[], &[]).expect("valid");
+    let super::SharedState::Redis(shared) = &config.state else { panic!("{:?}", config.state) };
+    assert_eq!((shared.prefix.as_str(), shared.lease.as_secs()), ("copy", 4));
+    assert!(config.state.problems(&config.places).is_none());
+    for (key, value, why) in [
+        ("state.lease_s", "1", "state.lease_s = 1: wants a whole number from 2 to 3600"),
+        ("state.redis_url", "redis://me:hunter2@x", "state.redis_url: holds a login"),
+        ("state.store", "etcd", "state.store = \"etcd\": wants"),
+    ] {
+        let told = told(file, &[], &[(key, value)]);
+        assert!(told.len() == 1 && told[0].starts_with(why) && !told[0].contains("hunter2"), "{told:?}");
+    }
+    let config = load(file, &[], &[("state.redis_url", "http://x")]).expect("nothing is read yet");
+    let problems = config.state.problems(&config.places).expect("no URL of a Redis").to_string();
+    assert!(problems.starts_with("state.redis_url: wants a URL that begins with redis://"), "{problems}");
 }
 
 #[cfg(feature = "kafka")]

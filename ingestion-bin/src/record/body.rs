@@ -61,6 +61,14 @@ pub enum Body<'a> {
         #[serde(borrow)]
         notice: Notice<'a>,
     },
+    /// What another instance knew of an account replaces what is known here.
+    Adopted {
+        /// Whose, when it was taken over, and the epoch of who knew it.
+        #[serde(borrow)]
+        stamp: Stamp<'a>,
+        /// The state ([`crate::state::AccountState`]) as it was shared.
+        state: &'a [u8],
+    },
 }
 
 /// Whose record, and when it was made.
@@ -293,6 +301,7 @@ impl Body<'_> {
             Self::Passed { .. } => Kind::Passed,
             Self::State { .. } => Kind::State,
             Self::Notice { .. } => Kind::Notice,
+            Self::Adopted { .. } => Kind::Adopted,
         }
     }
 
@@ -302,7 +311,8 @@ impl Body<'_> {
         match self {
             Self::Account(AccountBody { stamp, .. })
             | Self::State { stamp, .. }
-            | Self::Notice { stamp, .. } => Some(stamp.account),
+            | Self::Notice { stamp, .. }
+            | Self::Adopted { stamp, .. } => Some(stamp.account),
             Self::Refusal(body) => body.account,
             Self::Raw(body) => body.account,
             Self::Run(_) | Self::Spent { .. } | Self::Passed { .. } => None,
@@ -322,7 +332,8 @@ impl Body<'_> {
             | Self::Run(_)
             | Self::Spent { .. }
             | Self::Passed { .. }
-            | Self::Notice { .. } => None,
+            | Self::Notice { .. }
+            | Self::Adopted { .. } => None,
         }
     }
 }

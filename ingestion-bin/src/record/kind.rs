@@ -26,6 +26,8 @@ pub enum Kind {
     Spent = 10,
     /// What consumers are told of where an account stands.
     Notice = 11,
+    /// What another instance knew of an account: it is gone on from there.
+    Adopted = 12,
     /// Positions that the sink of the signals will never get; for whoever audits the journal.
     Passed = 128,
 }
@@ -46,6 +48,7 @@ impl Kind {
             9 => Self::Run,
             10 => Self::Spent,
             11 => Self::Notice,
+            12 => Self::Adopted,
             128 => Self::Passed,
             _ => return None,
         })

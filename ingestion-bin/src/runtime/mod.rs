@@ -27,6 +27,7 @@ mod service_status;
 mod settings;
 mod share;
 mod sinks;
+mod tenant;
 #[cfg(feature = "kafka")]
 pub(crate) mod topics;
 mod unanswered;
@@ -44,3 +45,4 @@ pub use service_status::{ListStatus, ServiceStatus};
 pub use settings::machine as machine_settings;
 pub(crate) use settings::session as session_settings;
 pub(crate) use share::commands_share;
+pub use tenant::Tenancy;

@@ -119,7 +119,8 @@ impl Rejects {
             }),
             Body::Account(AccountBody { stamp, .. })
             | Body::Notice { stamp, .. }
-            | Body::State { stamp, .. } => {
+            | Body::State { stamp, .. }
+            | Body::Adopted { stamp, .. } => {
                 let received_at_ns = stamp.at_ms.saturating_mul(1_000_000);
                 Some(Of { account: Some(stamp.account), source_event_id: None, received_at_ns })
             }

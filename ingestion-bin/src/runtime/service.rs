@@ -24,11 +24,14 @@ use super::orders::Orders;
 use super::published::Published;
 use super::service_status::{ListStatus, ServiceStatus};
 use super::sinks::Sinks;
+use super::tenant::{self, Tenancy};
 use super::worker::{self, COMMANDS_MAX, Command, WorkerPlan};
 use super::{clock, settings};
 use crate::account::Settings;
 use crate::config::{Allocation, Config, Problems, Routes};
 use crate::record::{Body, RunBody};
+#[cfg(feature = "redis")]
+use crate::shared::{Shared, Source};
 use crate::state::State;
 
 /// Refusals kept with their bytes a minute.
@@ -97,6 +100,8 @@ pub struct Service {
     status: ServiceStatus,
     telemetry: Telemetry,
     latches: Vec<Latch>,
+    #[cfg(feature = "redis")]
+    shared: Option<Shared>,
 }
 
 impl Service {
@@ -114,6 +119,21 @@ impl Service {
         Self::start_with(config, settings::machine(config), storages, follow, telemetry)
     }
 
+    /// The same as the one writer of a shared state: goes on from what others left there.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing is left running then.
+    pub fn start_as(
+        config: &Config,
+        storages: Storages,
+        follow: Vec<Followed>,
+        telemetry: &Telemetry,
+        tenancy: Option<Tenancy>,
+    ) -> Result<Self, StartError> {
+        Self::begin(config, settings::machine(config), storages, follow, (telemetry, tenancy))
+    }
+
     /// The same with other settings of the account machines than the configuration gives (`runtime::machine_settings`): what no
     /// configuration may shorten, a drill may.
     ///
@@ -124,8 +144,18 @@ impl Service {
         config: &Config,
         settings: Settings,
         storages: Storages,
-        mut follow: Vec<Followed>,
+        follow: Vec<Followed>,
         telemetry: &Telemetry,
+    ) -> Result<Self, StartError> {
+        Self::begin(config, settings, storages, follow, (telemetry, None))
+    }
+
+    fn begin(
+        config: &Config,
+        settings: Settings,
+        storages: Storages,
+        mut follow: Vec<Followed>,
+        (telemetry, tenancy): (&Telemetry, Option<Tenancy>),
     ) -> Result<Self, StartError> {
         let routes = dialled(config)?;
         let Storages { data, journal: files } = storages;
@@ -144,7 +174,7 @@ impl Service {
                     at("journal in", &error)
                 }
             })?;
-        let (journal, state) = (opened.journal, opened.state);
+        let (journal, mut state) = (opened.journal, opened.state);
         report(&opened.report, telemetry);
         if state.began_ms.is_none() {
             remember_told(&mut follow, &data, opened.report.end);
@@ -160,9 +190,26 @@ impl Service {
         let mut outbox = Outbox::new(journal.appender());
         let streams = (config.streams.twap, config.streams.spot, config.streams.outcomes);
         outbox.put(&Body::Run(RunBody { version: env!("CARGO_PKG_VERSION"), started_at_ms, streams }));
+        let network =
+            config.venue.endpoints.first().map(|endpoint| endpoint.network.clone()).unwrap_or_default();
+        let wanted = tenancy.as_ref().map_or(0, tenant::epoch);
+        if let Some(tenancy) = &tenancy {
+            tenant::adopt(tenancy, &mut state, &mut outbox, &network);
+        }
         outbox.unblock();
         drop(outbox);
+        let epoch = state.epoch().saturating_add(1).max(started_at_ms).max(wanted);
+        #[cfg(feature = "redis")]
+        let shared = {
+            let reader = journal.reader(opened.report.end, messaging::journal::Limit::Synced);
+            let (progress, sinks) = (journal.progress(), sinks.shared(config));
+            let source = || Source { state: state.clone(), reader, progress, sinks };
+            let started = tenancy.map(|tenancy| Shared::start(&tenancy, epoch, source())).transpose();
+            started.map_err(|error| at("threads of the shared state for", &error))?
+        };
         let status = ServiceStatus {
+            #[cfg(feature = "redis")]
+            shared: shared.as_ref().map(Shared::watch),
             worker: Arc::default(),
             sinks: Arc::new(sinks.watches()),
             #[cfg(feature = "kafka")]
@@ -172,15 +219,12 @@ impl Service {
             started_at_ms,
             list: Arc::default(),
         };
-        let latches = ["listeners", "journal", "sinks", "influencers"]
+        let latches = ["listeners", "journal", "sinks", "influencers", "shared state"]
             .map(|part| telemetry.readiness().latch(part))
             .into();
-        let epoch = state.epoch().saturating_add(1).max(started_at_ms);
         let (spent, damaged) = (state.spent.clone(), !state.damaged.is_empty());
         let journal_began_ms = state.began_ms.unwrap_or(started_at_ms);
         let known = state.accounts.into_iter().map(|(account, state)| (account, state.into()));
-        let network =
-            config.venue.endpoints.first().map(|endpoint| endpoint.network.clone()).unwrap_or_default();
         let published = Published::new(files, journal.progress(), network.clone());
         let seed = clock::wall_ns();
         let plan = WorkerPlan {
@@ -219,7 +263,29 @@ impl Service {
             .spawn(move || worker::run(plan, receiver))
             .map_err(|error| at("worker thread for", &error))?;
         let (orders, telemetry) = (Orders::new(commands), telemetry.clone());
-        Ok(Self { journal, sinks, begins, echo: None, worker, orders, status, telemetry, latches })
+        Ok(Self {
+            journal,
+            sinks,
+            begins,
+            echo: None,
+            worker,
+            orders,
+            status,
+            telemetry,
+            latches,
+            #[cfg(feature = "redis")]
+            shared,
+        })
+    }
+
+    /// Why this instance must not go on as the writer of the shared state, once that is so: it is to be stopped, and may start again.
+    #[must_use]
+    pub fn superseded(&self) -> Option<String> {
+        #[cfg(feature = "redis")]
+        if let Some(shared) = &self.status.shared {
+            return shared.get().lost;
+        }
+        None
     }
 
     /// A view of its state.
@@ -281,7 +347,11 @@ impl Service {
     /// Takes the latches of readiness back or lets them go, as things stand.
     pub fn judge_readiness(&self) {
         let worker = self.status.worker();
-        let [listeners, journal, sinks, influencers] = self.latches.as_slice() else { return };
+        let [listeners, journal, sinks, influencers, shared] = self.latches.as_slice() else { return };
+        match self.status.unshared() {
+            Some(why) => shared.hold(&why),
+            None => shared.release(),
+        }
         match self.status.list().stale {
             Some(why) => influencers.hold(&format!("config stale: {why}")),
             None => influencers.release(),
@@ -352,6 +422,17 @@ impl Service {
             echo.stop(left().min(Duration::from_secs(2)));
         }
         late.extend(self.sinks.stop(left()).into_iter().map(|name| format!("sink {name} is not drained")));
+        #[cfg(feature = "redis")]
+        if let Some(shared) = self.shared {
+            let superseded = shared.watch().get().lost.is_some();
+            if !shared.stop(left().max(Duration::from_secs(1))) && !superseded {
+                late.push(
+                    "the shared state is older than what was delivered, and its lease ends by itself"
+                        .to_owned(),
+                );
+            }
+        }
+        self.latches.into_iter().for_each(Latch::retire);
         let clean = match self.journal.close(left().max(Duration::from_millis(500))) {
             Ok(()) => last.is_some() && !self.status.worker().waiting,
             Err(error) => {

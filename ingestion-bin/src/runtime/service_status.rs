@@ -24,6 +24,8 @@ pub struct ServiceStatus {
     pub(super) telemetry: Telemetry,
     pub(super) started_at_ms: u64,
     pub(super) list: Arc<Mutex<ListStatus>>,
+    #[cfg(feature = "redis")]
+    pub(super) shared: Option<crate::shared::SharedWatch>,
 }
 
 /// What is to be seen of the list of influencers.
@@ -69,6 +71,10 @@ impl ServiceStatus {
         for (name, watch) in self.sinks.iter() {
             events::show_sink(&self.telemetry, name, &watch.status());
         }
+        #[cfg(feature = "redis")]
+        if let Some(shared) = &self.shared {
+            events::show_shared(&self.telemetry, &shared.get());
+        }
         #[cfg(feature = "kafka")]
         for (name, watch) in self.figures.iter() {
             events::show_kafka(&self.telemetry, name, &watch.get());
@@ -86,6 +92,25 @@ impl ServiceStatus {
             why.map(|why| format!("sink {name}: {why}"))
         };
         self.sinks.iter().filter_map(failing).collect()
+    }
+
+    /// Why a machine that took over now would not know what this one does.
+    pub(super) fn unshared(&self) -> Option<String> {
+        #[cfg(feature = "redis")]
+        if let Some(shared) = &self.shared {
+            let crate::shared::SharedStatus { lost, failing, unwritten, place, .. } = shared.get();
+            return lost.or(failing).or(unwritten).map(|why| format!("{place}: {why}"));
+        }
+        None
+    }
+
+    /// How the shared state stands; nothing where none is shared.
+    fn shared(&self) -> Value {
+        #[cfg(feature = "redis")]
+        if let Some(shared) = &self.shared {
+            return json!(shared.get());
+        }
+        Value::Null
     }
 
     /// Everything, as `/status` shows it.
@@ -129,6 +154,7 @@ impl ServiceStatus {
                 "blocked": worker.blocked,
             },
             "sinks": sinks,
+            "sharedState": self.shared(),
             "counts": totals,
         })
     }

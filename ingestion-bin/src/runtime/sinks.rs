@@ -179,6 +179,19 @@ impl Sinks {
         self.threads.iter().map(|(name, thread)| (*name, thread.watch().clone())).collect()
     }
 
+    /// Those that others read too: topics, or where there is none all of them.
+    #[cfg(feature = "redis")]
+    pub(super) fn shared(&self, config: &Config) -> Vec<SinkWatch> {
+        let sinks = config.storage.sinks();
+        let is_topic =
+            |name: &str| sinks.iter().any(|(of, sink)| *of == name && sink.kind == SinkKind::Kafka);
+        let watches = |only_topics: bool| {
+            let some = self.threads.iter().filter(move |(name, _)| !only_topics || is_topic(name));
+            some.map(|(_, thread)| thread.watch().clone()).collect::<Vec<_>>()
+        };
+        Some(watches(true)).filter(|topics| !topics.is_empty()).unwrap_or_else(|| watches(false))
+    }
+
     #[cfg(feature = "kafka")]
     pub(super) fn figures(&self) -> Figures {
         self.figures.clone()
@@ -250,8 +263,10 @@ impl Opening<'_> {
                 self.start(stream, settings, duty, (sink, PumpConfig::default()))
             }
             SinkKind::Paused => {
-                let cursor = self.cursor(stream, settings)?;
-                self.paused.push(PausedSink::new(cursor));
+                for kind in self.begun(stream, settings)? {
+                    let cursor = self.cursor(stream, settings, kind)?;
+                    self.paused.push(PausedSink::new(cursor));
+                }
                 Ok(())
             }
             // A configuration that asks for a topic is refused by a build without Kafka.
@@ -268,7 +283,7 @@ impl Opening<'_> {
         duty: Duty,
         (sink, pace): (K, PumpConfig),
     ) -> Result<(), StartError> {
-        let cursor = self.cursor(stream, settings)?;
+        let cursor = self.cursor(stream, settings, settings.kind)?;
         let (telemetry, rejects) = (self.telemetry.clone(), self.rejects.clone());
         let owner = Box::new(Declare { telemetry, named: None, duty, stream, rejects, letter: None });
         let pump = Pump::new(sink, self.journal, cursor, owner, pace);
@@ -277,12 +292,25 @@ impl Opening<'_> {
         Ok(())
     }
 
-    fn cursor(&self, stream: &str, settings: &SinkSettings) -> Result<Cursor, StartError> {
+    /// The kinds of targets that a paused stream goes on to later: those it went to before, or files.
+    fn begun(&self, stream: &str, settings: &SinkSettings) -> Result<Vec<SinkKind>, StartError> {
+        let reader = self.journal.reader(0, Limit::Synced);
+        let mut begun = Vec::new();
+        for kind in [SinkKind::File, SinkKind::Kafka, SinkKind::Stdout] {
+            let done = reader.done(&settings.cursor(stream, kind));
+            if done.map_err(|error| StartError::sink(stream, &error))?.is_some() {
+                begun.push(kind);
+            }
+        }
+        Ok(if begun.is_empty() { vec![SinkKind::File] } else { begun })
+    }
+
+    fn cursor(&self, stream: &str, settings: &SinkSettings, kind: SinkKind) -> Result<Cursor, StartError> {
         let from = match settings.from {
             StartFrom::End => From::End,
             StartFrom::Oldest => From::Oldest,
         };
-        let name = settings.cursor(stream, settings.kind);
+        let name = settings.cursor(stream, kind);
         self.journal.register_cursor(&name, from).map_err(|error| StartError::sink(stream, &error))
     }
 }

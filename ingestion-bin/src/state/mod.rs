@@ -36,6 +36,28 @@ pub struct AccountState {
     pub told: ToldBook,
 }
 
+impl AccountState {
+    /// Out of the bytes that [`AccountState::share`] made.
+    ///
+    /// # Errors
+    ///
+    /// When they are no state of this version.
+    pub fn shared(bytes: &[u8]) -> Result<Self, postcard::Error> {
+        match bytes.split_first() {
+            Some((&SHARED_VERSION, state)) => postcard::from_bytes(state),
+            _ => Err(postcard::Error::WontImplement),
+        }
+    }
+
+    /// As bytes for another instance: a version and the state.
+    #[must_use]
+    pub fn share(&self) -> Vec<u8> {
+        // A vector takes every byte, and nothing in here has a length that is not known in advance.
+        postcard::to_extend(self, vec![SHARED_VERSION])
+            .unwrap_or_else(|error| unreachable!("a state of plain fields always encodes: {error}"))
+    }
+}
+
 impl Default for AccountState {
     fn default() -> Self {
         Self {
@@ -76,6 +98,9 @@ pub struct State {
     pub refused: Option<String>,
 }
 
+/// The version of a shared state: of everything in [`AccountState`].
+const SHARED_VERSION: u8 = 1;
+
 /// Weight older than this does not count any more: the venue's minute, and as much again for clocks.
 const SPENT_KEPT_MS: u64 = 120_000;
 
@@ -95,9 +120,33 @@ impl State {
         self.accounts.values().map(|account| account.ledger.epoch()).max().unwrap_or(0)
     }
 
-    fn take(&mut self, record: &Record<'_>) -> Result<(), RecordError> {
-        match record::decode(record)? {
-            Some(Body::Account(body)) => self.account(&body),
+    /// Takes the next record; whose state it changed, where it is an account's.
+    pub fn follow(&mut self, record: &Record<'_>) -> Option<[u8; 20]> {
+        match self.take(record) {
+            Ok(account) => account,
+            Err(error) => {
+                self.refused.get_or_insert_with(|| error.to_string());
+                None
+            }
+        }
+    }
+
+    /// What another instance knew of an account replaces what is known here.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no state of this version.
+    pub fn adopt(&mut self, account: [u8; 20], bytes: &[u8]) -> Result<(), postcard::Error> {
+        self.accounts.insert(account, AccountState::shared(bytes)?);
+        Ok(())
+    }
+
+    fn take(&mut self, record: &Record<'_>) -> Result<Option<[u8; 20]>, RecordError> {
+        Ok(match record::decode(record)? {
+            Some(Body::Account(body)) => {
+                self.account(&body);
+                Some(body.stamp.account)
+            }
             Some(Body::Spent { endpoint, weight, at_ms }) => {
                 let since = at_ms.saturating_sub(SPENT_KEPT_MS);
                 // The second record of one time says what the charge came to.
@@ -105,21 +154,29 @@ impl State {
                     spent.at_ms >= since && !(spent.at_ms == at_ms && spent.endpoint == endpoint)
                 });
                 self.spent.push(Spent { endpoint: endpoint.into_owned(), weight, at_ms });
+                None
             }
             Some(Body::Run(run)) => {
                 self.runs += 1;
                 self.began_ms.get_or_insert(run.started_at_ms);
                 self.damaged.clear();
+                None
             }
             Some(Body::State { stamp, shown }) => {
                 self.accounts.entry(stamp.account).or_default().venue.keep(&shown);
+                Some(stamp.account)
             }
             Some(Body::Notice { stamp, notice }) => {
                 self.accounts.entry(stamp.account).or_default().told.keep(&notice);
+                Some(stamp.account)
             }
-            Some(Body::Refusal(_) | Body::Raw(_) | Body::Passed { .. }) | None => {}
-        }
-        Ok(())
+            Some(Body::Adopted { stamp, state }) => {
+                let body = |source| RecordError::Body { position: record.position, source };
+                self.adopt(stamp.account, state).map_err(body)?;
+                Some(stamp.account)
+            }
+            Some(Body::Refusal(_) | Body::Raw(_) | Body::Passed { .. }) | None => None,
+        })
     }
 
     fn account(&mut self, body: &AccountBody<'_>) {
@@ -144,9 +201,7 @@ impl State {
 
 impl Fold for State {
     fn apply(&mut self, record: &Record<'_>) {
-        if let Err(error) = self.take(record) {
-            self.refused.get_or_insert_with(|| error.to_string());
-        }
+        self.follow(record);
     }
 
     fn damage(&mut self, from: u64, to: u64) {

@@ -10,8 +10,9 @@ use hyperliquid_client::sim::SimLimits;
 use tempfile::TempDir;
 
 use super::disk;
-use super::market::{Play, Random, address};
+use super::market::{Play, address};
 use super::service::{Service, pass};
+use super::support::random::Random;
 
 /// Inside which limits, on both sides.
 #[derive(Clone, Copy, Debug)]

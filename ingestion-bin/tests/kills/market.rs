@@ -15,6 +15,7 @@ use hyperliquid_client::sim::{
     ZERO_HASH,
 };
 
+use super::support::random::Random;
 use super::trouble::Trouble;
 
 /// Venue time when the market opens, ms.
@@ -25,38 +26,6 @@ const BLOCK_MS: u64 = 400;
 const COINS: [&str; 4] = ["ETH", "BTC", "xyz:TSLA", "@107"];
 /// Room for the whole history of a run: what is judged must still be shown at its end.
 const RETENTION: usize = 2_000_000;
-
-/// A seeded generator (splitmix64).
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Below `end`, which must not be 0.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    /// True `parts` times in a thousand.
-    pub(crate) fn in_thousand(&mut self, parts: u64) -> bool {
-        self.below(1_000) < parts
-    }
-
-    /// So many milliseconds, less than `end`.
-    pub(crate) fn millis(&mut self, end: u64) -> Duration {
-        Duration::from_millis(self.below(end))
-    }
-}
 
 /// The address of the account number `n`.
 pub(crate) fn address(n: u64) -> String {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use hyperliquid_client::sim::SimHandle;
 
-use super::market::Random;
 use super::support::proxy::{Cut, Flow, Proxy, Way, Weather};
+use super::support::random::Random;
 
 /// Faults of a venue, as the command line writes them.
 const OF_A_VENUE: [&str; 7] =

@@ -21,8 +21,10 @@ pub mod place;
 pub mod play;
 pub mod process;
 pub mod proxy;
+pub mod random;
 pub mod scene;
 pub mod service;
+pub mod topics;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -103,8 +103,14 @@ impl Process {
 
     /// SIGTERM.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// A signal by its name.
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        let status = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status().expect("kill runs");
+        let kill = format!("kill -{name} \"$0\"");
+        let status = Command::new("sh").args(["-c", &kill, &id]).status().expect("kill runs");
         assert!(status.success(), "the child is there");
     }
 

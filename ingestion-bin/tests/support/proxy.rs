@@ -17,6 +17,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::random::Random;
+
 /// Read at once.
 const PIECE: usize = 16 << 10;
 /// Pieces under way in one direction; beyond, nothing is read.
@@ -263,7 +265,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::R
         };
         seed += 1;
         shared.accepted.fetch_add(1, Ordering::Relaxed);
-        let (shared, mut random) = (Arc::clone(&shared), Random(seed));
+        let (shared, mut random) = (Arc::clone(&shared), Random::new(seed));
         tasks.spawn(async move {
             let Ok(venue) = call(shared.target, peer.ip()).await else {
                 let _reset = client.set_zero_linger();
@@ -294,7 +296,7 @@ async fn carry(
     let cut = {
         let (from_client, to_client) = client.split();
         let (from_venue, to_venue) = venue.split();
-        let (mut up, mut down) = (Random(random.next()), Random(random.next()));
+        let (mut up, mut down) = (Random::new(random.next()), Random::new(random.next()));
         let up = pass(Direction::Up, from_client, to_venue, told.clone(), count, &mut up);
         let down = pass(Direction::Down, from_venue, to_client, told.clone(), count, &mut down);
         tokio::select! {
@@ -425,26 +427,4 @@ async fn write(
         }
     }
     to.shutdown().await
-}
-
-/// A seeded generator (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn chance(&mut self, share: f64) -> bool {
-        share > 0.0 && (self.next() >> 11) as f64 / ((1_u64 << 53) as f64) < share
-    }
-
-    fn between(&mut self, (from, to): (Duration, Duration)) -> Duration {
-        let range = u64::try_from(to.saturating_sub(from).as_micros()).unwrap_or(u64::MAX);
-        from + Duration::from_micros(if range == 0 { 0 } else { self.next() % range })
-    }
 }

@@ -54,6 +54,10 @@ pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
 
 fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
     let text = |pointer: &str| status.pointer(pointer).map(plain).unwrap_or_default();
+    if let Some(waiting) = status.get("waiting") {
+        output.line(&format!("version    {}", text("/version")))?;
+        return output.line(&format!("waiting    {}", plain(waiting)));
+    }
     output.line(&format!("version    {}, since {}", text("/version"), text("/startedAt")))?;
     output.line(&format!("ready      {} {}", text("/ready"), reasons(status)))?;
     output.line(&format!(
@@ -87,6 +91,19 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
         for refusal in array(status, "/influencers/refusals") {
             output.line(&format!("           refused: {}", plain(refusal)))?;
         }
+    }
+    if let Some(shared) = status.get("sharedState").filter(|shared| shared.is_object()) {
+        let part = |key: &str| shared.get(key).map(plain).unwrap_or_default();
+        let wrong = ["lost", "failing", "unwritten"].iter().find_map(|key| shared.get(*key)?.as_str());
+        output.line(&format!(
+            "shared     {}, lease ours {}, epoch {}, {} written, {} wait{}",
+            part("place"),
+            part("leased"),
+            part("epoch"),
+            part("written"),
+            part("waiting"),
+            wrong.map(|why| format!(": {why}")).unwrap_or_default()
+        ))?;
     }
     for sink in array(status, "/sinks") {
         let part = |key: &str| sink.get(key).map(plain).unwrap_or_default();

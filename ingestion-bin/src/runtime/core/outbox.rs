@@ -157,6 +157,7 @@ const fn class_of(body: &Body<'_>) -> Class {
         | record::Kind::Run
         | record::Kind::Spent
         | record::Kind::Notice
+        | record::Kind::Adopted
         | record::Kind::Passed => Class::Control,
     }
 }

@@ -225,6 +225,8 @@ fn a_panic_of_the_decoder_costs_its_frame_only() {
     let page = telemetry.metrics().render();
     assert!(page.contains("\ningestion_refusals_total{reason=\"decode_panic\"} 1\n"), "{page}");
     let status = ServiceStatus {
+        #[cfg(feature = "redis")]
+        shared: None,
         #[cfg(feature = "kafka")]
         figures: Arc::default(),
         worker: Arc::new(Mutex::new(core.borrow().status())),

@@ -275,6 +275,21 @@ pub(super) static KAFKA_ROUND_TRIP: Definition<Gauge, 1> = Definition::gauge(
     ["stream"],
 )
 .unit(Unit::Seconds);
+pub(super) static LEASED: Definition<Gauge, 0> = Definition::gauge(
+    "ingestion_shared_state_leased",
+    "1 while this instance is the one that writes the shared state, as far as it knows; 0 too where no state is shared.",
+    [],
+);
+pub(super) static SHARED_WAITING: Definition<Gauge, 0> = Definition::gauge(
+    "ingestion_shared_state_waiting",
+    "Accounts whose shared state is older than what the sinks have acknowledged.",
+    [],
+);
+pub(super) static SHARED_WRITTEN: Definition<Gauge, 0> = Definition::gauge(
+    "ingestion_shared_state_written",
+    "States written by this instance since it became the writer.",
+    [],
+);
 pub(super) static JOURNAL_BYTES: Definition<Gauge, 0> =
     Definition::gauge("ingestion_journal_disk_bytes", "Disk used by the journal.", []).unit(Unit::Bytes);
 pub(super) static COMPLETENESS: Definition<Gauge, 1> = Definition::gauge(
@@ -359,6 +374,9 @@ pub fn catalogue() -> Vec<Family> {
         KAFKA_RETRIES.family(),
         KAFKA_TIMEOUTS.family(),
         KAFKA_ROUND_TRIP.family(),
+        LEASED.family(),
+        SHARED_WAITING.family(),
+        SHARED_WRITTEN.family(),
         JOURNAL_BYTES.family(),
         COMPLETENESS.family(),
         MISSING.family(),

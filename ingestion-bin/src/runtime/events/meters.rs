@@ -16,6 +16,8 @@ use super::catalogue::{
 };
 #[cfg(feature = "kafka")]
 use super::catalogue::{KAFKA_BROKERS, KAFKA_QUEUED, KAFKA_RETRIES, KAFKA_ROUND_TRIP, KAFKA_TIMEOUTS};
+#[cfg(feature = "redis")]
+use super::catalogue::{LEASED, SHARED_WAITING, SHARED_WRITTEN};
 use crate::account::Fate;
 use crate::completeness::Complete;
 use crate::runtime::ListStatus;
@@ -159,6 +161,16 @@ pub(in crate::runtime) fn show_kafka(
     set(&KAFKA_RETRIES, figures.retries, 1.0);
     set(&KAFKA_TIMEOUTS, figures.timeouts, 1.0);
     set(&KAFKA_ROUND_TRIP, figures.round_trip_p99_us, 1e6);
+}
+
+/// How the shared state stands.
+#[cfg(feature = "redis")]
+pub(in crate::runtime) fn show_shared(telemetry: &Telemetry, status: &crate::shared::SharedStatus) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    let (waiting, written) = (status.waiting as f64, status.written as f64);
+    telemetry.metrics().get(&LEASED, []).set(f64::from(u8::from(status.leased)));
+    telemetry.metrics().get(&SHARED_WAITING, []).set(waiting);
+    telemetry.metrics().get(&SHARED_WRITTEN, []).set(written);
 }
 
 pub(in crate::runtime) fn show_journal(telemetry: &Telemetry, progress: &Progress) {

@@ -24,6 +24,8 @@ use catalogue::{
 pub use catalogue::{catalogue, totals};
 #[cfg(feature = "kafka")]
 pub(super) use meters::show_kafka;
+#[cfg(feature = "redis")]
+pub(super) use meters::show_shared;
 pub(super) use meters::{Meters, show_completeness, show_journal, show_list, show_sink};
 
 /// One struct per happening with at most one label: its fields, its counter and label, what it amounts to, its log line.

@@ -1,0 +1,51 @@
+//! Beginning as the writer of a shared state: what others left there is taken into the journal first, so that everything known here
+//! comes of the journal's records, as always.
+
+#[cfg(feature = "redis")]
+pub use crate::shared::Tenancy;
+
+#[cfg(feature = "redis")]
+use super::core::Outbox;
+#[cfg(feature = "redis")]
+use crate::{
+    record::{Body, Stamp},
+    runtime::clock,
+    state::State,
+};
+
+/// Without Redis nobody is one.
+#[cfg(not(feature = "redis"))]
+#[derive(Clone, Copy, Debug)]
+pub enum Tenancy {}
+
+/// The epoch it begins with at least.
+#[cfg(feature = "redis")]
+pub(super) fn epoch(tenancy: &Tenancy) -> u64 {
+    tenancy.epoch()
+}
+
+#[cfg(not(feature = "redis"))]
+pub(super) fn epoch(tenancy: &Tenancy) -> u64 {
+    match *tenancy {}
+}
+
+/// Of every account of which another one knows more, that is what is known here from now on. Who wrote with the higher epoch knows more.
+#[cfg(feature = "redis")]
+pub(super) fn adopt(tenancy: &Tenancy, state: &mut State, outbox: &mut Outbox, network: &str) {
+    for adopted in tenancy.states() {
+        let known = state.accounts.get(&adopted.account).map(|known| known.ledger.epoch());
+        if known >= Some(adopted.epoch) {
+            continue;
+        }
+        tracing::info!(influencer = adopted.influencer, epoch = adopted.epoch, here = ?known, "goes on from the shared state");
+        let (account, influencer, epoch) = (adopted.account, adopted.influencer.as_str(), adopted.epoch);
+        let stamp = Stamp { account, influencer, network, at_ms: clock::wall_ms(), epoch };
+        outbox.put(&Body::Adopted { stamp, state: &adopted.bytes });
+        state.accounts.insert(account, adopted.state.clone());
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+pub(super) fn adopt(tenancy: &Tenancy, _: &mut crate::state::State, _: &mut super::core::Outbox, _: &str) {
+    match *tenancy {}
+}

@@ -1,0 +1,117 @@
+//! Brokers that are away for long while much arrives (fault row 72): it waits in the journal and not in memory, and when they are back
+//! everything is delivered, once and in order.
+//!
+//! `INGESTION_KAFKA_BACKLOG` is how many fills arrive meanwhile, 40,000 unless it is set. The bound is on what is above the idle process.
+#![cfg(feature = "kafka")]
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test fails by a panic and says what it saw; a rate is counted against real time"
+)]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use hyperliquid_client::sim::{SimConfig, SimLimits};
+use support::eventually;
+use support::scene::Scene;
+use support::service::Service;
+use support::topics::topics;
+use test_services::{KafkaSetup, or_skip, until};
+
+const NAME: &str = "kafka_backlog";
+const ACCOUNTS: usize = 10;
+/// MiB above the idle process.
+const MEMORY_MIB: u64 = 64;
+/// Blocks on their way to the service at once.
+const BLOCKS: usize = 500;
+
+fn backlog() -> usize {
+    let given = std::env::vars().find(|(key, _)| key == "INGESTION_KAFKA_BACKLOG").map(|(_, value)| value);
+    given.map_or(40_000, |text| text.parse().expect("INGESTION_KAFKA_BACKLOG is a number"))
+}
+
+/// Signals that the service has made, by its own count.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+fn made(service: &Service) -> usize {
+    service.metric("ingestion_events_total{disposition=\"signal\"}") as usize
+}
+
+#[test]
+fn what_arrives_while_the_brokers_are_away_waits_on_the_disk() {
+    let Some(kafka) = or_skip(NAME, KafkaSetup::one().start()) else { return };
+    let users: Vec<String> = (0..ACCOUNTS).map(|n| format!("0x{:040x}", 0xa11ce_0000 + n)).collect();
+    let entries: Vec<String> = users.iter().map(|user| format!("{{ address = {user:?} }}")).collect();
+    let mut sim = SimConfig::manual();
+    sim.venue.limits = SimLimits::generous();
+    let list = format!("static = [{}]", entries.join(","));
+    let brokers = kafka.bootstrap();
+    let mut scene = Scene::at(sim, 1_000, |_| list, &topics(&brokers, NAME, ""));
+    scene.ask(&["topics", "create", "--partitions", "3"]);
+    let service = Service::start(&scene.config, &[]);
+    service.wait_ready();
+    let users: Vec<&str> = users.iter().map(String::as_str).collect();
+    // Every buffer has been used once.
+    for _ in 0..50 {
+        scene.play(&users, "ETH");
+    }
+    let warm = scene.chains.rows().len();
+    eventually("the first ones", || (made(&service) == warm).then_some(()));
+    let idle = service.memory_kib("VmRSS");
+    service.forget_peak();
+    kafka.kill(1).expect("it runs");
+
+    let count = backlog() / ACCOUNTS * ACCOUNTS;
+    scene.chains.fills_only(10);
+    let began = Instant::now();
+    let blocks = count / ACCOUNTS;
+    for sent in 1..=blocks {
+        scene.play(&users, "ETH");
+        // No further ahead of the service than its sockets hold.
+        if sent % BLOCKS == 0 || sent == blocks {
+            let soon = warm + sent.saturating_sub(BLOCKS) * ACCOUNTS;
+            let wanted = if sent == blocks { warm + count } else { soon };
+            eventually("the service keeps up", || (made(&service) >= wanted).then_some(()));
+        }
+    }
+    let arrived = began.elapsed();
+    let peak = service.memory_kib("VmHWM");
+    let above = peak.saturating_sub(idle) / 1_024;
+    println!(
+        "{count} fills in {arrived:?} with the broker away: idle {idle} KiB, peak {peak} KiB, {above} MiB above"
+    );
+    assert!(above < MEMORY_MIB, "{above} MiB above the idle process");
+
+    kafka.restart(1).expect("it starts again");
+    let began = Instant::now();
+    let lag = "ingestion_sink_lag{stream=\"signals\"}";
+    let done = || (service.metric(lag) == 0.0).then_some(());
+    until(Duration::from_secs(600), done).unwrap_or_else(|| panic!("{}", service.status()["sinks"]));
+    let took = began.elapsed();
+    let peak = service.memory_kib("VmHWM");
+    let above = peak.saturating_sub(idle) / 1_024;
+    let topic = format!("{NAME}.signals");
+    let ends = kafka.tool(
+        "org.apache.kafka.tools.GetOffsetShell",
+        &["--bootstrap-server", &brokers, "--topic", &topic, "--time", "-1"],
+    );
+    let ends = or_skip(NAME, ends).expect("the tools are there, a broker is");
+    let stored: usize =
+        ends.lines().filter_map(|line| line.rsplit(':').next()?.trim().parse::<usize>().ok()).sum();
+    assert_eq!(stored, warm + count, "each once: {ends}");
+    println!("delivered {took:?} after its return, {above} MiB above the idle process");
+    let (code, report) = verified(&scene);
+    assert_eq!(
+        (code, report["lost"].as_u64(), report["undeclared"].as_u64()),
+        (Some(0), Some(0), Some(0)),
+        "{report}"
+    );
+    service.stop_well();
+    assert!(above < MEMORY_MIB, "{above} MiB above the idle process");
+}
+
+fn verified(scene: &Scene) -> (Option<i32>, serde_json::Value) {
+    let output = scene.ask(&["--json", "verify", "--kafka"]);
+    (output.status.code(), serde_json::from_slice(&output.stdout).expect("JSON"))
+}
