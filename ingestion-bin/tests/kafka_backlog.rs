@@ -24,8 +24,9 @@ const NAME: &str = "kafka_backlog";
 const ACCOUNTS: usize = 10;
 /// MiB above the idle process.
 const MEMORY_MIB: u64 = 64;
+const LONG: Duration = Duration::from_secs(60);
 /// Blocks on their way to the service at once.
-const BLOCKS: usize = 500;
+const BLOCKS: usize = 50;
 
 fn backlog() -> usize {
     let given = std::env::vars().find(|(key, _)| key == "INGESTION_KAFKA_BACKLOG").map(|(_, value)| value);
@@ -72,7 +73,9 @@ fn what_arrives_while_the_brokers_are_away_waits_on_the_disk() {
         if sent % BLOCKS == 0 || sent == blocks {
             let soon = warm + sent.saturating_sub(BLOCKS) * ACCOUNTS;
             let wanted = if sent == blocks { warm + count } else { soon };
-            eventually("the service keeps up", || (made(&service) >= wanted).then_some(()));
+            until(LONG, || (made(&service) >= wanted).then_some(())).unwrap_or_else(|| {
+                panic!("{} of {wanted}: {}\n{}", made(&service), service.status(), service.process.log())
+            });
         }
     }
     let arrived = began.elapsed();
@@ -87,15 +90,12 @@ fn what_arrives_while_the_brokers_are_away_waits_on_the_disk() {
     let began = Instant::now();
     let lag = "ingestion_sink_lag{stream=\"signals\"}";
     let done = || (service.metric(lag) == 0.0).then_some(());
-    until(Duration::from_secs(600), done).unwrap_or_else(|| panic!("{}", service.status()["sinks"]));
+    until(10 * LONG, done).unwrap_or_else(|| panic!("{}", service.status()["sinks"]));
     let took = began.elapsed();
     let peak = service.memory_kib("VmHWM");
     let above = peak.saturating_sub(idle) / 1_024;
     let topic = format!("{NAME}.signals");
-    let ends = kafka.tool(
-        "org.apache.kafka.tools.GetOffsetShell",
-        &["--bootstrap-server", &brokers, "--topic", &topic, "--time", "-1"],
-    );
+    let ends = kafka.tool("org.apache.kafka.tools.GetOffsetShell", &["--topic", &topic, "--time", "-1"]);
     let ends = or_skip(NAME, ends).expect("the tools are there, a broker is");
     let stored: usize =
         ends.lines().filter_map(|line| line.rsplit(':').next()?.trim().parse::<usize>().ok()).sum();

@@ -116,41 +116,16 @@ impl Service {
         follow: Vec<Followed>,
         telemetry: &Telemetry,
     ) -> Result<Self, StartError> {
-        Self::start_with(config, settings::machine(config), storages, follow, telemetry)
+        Self::start_with(config, settings::machine(config), storages, follow, (telemetry, None))
     }
 
-    /// The same as the one writer of a shared state: goes on from what others left there.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`]; nothing is left running then.
-    pub fn start_as(
-        config: &Config,
-        storages: Storages,
-        follow: Vec<Followed>,
-        telemetry: &Telemetry,
-        tenancy: Option<Tenancy>,
-    ) -> Result<Self, StartError> {
-        Self::begin(config, settings::machine(config), storages, follow, (telemetry, tenancy))
-    }
-
-    /// The same with other settings of the account machines than the configuration gives (`runtime::machine_settings`): what no
-    /// configuration may shorten, a drill may.
+    /// The same as the one writer of a shared state, which goes on from what others left there; and with other settings of the account
+    /// machines than the configuration gives (`runtime::machine_settings`): what no configuration may shorten, a drill may.
     ///
     /// # Errors
     ///
     /// [`StartError`]; nothing is left running then.
     pub fn start_with(
-        config: &Config,
-        settings: Settings,
-        storages: Storages,
-        follow: Vec<Followed>,
-        telemetry: &Telemetry,
-    ) -> Result<Self, StartError> {
-        Self::begin(config, settings, storages, follow, (telemetry, None))
-    }
-
-    fn begin(
         config: &Config,
         settings: Settings,
         storages: Storages,

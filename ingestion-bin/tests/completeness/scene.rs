@@ -83,7 +83,7 @@ impl Scene {
             settings(&machine_settings(&config)),
             Storages::on_disk(&config.data_dir),
             vec![followed],
-            &telemetry,
+            (&telemetry, None),
         )
         .expect("the service starts");
         let sets = sets.iter().map(|(key, value)| format!("--set={key}={value}")).collect();

@@ -39,8 +39,8 @@ impl Inside {
         let follow =
             legs.users.iter().map(|user| Followed::by_address(user.parse().expect("an address"))).collect();
         let settings = settings(&machine_settings(&config));
-        let service =
-            Service::start_with(&config, settings, storages, follow, &telemetry).expect("the service starts");
+        let service = Service::start_with(&config, settings, storages, follow, (&telemetry, None))
+            .expect("the service starts");
         eventually("baselines", || {
             let worker = service.status().worker();
             let based =

@@ -26,7 +26,7 @@ use super::super::output::Output;
 use super::super::setup::{self, BadEntries, Plan};
 use super::super::table;
 use crate::config::{Config, LogFormat, Problem, SinkKind};
-use crate::runtime::{Lines, Service, StartError, Storages, clock, events, obstacles};
+use crate::runtime::{Lines, Service, StartError, Storages, clock, events, machine_settings, obstacles};
 use front::Front;
 use simulated::simulate;
 use telling::{summary, tell, tell_refused, tell_shared_exit, tell_stale, tell_uncovered};
@@ -132,8 +132,10 @@ impl Life {
         let fit = tell_uncovered(&self.list.set, &self.config);
         let (follow, since) = (self.list.followed(&self.config), setup::now());
         let storages = Storages::on_disk(&self.config.data_dir);
-        let service = Service::start_as(&self.config, storages, follow, &self.telemetry, tenancy)
-            .map_err(not_started)?;
+        let settings = machine_settings(&self.config);
+        let service =
+            Service::start_with(&self.config, settings, storages, follow, (&self.telemetry, tenancy))
+                .map_err(not_started)?;
         tell_shared_exit(&fit);
         self.list.keep(&self.config);
         service.show_list(self.list.status());
