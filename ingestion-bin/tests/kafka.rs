@@ -144,6 +144,59 @@ fn our_fixture_arrives_exactly() {
     audited(&play, 1);
 }
 
+/// Fault row 71: what was acknowledged is read back while the service runs; when the topic is deleted behind its back, log, metrics, `/status`
+/// and `/ready` say so. The other topics are as they were.
+#[test]
+fn what_a_topic_loses_raises_the_alarm() {
+    let Some(brokers) = or_skip("kafka_audit", shared_kafka()) else { return };
+    if or_skip("kafka_audit", kcat(&["-V"])).is_none() {
+        return;
+    }
+    let Stage { play, count, .. } = Stage::set(&brokers, &fixture(), None, "audit", "");
+    let service = Service::start(&play.config, &[]);
+    delivered(&service, count);
+    let audited = "ingestion_kafka_audit_records{stream=\"signals\"}";
+    until(LONG, || (counted(&service, audited) == count).then_some(())).expect("every signal is read back");
+    assert_eq!(service.get("/ready").0, 200);
+    let delete = ["--bootstrap-server", &brokers, "--delete", "--topic", "audit.signals"];
+    if or_skip("kafka_audit", test_services::kafka_tool("TopicCommand", &delete)).is_none() {
+        return;
+    }
+    let differing = "ingestion_kafka_audit_differences_total{stream=\"signals\"}";
+    until(LONG, || (counted(&service, differing) == count).then_some(())).expect("every signal is missed");
+    let told = "acknowledged records are gone, the partition's end went back";
+    let alarmed = || {
+        let (code, why) = service.get("/ready");
+        (code == 503 && why.contains("topic audit.signals, partition ") && why.contains(told)).then_some(())
+    };
+    until(LONG, alarmed).expect("it is not ready any more");
+    let status = service.status();
+    let audits: BTreeMap<&str, &Value> = status["audit"]
+        .as_array()
+        .expect("audits")
+        .iter()
+        .map(|of| (of["stream"].as_str().expect("a name"), of))
+        .collect();
+    let streams: Vec<&str> = audits.keys().copied().collect();
+    assert_eq!(streams, ["dead_letters", "gaps", "raw", "signals", "state"]);
+    for (stream, audit) in &audits {
+        let lost = if *stream == "signals" { count } else { 0 };
+        assert_eq!(audit["differing"], lost, "{audit}");
+        assert_eq!(audit["skipped"], 0, "{audit}");
+    }
+    let printed = service.printed_status(&[]);
+    assert!(printed.contains(&format!("different {count}, the newest: topic audit.signals, ")), "{printed}");
+    let log = service.stop().log;
+    let line = log.lines().find(|line| line.contains(told)).expect("a line of the log");
+    println!("{line}");
+    assert!(
+        line.contains("ERROR")
+            && line.contains("topic=\"audit.signals\" partition=")
+            && line.contains(" first=0 last="),
+        "{line}"
+    );
+}
+
 #[test]
 fn recorded_fills_arrive_exactly() {
     let Some(folder) = recorded_data() else { return };

@@ -29,6 +29,8 @@ pub struct Kafka {
     pub compression: Compression,
     /// What is done with a record that the cluster will never take.
     pub on_reject: OnReject,
+    /// What was acknowledged is read back and compared.
+    pub audit: bool,
     /// Further properties of librdkafka.
     pub properties: BTreeMap<String, Property>,
 }
@@ -126,6 +128,7 @@ fn built(section: &Section<'_>) -> Kafka {
             .unwrap_or(1_000_000),
         compression: section.choice("compression", Compression::Lz4, &compressions),
         on_reject: section.choice("on_reject", OnReject::DeadLetter, &rejects),
+        audit: section.flag("audit", true),
         properties: properties(section),
     };
     check(section, &kafka);
@@ -225,6 +228,7 @@ fn refused(section: &Section<'_>) -> Kafka {
     section.not_built("batch_bytes", 1_000_000, NO_KAFKA);
     section.not_built("compression", "lz4", NO_KAFKA);
     section.not_built("on_reject", "dead_letter", NO_KAFKA);
+    section.not_built("audit", true, NO_KAFKA);
     section.not_built("properties", Table::new(), NO_KAFKA);
     built(&section.absent("kafka"))
 }

@@ -188,13 +188,13 @@ impl Service {
             worker: Arc::default(),
             sinks: Arc::new(sinks.watches()),
             #[cfg(feature = "kafka")]
-            figures: Arc::new(sinks.figures()),
+            figures: sinks.figures(),
             progress: journal.progress(),
             telemetry: telemetry.clone(),
             started_at_ms,
             list: Arc::default(),
         };
-        let latches = ["listeners", "journal", "sinks", "influencers", "shared state"]
+        let latches = ["listeners", "journal", "sinks", "influencers", "shared state", "audit"]
             .map(|part| telemetry.readiness().latch(part))
             .into();
         let (spent, damaged) = (state.spent.clone(), !state.damaged.is_empty());
@@ -322,7 +322,7 @@ impl Service {
     /// Takes the latches of readiness back or lets them go, as things stand.
     pub fn judge_readiness(&self) {
         let worker = self.status.worker();
-        let [listeners, journal, sinks, influencers, shared] = self.latches.as_slice() else { return };
+        let [listeners, journal, sinks, influencers, shared, audit] = self.latches.as_slice() else { return };
         match self.status.unshared() {
             Some(why) => shared.hold(&why),
             None => shared.release(),
@@ -352,6 +352,10 @@ impl Service {
             sinks.release();
         } else {
             sinks.hold(&stuck.join("; "));
+        }
+        match self.status.differences() {
+            Some(differences) => audit.hold(&differences),
+            None => audit.release(),
         }
         let alarms = self.status.progress.alarms();
         let small =

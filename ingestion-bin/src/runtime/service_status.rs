@@ -19,7 +19,7 @@ pub struct ServiceStatus {
     pub(super) worker: Arc<Mutex<WorkerStatus>>,
     pub(super) sinks: Arc<Vec<(&'static str, SinkWatch)>>,
     #[cfg(feature = "kafka")]
-    pub(super) figures: Arc<sinks::Figures>,
+    pub(super) figures: Arc<super::topics::Figures>,
     pub(super) progress: Arc<Progress>,
     pub(super) telemetry: Telemetry,
     pub(super) started_at_ms: u64,
@@ -76,8 +76,12 @@ impl ServiceStatus {
             events::show_shared(&self.telemetry, &shared.get());
         }
         #[cfg(feature = "kafka")]
-        for (name, watch) in self.figures.iter() {
+        for (name, watch) in &self.figures.producers {
             events::show_kafka(&self.telemetry, name, &watch.get());
+        }
+        #[cfg(feature = "kafka")]
+        for (name, trail) in &self.figures.audits {
+            events::show_audit(&self.telemetry, name, &trail.status());
         }
     }
 
@@ -111,6 +115,40 @@ impl ServiceStatus {
             return json!(shared.get());
         }
         Value::Null
+    }
+
+    /// Acknowledged records that are not in their topic as they were: for good, as long as this process runs.
+    pub(super) fn differences(&self) -> Option<String> {
+        #[cfg(feature = "kafka")]
+        let differences: Vec<String> =
+            self.figures.audits.iter().filter_map(|(_, trail)| trail.status().difference).collect();
+        #[cfg(not(feature = "kafka"))]
+        let differences: Vec<String> = Vec::new();
+        (!differences.is_empty()).then(|| differences.join("; "))
+    }
+
+    #[cfg(feature = "kafka")]
+    fn audits(&self) -> Vec<Value> {
+        let shown = |(stream, trail): &(&'static str, messaging::kafka::AuditTrail)| {
+            let status = trail.status();
+            json!({
+                "stream": stream,
+                "audited": status.audited,
+                "lag": status.lag,
+                "skipped": status.skipped,
+                "notAuditable": status.not_auditable,
+                "foreign": status.foreign,
+                "differing": status.differing,
+                "difference": status.difference,
+                "error": status.error,
+            })
+        };
+        self.figures.audits.iter().map(shown).collect()
+    }
+
+    #[cfg(not(feature = "kafka"))]
+    fn audits(&self) -> Vec<Value> {
+        Vec::new()
     }
 
     /// Everything, as `/status` shows it.
@@ -155,6 +193,7 @@ impl ServiceStatus {
             },
             "sinks": sinks,
             "sharedState": self.shared(),
+            "audit": self.audits(),
             "counts": totals,
         })
     }

@@ -22,20 +22,18 @@ use super::lost::{began_earlier, lost_signals};
 use super::rejects::Rejects;
 use super::service::StartError;
 #[cfg(feature = "kafka")]
-use super::topics::Topics;
+use super::topics::{Figures, Topics};
 use crate::config::{Config, SignalKey, SinkKind, SinkSettings, StartFrom};
 use crate::render::{DeadLetterLines, GapLines, Labelled, RawFilter, RawLines, SignalLines, StateLines};
-
-/// What librdkafka counts, of each stream that goes to a topic.
-#[cfg(feature = "kafka")]
-pub(super) type Figures = Vec<(&'static str, messaging::kafka::FiguresWatch)>;
 
 pub(super) struct Sinks {
     threads: Vec<(&'static str, SinkThread)>,
     /// Switched off for now; they hold their place.
     _paused: Vec<PausedSink>,
     #[cfg(feature = "kafka")]
-    figures: Figures,
+    figures: Arc<Figures>,
+    #[cfg(feature = "kafka")]
+    _auditor: Option<messaging::kafka::Auditor>,
 }
 
 /// Declares what a sink will never get, before it passes on.
@@ -147,7 +145,7 @@ impl Sinks {
             telemetry,
             rejects: Rejects::new(journal, config.kafka.on_reject),
             #[cfg(feature = "kafka")]
-            topics: Topics::of(config).map_err(|error| StartError::sink("kafka", &error))?,
+            topics: Topics::of(config, telemetry)?,
             threads: Vec::new(),
             paused: Vec::new(),
         };
@@ -163,14 +161,16 @@ impl Sinks {
         opening
             .open("raw", &settings.raw, Duty::Nothing, || RawLines::new(identity, RawFilter::default()))?;
         #[cfg(feature = "kafka")]
-        let figures = opening.topics.take().map(Topics::figures).unwrap_or_default();
+        let (figures, auditor) = opening.topics.take().map(Topics::split).unwrap_or_default();
         let Opening { threads, paused, .. } = opening;
         journal.allow_deletion();
         Ok(Self {
             threads,
             _paused: paused,
             #[cfg(feature = "kafka")]
-            figures,
+            figures: Arc::new(figures),
+            #[cfg(feature = "kafka")]
+            _auditor: auditor,
         })
     }
 
@@ -193,8 +193,8 @@ impl Sinks {
     }
 
     #[cfg(feature = "kafka")]
-    pub(super) fn figures(&self) -> Figures {
-        self.figures.clone()
+    pub(super) fn figures(&self) -> Arc<Figures> {
+        Arc::clone(&self.figures)
     }
 
     /// Delivers what is durable within `grace`; names the sinks that did not get there.

@@ -3,15 +3,22 @@
 use std::time::Duration;
 
 use messaging::journal::Limit;
-use messaging::kafka::{KafkaConfig, KafkaSink, Topic};
+use messaging::kafka::{
+    AuditPace, AuditTrail, Auditor, Difference, FiguresWatch, KafkaConfig, KafkaSink, Topic,
+};
 use messaging::sink::PumpConfig;
+use observability::Telemetry;
 
-use super::sinks::Figures;
-use crate::config::{Config, PublishAfter, SecretError, SinkKind, SinkSettings};
+use super::events::TopicDiffers;
+use super::service::StartError;
+use crate::config::{Config, PublishAfter, SinkKind, SinkSettings};
 use crate::render::{Labelled, Messages};
 
 /// Bytes of one stream that may be on their way to the cluster; the rest waits in the journal.
 const ON_THEIR_WAY: usize = 4 << 20;
+
+/// The stream whose topic is compacted.
+const COMPACTED: &str = "state";
 
 /// Partitions of a new topic.
 pub(crate) const PARTITIONS: i32 = 12;
@@ -20,12 +27,22 @@ pub(crate) const PARTITIONS: i32 = 12;
 pub(super) struct Topics {
     config: KafkaConfig,
     limit: Limit,
+    auditor: Option<Auditor>,
     figures: Figures,
+}
+
+/// What is to be seen of each stream that goes to a topic.
+#[derive(Default)]
+pub(super) struct Figures {
+    /// What librdkafka counts.
+    pub(super) producers: Vec<(&'static str, FiguresWatch)>,
+    /// How far what was acknowledged is read back.
+    pub(super) audits: Vec<(&'static str, AuditTrail)>,
 }
 
 impl Topics {
     /// Nothing when no sink writes to a topic.
-    pub(super) fn of(config: &Config) -> Result<Option<Self>, SecretError> {
+    pub(super) fn of(config: &Config, telemetry: &Telemetry) -> Result<Option<Self>, StartError> {
         if config.storage.sinks().iter().all(|(_, sink)| sink.kind != SinkKind::Kafka) {
             return Ok(None);
         }
@@ -33,7 +50,14 @@ impl Topics {
             PublishAfter::Append => Limit::Appended,
             PublishAfter::Fsync => Limit::Synced,
         };
-        Ok(Some(Self { config: config.kafka.client()?, limit, figures: Vec::new() }))
+        let client = config.kafka.client().map_err(|error| StartError::sink("kafka", &error))?;
+        let auditor = config.kafka.audit.then(|| {
+            let telemetry = telemetry.clone();
+            let told = Box::new(move |difference: &Difference| telemetry.emit(&TopicDiffers { difference }));
+            Auditor::start(&client, AuditPace::default(), told)
+        });
+        let auditor = auditor.transpose().map_err(|error| StartError::sink("kafka audit", &error))?;
+        Ok(Some(Self { config: client, limit, auditor, figures: Figures::default() }))
     }
 
     pub(super) fn sink<L: Labelled>(
@@ -43,8 +67,11 @@ impl Topics {
         lines: L,
     ) -> KafkaSink<Messages<L>> {
         let sink = KafkaSink::new(self.config.clone(), topic, Messages(lines));
-        self.figures.push((stream, sink.figures()));
-        sink
+        self.figures.producers.push((stream, sink.figures()));
+        let Some(auditor) = &self.auditor else { return sink };
+        let trail = auditor.trail(stream, topic, stream == COMPACTED);
+        self.figures.audits.push((stream, trail.clone()));
+        sink.audited(trail)
     }
 
     /// A record is handed on as soon as it is there; acknowledgements come by themselves.
@@ -57,8 +84,9 @@ impl Topics {
         }
     }
 
-    pub(super) fn figures(self) -> Figures {
-        self.figures
+    /// What is to be seen, and the audit, which ends with it.
+    pub(super) fn split(self) -> (Figures, Option<Auditor>) {
+        (self.figures, self.auditor)
     }
 }
 
@@ -73,7 +101,7 @@ pub(crate) fn wanted(config: &Config, partitions: i32) -> Vec<Topic> {
             _ => (7 * 24 * 3_600_000).to_string(),
         };
         let settings = match *stream {
-            "state" => vec![("cleanup.policy", "compact".to_owned())],
+            COMPACTED => vec![("cleanup.policy", "compact".to_owned())],
             _ => vec![("cleanup.policy", "delete".to_owned()), ("retention.ms", retention)],
         };
         Topic { name: sink.topic.clone(), partitions, replication: None, settings }

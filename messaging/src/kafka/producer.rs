@@ -8,12 +8,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::ClientContext;
+use rdkafka::Message as _;
 use rdkafka::Statistics;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
+use super::audit::{Acknowledged, hash_of};
 use super::config::KafkaConfig;
 use super::figures::{Figures, FiguresWatch};
 use super::message::Message;
@@ -23,7 +25,7 @@ use crate::sink::Ring;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Report {
     pub(super) number: u64,
-    pub(super) outcome: Result<(), Code>,
+    pub(super) outcome: Result<Acknowledged, Code>,
 }
 
 /// What was reported and not taken yet.
@@ -40,6 +42,8 @@ struct Context {
     reports: Arc<Mutex<Reports>>,
     ring: Option<Ring>,
     figures: FiguresWatch,
+    /// Contents are hashed.
+    is_audited: bool,
 }
 
 pub(super) struct Producer {
@@ -55,16 +59,17 @@ impl fmt::Debug for Producer {
 }
 
 impl Producer {
-    /// A producer for `topic`; one that is `single` is given one message at a time.
+    /// A producer for `topic`; one that is `single` is given one message at a time, of one that `is_audited` contents are hashed.
     pub(super) fn new(
         config: &KafkaConfig,
         topic: &str,
         single: bool,
+        is_audited: bool,
         ring: Option<Ring>,
         figures: FiguresWatch,
     ) -> Result<Self, KafkaError> {
         let reports = Arc::<Mutex<Reports>>::default();
-        let context = Context { reports: Arc::clone(&reports), ring, figures };
+        let context = Context { reports: Arc::clone(&reports), ring, figures, is_audited };
         let inner = config.producer(single).create_with_context(context)?;
         Ok(Self { inner, topic: topic.to_owned(), reports })
     }
@@ -138,7 +143,12 @@ impl ProducerContext for Context {
 
     fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
         let outcome = match result {
-            Ok(_) => Ok(()),
+            Ok(message) => Ok(Acknowledged {
+                partition: message.partition(),
+                offset: message.offset(),
+                hash: if self.is_audited { hash_of(message.payload()) } else { 0 },
+                bytes: message.payload_len() as u64,
+            }),
             Err((error, _)) => Err(error.rdkafka_error_code().unwrap_or(Code::Fail)),
         };
         self.report(|reports| reports.messages.push(Report { number: number as u64, outcome }));

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::types::RDKafkaErrorCode as Code;
 
+use super::audit::AuditTrail;
 use super::config::{KafkaConfig, bad};
 use super::figures::FiguresWatch;
 use super::in_flight::InFlight;
@@ -67,6 +68,8 @@ pub struct KafkaSink<C> {
     standing: Option<(u64, Instant)>,
     ring: Option<Ring>,
     figures: FiguresWatch,
+    /// Where every acknowledgement is noted.
+    trail: Option<AuditTrail>,
     tally: Tally,
 }
 
@@ -102,8 +105,16 @@ impl<C: Compose> KafkaSink<C> {
             standing: None,
             ring: None,
             figures: FiguresWatch::default(),
+            trail: None,
             tally: Tally::default(),
         }
+    }
+
+    /// Every acknowledgement is noted in `trail`, to be read back.
+    #[must_use]
+    pub fn audited(mut self, trail: AuditTrail) -> Self {
+        self.trail = Some(trail);
+        self
     }
 
     /// A view of what librdkafka counts.
@@ -112,10 +123,13 @@ impl<C: Compose> KafkaSink<C> {
         self.figures.clone()
     }
 
-    fn take(&mut self, reports: Reports) {
+    fn take(&mut self, reports: Reports, now: Instant) {
+        if let Some(trail) = &self.trail {
+            trail.acknowledged(reports.messages.iter().filter_map(|report| report.outcome.ok()), now);
+        }
         for report in &reports.messages {
             match report.outcome {
-                Ok(()) => {
+                Ok(_) => {
                     self.setbacks = 0;
                     let flight = &self.flight;
                     self.trial.arrived(report.number, || flight.key(report.number).map(Box::from));
@@ -158,10 +172,10 @@ impl<C: Compose> KafkaSink<C> {
     }
 
     /// Takes what was reported, and lets a producer go that cannot go on.
-    fn collect(&mut self) {
+    fn collect(&mut self, now: Instant) {
         if let Some(producer) = &self.producer {
             let reports = producer.reports();
-            self.take(reports);
+            self.take(reports, now);
         }
         self.settle();
         // The rest of those that would go one by one may not have come yet.
@@ -176,7 +190,7 @@ impl<C: Compose> KafkaSink<C> {
             && let Some(producer) = self.producer.take()
         {
             let reports = producer.retire();
-            self.take(reports);
+            self.take(reports, now);
             self.flight.unsend();
             if is_done_one_by_one && !std::mem::take(&mut self.found) {
                 self.config.batch_bytes = (self.config.batch_bytes / 2).max(BATCH_BYTES_MIN);
@@ -197,7 +211,7 @@ impl<C: Compose> KafkaSink<C> {
 
     fn build(&mut self, is_single: bool) -> Result<(), SinkError> {
         let (ring, figures) = (self.ring.clone(), self.figures.clone());
-        let made = Producer::new(&self.config, &self.topic, is_single, ring, figures);
+        let made = Producer::new(&self.config, &self.topic, is_single, self.trail.is_some(), ring, figures);
         let producer = made.map_err(|error| unavailable(&self.topic, &bad(error).to_string()))?;
         (self.producer, self.trial, self.is_single) = (Some(producer), Trial::default(), is_single);
         Ok(())
@@ -293,7 +307,7 @@ impl<C: Compose> Sink for KafkaSink<C> {
     }
 
     fn flush(&mut self, now: Instant) -> Result<Delivered, SinkError> {
-        self.collect();
+        self.collect(now);
         if let Some(rejected) = self.rejection() {
             return Err(rejected);
         }

@@ -9,6 +9,7 @@
     reason = "a helper of a test that panics is a test that fails"
 )]
 
+mod audit;
 mod brokers;
 mod partitions;
 mod proxy;

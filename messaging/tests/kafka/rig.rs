@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use messaging::journal::{From, Journal, Limit, Record};
-use messaging::kafka::{Compose, KafkaConfig, KafkaSink, Message, Topic, create_topics};
+use messaging::kafka::{AuditTrail, Compose, KafkaConfig, KafkaSink, Message, Topic, create_topics};
 use messaging::sink::{Hole, Owner, Pump, PumpConfig, Rejected, SinkStatus, SinkThread, Verdict};
 use messaging::storage::FaultyStorage;
 use test_services::{Error, kcat, until};
@@ -66,6 +66,15 @@ impl Rig {
 
     /// The same; refused records are passed, or hold everything up.
     pub(crate) fn with(config: &KafkaConfig, topic: &str, passes: bool) -> Self {
+        Self::of(config, topic, passes, None)
+    }
+
+    /// The same; what is acknowledged is noted.
+    pub(crate) fn audited(config: &KafkaConfig, topic: &str, trail: &AuditTrail) -> Self {
+        Self::of(config, topic, true, Some(trail))
+    }
+
+    fn of(config: &KafkaConfig, topic: &str, passes: bool, trail: Option<&AuditTrail>) -> Self {
         let journal = open_journal(Arc::new(FaultyStorage::new(1)), 1_000, 32 << 20);
         let cursor = journal.register_cursor("numbers.kafka", From::Oldest).unwrap();
         let kept = Arc::<Mutex<Vec<Rejected>>>::default();
@@ -77,6 +86,10 @@ impl Rig {
             ..PumpConfig::default()
         };
         let sink = KafkaSink::new(config.clone(), topic, Numbered);
+        let sink = match trail {
+            Some(trail) => sink.audited(trail.clone()),
+            None => sink,
+        };
         let pump = Pump::new(sink, &journal, cursor, Box::new(owner), pace);
         Self { journal, thread: SinkThread::spawn("numbers", pump).unwrap(), next: 0, kept }
     }

@@ -123,6 +123,9 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
             part("lines")
         ))?;
     }
+    for audit in array(status, "/audit") {
+        output.line(&shown_audit(audit))?;
+    }
     for endpoint in array(status, "/limits") {
         let part = |key: &str| {
             let part =
@@ -196,6 +199,27 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
         output.line(&format!("count      {} {} {}", part("what"), part("label"), part("total")))?;
     }
     Ok(())
+}
+
+/// What of a stream was read back from its topic.
+fn shown_audit(audit: &Value) -> String {
+    let part = |key: &str| audit.get(key).map(plain).unwrap_or_default();
+    let told = |key: &str, text: &str| {
+        let said = audit.get(key).and_then(Value::as_str);
+        said.map_or_else(String::new, |said| format!(", {text}: {said}"))
+    };
+    format!(
+        "audit      {:<13} lag {}, read back {}, skipped {}, not auditable {}, foreign {}, different {}{}{}",
+        part("stream"),
+        part("lag"),
+        part("audited"),
+        part("skipped"),
+        part("notAuditable"),
+        part("foreign"),
+        part("differing"),
+        told("difference", "the newest"),
+        told("error", "not read back now"),
+    )
 }
 
 /// One listener in one line; the columns stand below each other.

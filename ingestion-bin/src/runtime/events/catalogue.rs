@@ -290,6 +290,36 @@ pub(super) static SHARED_WRITTEN: Definition<Gauge, 0> = Definition::gauge(
     "States written by this instance since it became the writer.",
     [],
 );
+pub(super) static AUDIT_DIFFERENCES: Definition<Counter, 1> = Definition::counter(
+    "ingestion_kafka_audit_differences_total",
+    "Acknowledged records that are not in their topic any more, or not as they were; this and the next five only where the stream goes to a topic and kafka.audit is true.",
+    ["stream"],
+);
+pub(super) static AUDITED: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_kafka_audit_records",
+    "Acknowledged records that were read back and are as they were, since the start.",
+    ["stream"],
+);
+pub(super) static AUDIT_LAG: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_kafka_audit_lag_records",
+    "Acknowledged records that are not read back yet.",
+    ["stream"],
+);
+pub(super) static AUDIT_SKIPPED: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_kafka_audit_skipped_records",
+    "Acknowledged records that are never read back: too much waited already, or the broker did not say where they are.",
+    ["stream"],
+);
+pub(super) static NOT_AUDITABLE: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_kafka_audit_not_auditable_records",
+    "Acknowledged records that their topic had deleted or compacted before they were read back.",
+    ["stream"],
+);
+pub(super) static AUDIT_FOREIGN: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_kafka_audit_foreign_records",
+    "Records of others that lie between ours.",
+    ["stream"],
+);
 pub(super) static JOURNAL_BYTES: Definition<Gauge, 0> =
     Definition::gauge("ingestion_journal_disk_bytes", "Disk used by the journal.", []).unit(Unit::Bytes);
 pub(super) static COMPLETENESS: Definition<Gauge, 1> = Definition::gauge(
@@ -377,6 +407,12 @@ pub fn catalogue() -> Vec<Family> {
         LEASED.family(),
         SHARED_WAITING.family(),
         SHARED_WRITTEN.family(),
+        AUDIT_DIFFERENCES.family(),
+        AUDITED.family(),
+        AUDIT_LAG.family(),
+        AUDIT_SKIPPED.family(),
+        NOT_AUDITABLE.family(),
+        AUDIT_FOREIGN.family(),
         JOURNAL_BYTES.family(),
         COMPLETENESS.family(),
         MISSING.family(),

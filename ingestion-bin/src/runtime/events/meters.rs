@@ -9,13 +9,16 @@ use observability::event::failures;
 use observability::metrics::Definition;
 use observability::metrics::{Counter, Gauge};
 
+#[cfg(feature = "kafka")]
+use super::catalogue::{
+    AUDIT_FOREIGN, AUDIT_LAG, AUDIT_SKIPPED, AUDITED, KAFKA_BROKERS, KAFKA_QUEUED, KAFKA_RETRIES,
+    KAFKA_ROUND_TRIP, KAFKA_TIMEOUTS, NOT_AUDITABLE,
+};
 use super::catalogue::{
     BLOCKED, CERTIFIED_BEHIND, COMPLETENESS, EVENTS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_NEARLY_FULL,
     JOURNAL_WANTS, LATE, LIST_REFUSED, LIST_STALE, LISTED, LISTENER_LAG, LISTENER_SKEW, MESSAGES, MISSING,
     OPEN, PASSED_OVER, ROWS, SINK_LAG, SINK_LINES, SINK_REJECTED, WALL_CLOCK_AHEAD,
 };
-#[cfg(feature = "kafka")]
-use super::catalogue::{KAFKA_BROKERS, KAFKA_QUEUED, KAFKA_RETRIES, KAFKA_ROUND_TRIP, KAFKA_TIMEOUTS};
 #[cfg(feature = "redis")]
 use super::catalogue::{LEASED, SHARED_WAITING, SHARED_WRITTEN};
 use crate::account::Fate;
@@ -171,6 +174,24 @@ pub(in crate::runtime) fn show_shared(telemetry: &Telemetry, status: &crate::sha
     telemetry.metrics().get(&LEASED, []).set(f64::from(u8::from(status.leased)));
     telemetry.metrics().get(&SHARED_WAITING, []).set(waiting);
     telemetry.metrics().get(&SHARED_WRITTEN, []).set(written);
+}
+
+#[cfg(feature = "kafka")]
+pub(in crate::runtime) fn show_audit(
+    telemetry: &Telemetry,
+    stream: &str,
+    status: &messaging::kafka::AuditStatus,
+) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 records are out of reach")]
+    let set = |gauge: &'static Definition<Gauge, 1>, value: u64| {
+        telemetry.metrics().get(gauge, [stream]).set(value as f64);
+    };
+    set(&AUDITED, status.audited);
+    set(&AUDIT_LAG, status.lag);
+    set(&AUDIT_SKIPPED, status.skipped);
+    set(&NOT_AUDITABLE, status.not_auditable);
+    set(&AUDIT_FOREIGN, status.foreign);
+    failures(telemetry, &format!("kafka_audit_{stream}")).raise_to(status.failures);
 }
 
 pub(in crate::runtime) fn show_journal(telemetry: &Telemetry, progress: &Progress) {

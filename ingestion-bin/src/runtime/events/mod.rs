@@ -15,6 +15,8 @@ use tracing::{debug, info, warn};
 
 use super::core::Followed;
 use crate::account::{Gap, GapKind, GapState, Position};
+#[cfg(feature = "kafka")]
+use catalogue::AUDIT_DIFFERENCES;
 use catalogue::{
     CONNECT_FAILURES, CONNECTED, CONTRADICTED, DRIFT, ENDED, FAILOVERS, FOLLOWED, FRAMES_REFUSED, GAPS, INFO,
     INFO_WEIGHT, JOURNAL_DAMAGE, LIMITS_LEARNED, PINGS_UNANSWERED, RECONNECTS, RECYCLED, REFUSALS,
@@ -22,11 +24,11 @@ use catalogue::{
     WALL_CLOCK_STEPS,
 };
 pub use catalogue::{catalogue, totals};
-#[cfg(feature = "kafka")]
-pub(super) use meters::show_kafka;
 #[cfg(feature = "redis")]
 pub(super) use meters::show_shared;
 pub(super) use meters::{Meters, show_completeness, show_journal, show_list, show_sink};
+#[cfg(feature = "kafka")]
+pub(super) use meters::{show_audit, show_kafka};
 
 /// One struct per happening with at most one label: its fields, its counter and label, what it amounts to, its log line.
 macro_rules! event {
@@ -67,6 +69,14 @@ event! { /// A sink's target will never take a record; it is a dead letter now.
     RecordRejected<'a> { target: &'a str, position: u64, why: &'a str }
     REFUSALS ["rejected_by_sink"], |this| {
         warn!(target_name = this.target, position = this.position, why = this.why, "a record is refused for good and kept as a dead letter");
+    }
+}
+#[cfg(feature = "kafka")]
+event! { /// A topic has lost what it acknowledged, or has something else in its place.
+    TopicDiffers<'a> { difference: &'a messaging::kafka::Difference }
+    AUDIT_DIFFERENCES [&this.difference.stream] x this.difference.records, |this| {
+        let messaging::kafka::Difference { topic, partition, offsets: (first, last), records, differs, .. } = this.difference;
+        tracing::error!(topic, partition, first, last, records, "acknowledged records are {differs}");
     }
 }
 event! { /// A channel we do not know.
