@@ -5,6 +5,7 @@
 //! - [`KafkaConfig`] says which cluster and how; what order and completeness rest on cannot be configured away.
 //! - [`Auditor`] reads back what was acknowledged, and tells what is not there any more.
 //! - [`create_topics`] makes topics; [`read_topic`] reads one to its end, for audits.
+//! - [`Resender`] sends single messages again, by hand.
 //!
 //! At least once, in order for each key, always the same content for one record. The journal is the buffer: what a producer
 //! does not get rid of stays there, for ever if it must; in memory is what is on its way, bounded by the pump.
@@ -17,6 +18,7 @@ mod message;
 mod producer;
 mod read;
 mod refusal;
+mod resend;
 mod sink;
 mod topics;
 mod trial;
@@ -26,5 +28,6 @@ pub use config::{BadProperty, Compression, KafkaConfig, PROTECTED, is_secret};
 pub use figures::{Figures, FiguresWatch};
 pub use message::{Compose, Message};
 pub use read::{ReadTopicError, Stored, read_topic};
+pub use resend::{Placed, ResendError, Resender};
 pub use sink::KafkaSink;
 pub use topics::{Made, Topic, TopicError, create_topics};

@@ -77,17 +77,7 @@ impl Producer {
     /// Hands a message over; what becomes of it is reported under `number`.
     pub(super) fn send(&self, number: u64, message: &Message) -> Result<(), Code> {
         let Ok(opaque) = usize::try_from(number) else { return Err(Code::InvalidArgument) };
-        let mut headers = OwnedHeaders::new_with_capacity(message.headers.len());
-        for (key, value) in &message.headers {
-            headers = headers.insert(Header { key, value: Some(value) });
-        }
-        let mut record = BaseRecord::with_opaque_to(&self.topic, opaque)
-            .key(message.key.as_slice())
-            .timestamp(message.timestamp_ms)
-            .headers(headers);
-        if !message.is_tombstone {
-            record = record.payload(message.value.as_slice());
-        }
+        let record = record_of(&self.topic, opaque, message);
         self.inner.send(record).map_err(|(error, _)| error.rdkafka_error_code().unwrap_or(Code::Fail))
     }
 
@@ -102,6 +92,23 @@ impl Producer {
         drop(self);
         std::mem::take(&mut *lock(&reports))
     }
+}
+
+/// The message as librdkafka takes it; `opaque` comes back with its report.
+pub(super) fn record_of<'a>(
+    topic: &'a str,
+    opaque: usize,
+    message: &'a Message,
+) -> BaseRecord<'a, [u8], [u8], usize> {
+    let mut headers = OwnedHeaders::new_with_capacity(message.headers.len());
+    for (key, value) in &message.headers {
+        headers = headers.insert(Header { key, value: Some(value) });
+    }
+    let record = BaseRecord::with_opaque_to(topic, opaque)
+        .key(message.key.as_slice())
+        .timestamp(message.timestamp_ms)
+        .headers(headers);
+    if message.is_tombstone { record } else { record.payload(message.value.as_slice()) }
 }
 
 impl Context {

@@ -14,6 +14,7 @@ mod brokers;
 mod partitions;
 mod proxy;
 mod rejected;
+mod resend;
 mod rig;
 mod secured;
 #[path = "../sink_support/mod.rs"]
