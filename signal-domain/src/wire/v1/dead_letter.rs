@@ -105,3 +105,40 @@ impl<'a> From<&Refusal<'a>> for DeadLetterV1<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Kafka's brokers take as one record by default (`message.max.bytes`), its envelope included.
+    const RECORD_MAX: usize = 1_048_588;
+
+    /// The topic of the dead letters must take every one of them: there is nowhere else to put it.
+    #[test]
+    fn the_largest_payload_fits_a_topic_as_it_is_made_by_default() {
+        let length = 9 << 20;
+        let detail = "\u{1}".repeat(4_096);
+        // Escapes of 6, 2 and 1 bytes a character, characters of 3, and bytes that become base64.
+        let payloads =
+            ["\u{1}".repeat(length), "\"".repeat(length), "x".repeat(length), "€".repeat(length / 3)];
+        let payloads = payloads.into_iter().map(String::into_bytes).chain([vec![0xff; length]]);
+        for payload in payloads {
+            let refusal = Refusal {
+                stage: Stage::Publish,
+                reason: Reason::RejectedBySink,
+                detail: &detail,
+                attempts: u32::MAX,
+                account: Some(Account::from_bytes([0xff; 20])),
+                source_event_id: Some(&detail),
+                payload: RefusedPayload::Kept(&payload),
+                position: Some(u64::MAX),
+                received_at_ns: u64::MAX,
+            };
+            let (letter, mut line) = (DeadLetterV1::from(&refusal), Vec::new());
+            letter.encode(&mut line);
+            assert_eq!(letter.length, Some(payload.len() as u64));
+            // Key, headers and the batch's head take a few hundred bytes.
+            assert!(line.len() < RECORD_MAX / 3, "{} bytes", line.len());
+        }
+    }
+}
