@@ -89,6 +89,8 @@ pub struct Audit {
     began: BTreeMap<String, u64>,
     /// What a topic refused, by market, epoch and number: kept as dead letters.
     refused: BTreeMap<((String, String), u64, u64), Entry>,
+    /// Ids of those of them that the log has not shown (yet).
+    absent: HashSet<String>,
     report: Report,
 }
 
@@ -123,10 +125,13 @@ impl Audit {
     }
 
     /// Takes a signal that the log's topic refused and that is a dead letter, before any of the log: its number and its step of the chain
-    /// count as if it were there.
+    /// count as if it were there. It may come all the same, at any place behind: sent again by hand.
     pub fn refused(&mut self, entry: Entry) {
-        self.report.refused += 1;
-        self.refused.insert((entry.key.clone(), entry.epoch, entry.seq), entry);
+        // A record that is refused twice has two letters.
+        if self.absent.insert(entry.signal_id.clone()) {
+            self.report.refused += 1;
+            self.refused.insert((entry.key.clone(), entry.epoch, entry.seq), entry);
+        }
     }
 
     /// A signal came again, with the same content: at-least-once delivery may do that.
@@ -136,10 +141,17 @@ impl Audit {
 
     /// Takes the next signal of the log.
     pub fn signal(&mut self, entry: &Entry) {
+        self.report.signals += 1;
+        if self.absent.remove(&entry.signal_id) {
+            self.report.redriven += 1;
+            // Its letter took its place.
+            if self.ids.contains(&entry.signal_id) {
+                return;
+            }
+        }
         while let Some(refused) = self.refused_before(entry) {
             self.take(&refused);
         }
-        self.report.signals += 1;
         self.take(entry);
     }
 

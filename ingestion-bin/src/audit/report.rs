@@ -21,6 +21,8 @@ pub struct Report {
     pub repeats: u64,
     /// Of a topic: signals it refused for good; they are dead letters.
     pub refused: u64,
+    /// Of those: how many are in the topic by now, sent again by hand.
+    pub redriven: u64,
     /// Breaks of time, epoch or numbering.
     pub order_breaks: u64,
     /// Positions that do not follow, declared or not.

@@ -4,6 +4,8 @@ use rust_decimal::Decimal;
 
 use super::{Audit, Declared, Entry, Report};
 
+mod refused;
+
 fn entry(seq: u64, before: i64, after: i64) -> Entry {
     Entry {
         signal_id: format!("id-{seq}"),

@@ -17,6 +17,8 @@ use crate::audit::{Against, Audit};
 use crate::config::{Config, SinkKind};
 use fills::fills;
 pub(super) use log::{after, declared};
+#[cfg(feature = "kafka")]
+pub(super) use topic::read as read_topic;
 
 pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit, Failure> {
     let report = match &args.fills {
@@ -96,8 +98,8 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
     }
     if args.kafka && !output.json() {
         output.line(&format!(
-            "repeats {}, refused by the topic and kept as dead letters {}",
-            report.repeats, report.refused
+            "repeats {}, refused by the topic and kept as dead letters {}, redriven by now {}",
+            report.repeats, report.refused, report.redriven
         ))?;
     }
     if report.without_journal && !output.json() {

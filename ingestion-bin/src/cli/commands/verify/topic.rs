@@ -82,8 +82,8 @@ pub(super) fn signals(config: &Config, cluster: &KafkaConfig, audit: &mut Audit)
     Ok(whole)
 }
 
-/// Reads a topic to its end; the first message that is none of ours ends it.
-fn read(
+/// Reads a topic to its end; the first message that is none of ours fails it.
+pub(in crate::cli::commands) fn read(
     cluster: &KafkaConfig,
     topic: &str,
     mut take: impl FnMut(&Stored<'_>) -> Result<(), String>,
