@@ -7,6 +7,7 @@
 //! - [`runtime`]: threads, sockets and timers around them; `shared`: what another machine needs to go on;
 //! - [`completeness`]: events published of those in the venue's history, as a number;
 //! - [`audit`]: whether a log of signals keeps its promises;
+//! - [`letters`]: dead letters on their way back;
 //! - [`config`], [`cli`]: the person's side.
 
 pub mod account;
@@ -14,6 +15,7 @@ pub mod audit;
 pub mod cli;
 pub mod completeness;
 pub mod config;
+pub mod letters;
 pub mod record;
 pub mod render;
 pub mod runtime;

@@ -11,64 +11,15 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::Value;
-use support::document::{Documents, documents};
-use support::expected;
 use support::judge::{self, Allowed};
 use support::play::{Play, stopped};
 use support::scene::Scene;
 use support::service::Service;
-use support::topics::{signals, stored, topics};
+use support::topics::{LONG, REJECTED, Stage, counted, delivered, signals, stored, topics};
 use support::{fixture, recorded_data};
 use test_services::{Kafka, KafkaSetup, kcat, or_skip, shared_kafka, until};
-
-const ACCOUNTS: usize = 10;
-const LONG: Duration = Duration::from_secs(90);
-
-/// A venue that plays fills to whoever follows their first ten accounts with perp fills, into topics of this name's own, which are made.
-struct Stage {
-    play: Play,
-    users: Vec<String>,
-    expected: Documents,
-    /// Signals.
-    count: usize,
-    /// Fills.
-    rows: usize,
-}
-
-impl Stage {
-    fn set(brokers: &str, fills: &Path, segment: Option<&str>, name: &str, more: &str) -> Self {
-        let mut rows = expected::in_time(expected::rows(fills));
-        rows.retain(|row| segment.is_none_or(|segment| row.segment == segment));
-        let users = expected::users_with_perps(&rows, ACCOUNTS);
-        let expected = documents(&rows, &users);
-        let mut arguments = vec!["--speed", "max"];
-        arguments.extend(segment.iter().flat_map(|segment| ["--segment", segment]));
-        let play = Play::of(fills, &users, &arguments, &topics(brokers, name, more));
-        let (code, made, said) = play.ask(&["topics", "create", "--partitions", "6"]);
-        assert_eq!((code, String::from_utf8_lossy(&made).lines().count()), (Some(0), 5), "{said}");
-        let count = expected.values().map(Vec::len).sum();
-        Self { play, users, expected, count, rows: rows.len() }
-    }
-}
-
-/// What a counter says.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of hundreds")]
-fn counted(service: &Service, series: &str) -> usize {
-    service.metric(series) as usize
-}
-
-const LINES: &str = "ingestion_sink_lines{stream=\"signals\"}";
-const REJECTED: &str = "ingestion_sink_rejected_lines{stream=\"signals\"}";
-
-/// Waits until the topic has acknowledged or refused so many signals.
-fn delivered(service: &Service, count: usize) {
-    let done = || counted(service, LINES) + counted(service, REJECTED);
-    until(LONG, || (done() >= count).then_some(()))
-        .unwrap_or_else(|| panic!("{} of {count} signals; {}", done(), service.status()["sinks"]));
-}
 
 /// Plays a segment into topics and judges what is in them.
 fn play_to_topics(brokers: &str, fills: &Path, segment: Option<&str>, name: &str) -> (Play, usize) {

@@ -58,6 +58,9 @@ pub enum Command {
     Replay,
     /// Audit the signal files and the journal, or a file of fills.
     Verify(Verify),
+    /// Print dead letters, or send again what a topic refused.
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
     /// Print what the venue's history holds of an account, its chains checked, and where it ends.
     History(History),
     /// Print what an address is: its role, sub-accounts, positions, equity, how much it trades.
@@ -191,6 +194,55 @@ pub struct Verify {
     /// Compare up to this venue time, given likewise. Without it as far as the files and history can both be complete.
     #[arg(long, value_name = "T", requires = "against_info")]
     pub until: Option<String>,
+}
+
+/// `dead-letters`
+#[derive(Debug, Subcommand)]
+pub enum DeadLetters {
+    /// Print them, with what was redriven already.
+    List(Letters),
+    /// Send the records of letters `rejected_by_sink` to their topic again, each once, in the order of the journal.
+    Redrive(Redrive),
+}
+
+/// Which dead letters.
+#[derive(Args, Debug)]
+pub struct Letters {
+    /// Read them from their topic (`dead_letters.topic`) instead of the files.
+    #[arg(long)]
+    pub kafka: bool,
+    /// Only refused for this reason, e.g. `rejected_by_sink`.
+    #[arg(long, value_name = "R")]
+    pub reason: Option<String>,
+    /// Only refused at this stage: `decode`, `validate`, `normalize`, `publish`.
+    #[arg(long, value_name = "S")]
+    pub stage: Option<String>,
+    /// Only of this influencer or account.
+    #[arg(long, value_name = "ID|ADDR")]
+    pub account: Option<String>,
+    /// Only what arrived from this time on: RFC 3339, milliseconds, or a span before now (`15m`, `2h`, `1d`).
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Only what arrived up to this time, given likewise.
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// Only the letter with this id; may be given several times.
+    #[arg(long = "id", value_name = "ID")]
+    pub ids: Vec<String>,
+}
+
+/// `dead-letters redrive`
+#[derive(Args, Debug)]
+pub struct Redrive {
+    /// Which.
+    #[command(flatten)]
+    pub letters: Letters,
+    /// Only say what would be sent.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Send what was redriven already once more.
+    #[arg(long)]
+    pub again: bool,
 }
 
 /// `inspect`

@@ -37,4 +37,12 @@ pub(crate) trait Labelled: Send {
 
     /// Appends the line of `record`; `None` when it makes none.
     fn line<'r>(&mut self, record: &Record<'r>, line: &mut Vec<u8>) -> Option<Labels<'r>>;
+
+    /// The labels of a line made before, as far as the line tells them; `at_ms` where it does not tell when its record was made. `None`
+    /// where a line is worth nothing without its record.
+    #[cfg(feature = "kafka")]
+    fn labels_of_line(&self, line: &[u8], at_ms: u64) -> Option<Labels<'static>> {
+        let _ = (line, at_ms);
+        None
+    }
 }

@@ -7,7 +7,7 @@ use messaging::journal::Record;
 use messaging::kafka::{Compose, Message};
 use signal_domain::Uuid;
 
-use super::labelled::Labelled;
+use super::labelled::{Labelled, Labels};
 
 /// Messages of these lines.
 #[derive(Debug, Default)]
@@ -16,20 +16,48 @@ pub(crate) struct Messages<L>(pub(crate) L);
 impl<L: Labelled> Compose for Messages<L> {
     fn compose(&mut self, record: &Record<'_>, message: &mut Message) -> bool {
         let Some(labels) = self.0.line(record, &mut message.value) else { return false };
-        message.key.extend_from_slice(labels.key.as_bytes());
-        (message.is_alone, message.is_tombstone) = (labels.is_alone, labels.is_tombstone);
-        message.timestamp_ms = i64::try_from(labels.at_ms).unwrap_or(i64::MAX);
-        message.headers.push(("schema", L::SCHEMA.into()));
-        if let Some(id) = labels.id {
-            message.headers.push(("id", id.to_string().into()));
-            message.headers.push(("traceparent", traceparent(id).into()));
-        }
-        if let Some(event_type) = labels.event_type {
-            message.headers.push(("eventType", event_type.as_str().into()));
-        }
+        label::<L>(&labels, message);
         true
     }
 }
+
+/// A message of a line that was made before.
+pub(crate) trait Again: Compose {
+    /// Fills `message`, which is empty; `at_ms` where the line does not say when its record was made. False when this stream's lines are
+    /// no messages without their records.
+    fn again(&self, line: &[u8], at_ms: u64, message: &mut Message) -> bool;
+}
+
+impl<L: Labelled> Again for Messages<L> {
+    fn again(&self, line: &[u8], at_ms: u64, message: &mut Message) -> bool {
+        let Some(labels) = self.0.labels_of_line(line, at_ms) else { return false };
+        message.value.extend_from_slice(line);
+        label::<L>(&labels, message);
+        true
+    }
+}
+
+/// Puts beside a value what belongs there.
+fn label<L: Labelled>(labels: &Labels<'_>, message: &mut Message) {
+    message.key.extend_from_slice(labels.key.as_bytes());
+    (message.is_alone, message.is_tombstone) = (labels.is_alone, labels.is_tombstone);
+    message.timestamp_ms = i64::try_from(labels.at_ms).unwrap_or(i64::MAX);
+    message.headers.push(("schema", L::SCHEMA.into()));
+    if let Some(id) = labels.id {
+        message.headers.push((ID, id.to_string().into()));
+        message.headers.push(("traceparent", traceparent(id).into()));
+    }
+    if let Some(event_type) = labels.event_type {
+        message.headers.push(("eventType", event_type.as_str().into()));
+    }
+}
+
+/// The id a message has, where it has one.
+pub(crate) fn id_of(message: &Message) -> Option<&[u8]> {
+    message.headers.iter().find(|(name, _)| *name == ID).map(|(_, id)| id.as_slice())
+}
+
+const ID: &str = "id";
 
 /// Not sampled: nobody has recorded a span for it.
 fn traceparent(id: Uuid) -> String {

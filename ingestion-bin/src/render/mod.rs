@@ -23,4 +23,4 @@ pub use states::StateLines;
 pub(crate) use events::{EventReader, gap_id, gap_kind, venue_ms};
 pub(crate) use labelled::Labelled;
 #[cfg(feature = "kafka")]
-pub(crate) use messages::Messages;
+pub(crate) use messages::{Again, Messages, id_of};

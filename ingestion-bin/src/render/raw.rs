@@ -122,9 +122,7 @@ impl RawLines {
             return None;
         }
         raw.encode(line);
-        let key = raw.account.map_or_else(|| raw.id.to_string(), |account| account.to_string());
-        let is_alone = raw.account.is_none();
-        Some(Labels { is_alone, event_type: Some(event_type), ..Labels::new(key, raw.id, raw.ingested_at) })
+        Some(labels(raw, event_type))
     }
 
     fn wanted(&self, raw: &RawV1<'_>, event_type: EventType) -> bool {
@@ -136,6 +134,12 @@ impl RawLines {
                 raw.source_event_id.as_deref() == Some(wanted) || raw.id.to_string() == wanted
             })
     }
+}
+
+fn labels(raw: &RawV1<'_>, event_type: EventType) -> Labels<'static> {
+    let key = raw.account.map_or_else(|| raw.id.to_string(), |account| account.to_string());
+    let is_alone = raw.account.is_none();
+    Labels { is_alone, event_type: Some(event_type), ..Labels::new(key, raw.id, raw.ingested_at) }
 }
 
 impl Labelled for RawLines {
@@ -155,6 +159,12 @@ impl Labelled for RawLines {
                 None
             }
         }
+    }
+
+    #[cfg(feature = "kafka")]
+    fn labels_of_line(&self, line: &[u8], _: u64) -> Option<Labels<'static>> {
+        let raw = RawV1::decode(line).ok()?;
+        Some(labels(&raw, raw.event_type.known()?))
     }
 }
 

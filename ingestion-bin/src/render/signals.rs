@@ -1,5 +1,7 @@
 //! `signal.v1`.
 
+use std::borrow::Cow;
+
 use messaging::journal::Record;
 use messaging::sink::{LineKey, Render};
 use signal_domain::Signal;
@@ -22,6 +24,10 @@ impl SignalLines {
     #[must_use]
     pub fn keyed_by_market(self) -> Self {
         Self { key_has_market: true, ..self }
+    }
+
+    fn key<'r>(&self, influencer: &'r str, market: &str) -> Cow<'r, str> {
+        if self.key_has_market { format!("{influencer}|{market}").into() } else { influencer.into() }
     }
 
     fn signal<'r>(&mut self, record: &Record<'r>) -> Option<(Stamp<'r>, Signal)> {
@@ -49,13 +55,15 @@ impl Labelled for SignalLines {
     fn line<'r>(&mut self, record: &Record<'r>, line: &mut Vec<u8>) -> Option<Labels<'r>> {
         let (stamp, signal) = self.signal(record)?;
         SignalV1::from(&signal).encode(line);
-        let labels = Labels::new(stamp.influencer, signal.signal_id(), stamp.at_ms);
-        Some(if self.key_has_market {
-            let key = format!("{}|{}", stamp.influencer, signal.market().name());
-            Labels { key: key.into(), ..labels }
-        } else {
-            labels
-        })
+        let key = self.key(stamp.influencer, signal.market().name());
+        Some(Labels::new(key, signal.signal_id(), stamp.at_ms))
+    }
+
+    #[cfg(feature = "kafka")]
+    fn labels_of_line(&self, line: &[u8], at_ms: u64) -> Option<Labels<'static>> {
+        let signal = SignalV1::decode(line).ok()?;
+        let key = self.key(&signal.influencer_id, &signal.market).into_owned();
+        Some(Labels::new(key, signal.signal_id, at_ms))
     }
 }
 

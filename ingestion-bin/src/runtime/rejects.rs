@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::events::RecordRejected;
 use crate::config::OnReject;
+use crate::letters::RefusedAt;
 use crate::record::{self, AccountBody, Body, Change, RefusalBody};
 use crate::render::EventReader;
 
@@ -73,7 +74,7 @@ impl Rejects {
     /// the journal full. One at a time for each sink.
     fn append(&self, rejected: &Rejected) -> Option<Ticket> {
         let of = self.look_up(rejected.position).unwrap_or_default();
-        let detail = format!("{} refuses position {}: {}", rejected.target, rejected.position, rejected.why);
+        let detail = RefusedAt::detail(&rejected.target, rejected.position, &rejected.why);
         let body = Body::Refusal(RefusalBody {
             stage: "publish",
             reason: "rejected_by_sink",

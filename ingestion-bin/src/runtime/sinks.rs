@@ -149,10 +149,7 @@ impl Sinks {
             threads: Vec::new(),
             paused: Vec::new(),
         };
-        let signals = || match settings.signal_key {
-            SignalKey::Influencer => SignalLines::default(),
-            SignalKey::InfluencerMarket => SignalLines::default().keyed_by_market(),
-        };
+        let signals = || signal_lines(settings.signal_key);
         opening.open("signals", &settings.signals, Duty::Signals(lookout.clone()), signals)?;
         opening.open("gaps", &settings.gaps, Duty::Gaps(lookout), || GapLines)?;
         opening.open("dead_letters", &settings.dead_letters, Duty::Nothing, DeadLetterLines::default)?;
@@ -210,6 +207,14 @@ impl Sinks {
             }
         }
         late
+    }
+}
+
+/// Lines of signals with the configured key.
+pub(super) fn signal_lines(key: SignalKey) -> SignalLines {
+    match key {
+        SignalKey::Influencer => SignalLines::default(),
+        SignalKey::InfluencerMarket => SignalLines::default().keyed_by_market(),
     }
 }
 

@@ -8,11 +8,13 @@ use messaging::kafka::{
 };
 use messaging::sink::PumpConfig;
 use observability::Telemetry;
+use signal_domain::Uuid;
 
 use super::events::TopicDiffers;
 use super::service::StartError;
+use super::sinks::signal_lines;
 use crate::config::{Config, PublishAfter, SinkKind, SinkSettings};
-use crate::render::{Labelled, Messages};
+use crate::render::{Again, DeadLetterLines, GapLines, Labelled, Messages, RawFilter, RawLines, StateLines};
 
 /// Bytes of one stream that may be on their way to the cluster; the rest waits in the journal.
 const ON_THEIR_WAY: usize = 4 << 20;
@@ -107,4 +109,16 @@ pub(crate) fn wanted(config: &Config, partitions: i32) -> Vec<Topic> {
         Topic { name: sink.topic.clone(), partitions, replication: None, settings }
     };
     storage.sinks().iter().filter(|(_, sink)| sink.kind == SinkKind::Kafka).map(wanted).collect()
+}
+
+/// The messages that the sink of this stream sends, of the journal of this identity.
+pub(crate) fn messages(stream: &str, config: &Config, journal: Uuid) -> Option<Box<dyn Again>> {
+    Some(match stream {
+        "signals" => Box::new(Messages(signal_lines(config.storage.signal_key))),
+        "gaps" => Box::new(Messages(GapLines)),
+        "dead_letters" => Box::new(Messages(DeadLetterLines)),
+        "state" => Box::new(Messages(StateLines)),
+        "raw" => Box::new(Messages(RawLines::new(journal, RawFilter::default()))),
+        _ => return None,
+    })
 }

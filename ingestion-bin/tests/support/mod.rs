@@ -24,6 +24,7 @@ pub mod proxy;
 pub mod random;
 pub mod scene;
 pub mod service;
+#[cfg(feature = "kafka")]
 pub mod topics;
 
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 
 mod against;
 mod check;
+mod dead_letters;
 mod history;
 mod influencers;
 mod inspect;
@@ -33,6 +34,7 @@ pub fn execute(cli: &Cli) -> Result<Exit, Failure> {
         Command::Raw(args) => raw::run(cli, args, &mut output)?,
         Command::Replay => replay::run(cli, &mut output)?,
         Command::Verify(args) => verify::run(cli, args, &mut output)?,
+        Command::DeadLetters(args) => dead_letters::run(cli, args, &mut output)?,
         Command::History(args) => history::run(cli, args, &mut output)?,
         Command::Inspect(args) => inspect::run(cli, args, &mut output)?,
         Command::Topics(args) => topics::run(cli, args, &mut output)?,
