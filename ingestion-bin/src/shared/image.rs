@@ -91,12 +91,12 @@ pub(super) fn standing(ledger: &Ledger) -> impl Iterator<Item = (&Market, (u64, 
 ///
 /// # Errors
 /// [`ImageError`]: guessing here would be a wrong position somewhere else.
-pub(super) fn read(key: String, influencer: &str, fields: &Fields) -> Result<Adopted, ImageError> {
+pub(super) fn read(key: &str, influencer: &str, fields: &Fields) -> Result<Adopted, ImageError> {
     let field = |field: &'static str| {
-        let lacks = || ImageError::Field { key: key.clone(), field, why: "lacks" };
+        let lacks = || ImageError::Field { key: key.to_owned(), field, why: "lacks" };
         fields.get(field).ok_or_else(lacks)
     };
-    let bad = |field, why| ImageError::Field { key: key.clone(), field, why };
+    let bad = |field, why| ImageError::Field { key: key.to_owned(), field, why };
     let account = std::str::from_utf8(field("account")?).ok().and_then(|text| Account::parse(text).ok());
     let account = account.ok_or_else(|| bad("account", "is no account"))?;
     let bytes = field("state")?.clone();

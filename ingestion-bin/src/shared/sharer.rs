@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ pub struct Source {
 #[derive(Debug)]
 pub(super) struct Sharer {
     thread: JoinHandle<bool>,
-    stop: Sender<Duration>,
+    stop: SyncSender<Duration>,
 }
 
 struct Sharing {
@@ -81,7 +81,7 @@ impl Sharer {
             forgotten: 0,
             broken: false,
         };
-        let (stop, stopped) = channel();
+        let (stop, stopped) = sync_channel(1);
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name("shared-state".to_owned())

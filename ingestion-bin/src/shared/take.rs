@@ -124,7 +124,7 @@ async fn read(session: &Session<'_>, influencers: &[String]) -> Result<Vec<Adopt
     let states = states.map_err(|error| Trouble::Redis(session.told(&error)))?;
     let found = influencers.iter().zip(states).filter_map(|(id, fields)| Some((id, fields?)));
     found
-        .map(|(id, fields)| image::read(format!("{}:{id}", session.place), id, &fields))
+        .map(|(id, fields)| image::read(&format!("{}:{id}", session.place), id, &fields))
         .collect::<Result<_, _>>()
         .map_err(Trouble::Image)
 }
