@@ -182,6 +182,10 @@ fn service_and_broker_may_die_any_time() {
         (found.len() >= count).then_some((found, repeats))
     };
     let (found, repeats) = until(LONG, end).expect("every signal");
+    // No broker has lost anything, and the audit does not say so.
+    assert!(
+        service.status()["audit"].as_array().expect("audits").iter().all(|audit| audit["differing"] == 0)
+    );
     stopped(service);
     let origins = ["live", "snapshot", "backfill"];
     judge::judge(&found, &expected, &Allowed { origins: &origins, gaps: None, late: true });
