@@ -1,6 +1,5 @@
 //! The store in a real Redis: one writer at a time, the higher epoch wins, and whatever the server forgets is noticed.
 #![cfg(feature = "redis")]
-#![expect(clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 use std::time::Duration;
 

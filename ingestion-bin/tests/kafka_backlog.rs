@@ -42,7 +42,7 @@ fn made(service: &Service) -> usize {
 #[test]
 fn what_arrives_while_the_brokers_are_away_waits_on_the_disk() {
     let Some(kafka) = or_skip(NAME, KafkaSetup::one().start()) else { return };
-    let users: Vec<String> = (0..ACCOUNTS).map(|n| format!("0x{:040x}", 0xa11ce_0000 + n)).collect();
+    let users: Vec<String> = (0..ACCOUNTS).map(|n| format!("0x{:040x}", 0xa11c_0000 + n)).collect();
     let entries: Vec<String> = users.iter().map(|user| format!("{{ address = {user:?} }}")).collect();
     let mut sim = SimConfig::manual();
     sim.venue.limits = SimLimits::generous();
