@@ -14,6 +14,9 @@ mod support;
 #[path = "dead_letters/redriven.rs"]
 mod redriven;
 
+#[path = "dead_letters/repaired.rs"]
+mod repaired;
+
 use std::process::Output;
 
 use support::process::ingestion;
@@ -88,7 +91,7 @@ fn what_is_no_record_cannot_be_sent(scene: &Scene, id: &str) {
     let nothing = "sent 0, refused again 0, held 0, skipped 0, redriven before 0\n";
     assert_eq!(said(scene, &["redrive"], 0), nothing);
     let told = said(scene, &["redrive", "--id", id], 1);
-    assert!(told.contains(&format!("skipped     {id}: it is of stage decode")), "{told}");
+    assert!(told.contains(&format!("skipped     {id}: the payload is not understood")), "{told}");
     let nobody = "00000000-0000-0000-0000-000000000001";
     let told = said(scene, &["redrive", "--id", nobody], 1);
     assert!(told.contains(&format!("skipped     {nobody}: no dead letter has this id")), "{told}");

@@ -243,6 +243,9 @@ pub struct Redrive {
     /// Send what was redriven already once more.
     #[arg(long)]
     pub again: bool,
+    /// Of the one letter of `--id`: this file has what could not be read as it should have been, a fill or a frame of the venue in JSON.
+    #[arg(long, value_name = "FILE", requires = "ids")]
+    pub payload: Option<PathBuf>,
 }
 
 /// `inspect`

@@ -4,10 +4,12 @@
 
 mod ledger;
 mod refused_at;
+mod repair;
 mod selection;
 mod wanted;
 
 pub use ledger::{Ledger, LedgerError, Redriven, Redrives};
 pub use refused_at::RefusedAt;
-pub use selection::{Candidate, Selection};
+pub use repair::{RepairRequest, RepairResult, RepairStand, RepairedRow, repairs};
+pub use selection::{Candidate, Selection, Unread};
 pub use wanted::Wanted;

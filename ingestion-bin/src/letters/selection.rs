@@ -31,16 +31,28 @@ pub struct Candidate {
     pub received_at_ms: u64,
 }
 
+/// A letter of what could not be read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unread {
+    /// Its id.
+    pub id: Uuid,
+    /// Whose.
+    pub account: Option<Account>,
+    /// The venue's bytes, where the letter has all of them.
+    pub payload: Option<Vec<u8>>,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Selection {
     /// What went already goes again.
     again: bool,
-    /// The letters were chosen by name: one that cannot be sent is told.
+    /// The letters were chosen by name: those of what could not be read are meant, too.
     is_named: bool,
     found: BTreeMap<(RefusedAt, Uuid), Candidate>,
     /// Told: each with why it cannot be sent.
     skipped: BTreeMap<Uuid, String>,
+    unread: BTreeMap<Uuid, Unread>,
     done: BTreeSet<(RefusedAt, Uuid)>,
     seen: BTreeSet<Uuid>,
 }
@@ -58,8 +70,8 @@ impl Selection {
         self.seen.insert(letter.id);
         if letter.stage.known() != Some(Stage::Publish) {
             if self.is_named {
-                let why = format!("it is of stage {}: there is no record to be sent", letter.stage.as_str());
-                self.skipped.insert(letter.id, why);
+                let (id, account) = (letter.id, letter.account);
+                self.unread.insert(id, Unread { id, account, payload: whole(letter) });
             }
             return;
         }
@@ -74,7 +86,6 @@ impl Selection {
             return;
         }
         let length = letter.length.unwrap_or_default();
-        let payload = letter.payload().ok().flatten().map(Cow::into_owned);
         let candidate = Candidate {
             id: letter.id,
             refused,
@@ -82,7 +93,7 @@ impl Selection {
             account: letter.account,
             sha256: letter.sha256.as_deref().map(str::to_owned),
             length,
-            payload: payload.filter(|payload| payload.len() as u64 == length),
+            payload: whole(letter),
             received_at_ms: letter.received_at_ns / 1_000_000,
         };
         self.found.insert(key, candidate);
@@ -98,6 +109,11 @@ impl Selection {
         self.skipped.iter().map(|(id, why)| (id, why.as_str()))
     }
 
+    /// Letters of what could not be read.
+    pub fn unread(&self) -> impl Iterator<Item = &Unread> {
+        self.unread.values()
+    }
+
     /// How many were sent before and are not sent again.
     #[must_use]
     pub fn done(&self) -> usize {
@@ -108,6 +124,11 @@ impl Selection {
     pub fn missing<'a>(&'a self, ids: &'a [Uuid]) -> impl Iterator<Item = &'a Uuid> {
         ids.iter().filter(|id| !self.seen.contains(id))
     }
+}
+
+fn whole(letter: &DeadLetterV1<'_>) -> Option<Vec<u8>> {
+    let payload = letter.payload().ok().flatten().map(Cow::into_owned)?;
+    (letter.length == Some(payload.len() as u64)).then_some(payload)
 }
 
 #[cfg(test)]
@@ -177,7 +198,9 @@ mod tests {
             selection.take(&DeadLetterV1::from(refusal), &Redrives::default());
         }
         let told: BTreeMap<_, _> = selection.skipped().collect();
-        assert_eq!(told[&other.id()], "it is of stage decode: there is no record to be sent");
+        assert_eq!(told.len(), 1);
+        let unread: Vec<_> = selection.unread().map(|one| (one.id, one.payload.as_deref())).collect();
+        assert_eq!(unread, [(other.id(), Some(&b"{"[..]))]);
         assert!(told[&nameless.id()].ends_with(": somebody refuses it"));
         assert_eq!(selection.candidates().count(), 0);
     }

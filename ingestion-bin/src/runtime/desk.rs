@@ -8,6 +8,7 @@ use std::time::Duration;
 use messaging::journal::Ticket;
 use tokio::sync::mpsc;
 
+use super::core::{Repair, Stands};
 use super::lost::{Lost, Numbers};
 use super::worker::Command;
 
@@ -38,6 +39,11 @@ impl Desk {
     /// Has every kept gap recorded again as it is.
     pub(super) fn restate_gaps(&self, patience: Duration) -> Option<Ticket> {
         self.ask(Command::RestateGaps, patience)
+    }
+
+    /// What a repaired row is, and lets it in where that is asked.
+    pub(super) fn repair(&self, repair: Repair, patience: Duration) -> Option<Stands> {
+        self.ask(|answer| Command::Repair(repair, answer), patience)
     }
 
     fn ask<T>(&self, question: impl FnOnce(SyncSender<T>) -> Command, patience: Duration) -> Option<T> {

@@ -124,7 +124,7 @@ pub(super) fn began_earlier(journal: &Reader, oldest: u64) -> Result<bool, ReadE
 }
 
 /// The state at the newest checkpoint at or before `position`, and its position.
-fn restored(journal: &Reader, position: u64) -> Result<(u64, State), ReadError> {
+pub(super) fn restored(journal: &Reader, position: u64) -> Result<(u64, State), ReadError> {
     // A checkpoint that this build could not restore would have refused the start.
     Ok(journal
         .checkpoint(position)?

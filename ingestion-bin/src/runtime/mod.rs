@@ -22,6 +22,7 @@ mod orders;
 mod published;
 mod purse;
 mod rejects;
+mod repairs;
 mod service;
 mod service_status;
 mod settings;

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hyperliquid_client::session::SessionConfig;
-use messaging::journal::{Journal, OpenError, StartReport, Ticket, Waited};
+use messaging::journal::{Journal, Limit, OpenError, StartReport, Ticket, Waited};
 use messaging::storage::{DiskStorage, Storage};
 use observability::health::Latch;
 use observability::{Telemetry, causes};
@@ -22,6 +22,7 @@ use super::events::{FrontDamaged, JournalDamaged, totals};
 use super::forgotten::told_before;
 use super::orders::Orders;
 use super::published::Published;
+use super::repairs::Repairs;
 use super::service_status::{ListStatus, ServiceStatus};
 use super::sinks::Sinks;
 use super::tenant::{self, Tenancy};
@@ -96,6 +97,7 @@ pub struct Service {
     begins: u64,
     echo: Option<Echo>,
     worker: JoinHandle<std::io::Result<Ticket>>,
+    repairs: Repairs,
     orders: Orders<Command>,
     status: ServiceStatus,
     telemetry: Telemetry,
@@ -159,7 +161,7 @@ impl Service {
         }
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
         let desk = Desk::new(commands.clone());
-        let sinks = Sinks::start(config, &journal, &data, telemetry, desk, state.damaged.clone())?;
+        let sinks = Sinks::start(config, &journal, &data, telemetry, desk.clone(), state.damaged.clone())?;
         let begins = journal.progress().appended();
         let started_at_ms = clock::wall_ms();
         let mut outbox = Outbox::new(journal.appender());
@@ -233,6 +235,9 @@ impl Service {
             status: Arc::clone(&status.worker),
             seed,
         };
+        let reader = journal.reader(0, Limit::Synced);
+        let repairs = Repairs::start(data, reader, journal.progress(), desk, telemetry.clone());
+        let repairs = repairs.map_err(|error| at("repairs thread for", &error))?;
         let worker = std::thread::Builder::new()
             .name("worker-0".to_owned())
             .spawn(move || worker::run(plan, receiver))
@@ -244,6 +249,7 @@ impl Service {
             begins,
             echo: None,
             worker,
+            repairs,
             orders,
             status,
             telemetry,
@@ -388,6 +394,7 @@ impl Service {
                 None
             }
         };
+        self.repairs.stop();
         if self.status.worker().waiting {
             late.push("the journal has no room for what was accepted".to_owned());
         }

@@ -24,7 +24,9 @@ use tokio::time::{Instant as TokioInstant, interval, sleep_until};
 
 use super::asked_states::AskedStates;
 use super::clock;
-use super::core::{Core, CoreConfig, Followed, Known, Limited, Opening, Outbox, WorkerStatus};
+use super::core::{
+    Core, CoreConfig, Followed, Known, Limited, Opening, Outbox, Repair, Stands, WorkerStatus,
+};
 use super::desk::Standing;
 use super::handler::Ear;
 use super::history::History;
@@ -51,6 +53,8 @@ pub(super) enum Command {
     Declare(Vec<Lost>, (u64, u64), SyncSender<Ticket>),
     /// Records all gaps again; answers when they are handed over.
     RestateGaps(SyncSender<Ticket>),
+    /// What a repaired row is; lets it in where that is asked.
+    Repair(Repair, SyncSender<Stands>),
     /// With the time it may take.
     Stop(Duration),
 }
@@ -237,6 +241,7 @@ fn obey(core: &mut Core, command: Command, now: Instant) {
         Command::Numbers(answer) => tell(&answer, core.standing()),
         Command::Declare(lost, span, answer) => tell(&answer, core.declare_lost(&lost, span)),
         Command::RestateGaps(answer) => tell(&answer, core.restate_gaps()),
+        Command::Repair(repair, answer) => tell(&answer, core.repair(&repair, now)),
         Command::Stop(_) => {}
     }
 }

@@ -6,6 +6,7 @@ mod fill;
 mod history;
 mod identity;
 mod order;
+mod repair;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -14,4 +15,5 @@ pub use fill::{TranslateError, account, fill};
 pub use history::{HistoryRowError, history_row};
 pub use identity::{Identifier, Interest, exact};
 pub use order::{market, order_key};
+pub use repair::{Repaired, repaired};
 pub use state::{dex_shown, position_key};

@@ -75,6 +75,8 @@ fn what_a_topic_refused_is_sent_again_once_with_the_same_bytes() {
     let (code, ready) = redrive(&play, &["--kafka", "--dry-run"]);
     assert_eq!((code, ended(&ready, "would send")), (Some(0), refused));
     assert_eq!(stored(&brokers, &topic).len(), count - refused, "a rehearsal sends nothing");
+    show(&play, &["list", "--kafka"]);
+    show(&play, &["redrive", "--kafka", "--dry-run"]);
     let sent = all_sent(&play);
     assert_eq!(sent.len(), refused);
     assert_eq!(sent.keys().collect::<Vec<_>>(), ids(&ready).iter().collect::<Vec<_>>());
@@ -94,8 +96,8 @@ fn what_a_topic_refused_is_sent_again_once_with_the_same_bytes() {
     };
     audited(0);
     let one = sent.keys().next().expect("there is one");
-    let (code, outcomes) = redrive(&play, &["--kafka", "--again", "--id", one]);
-    assert_eq!((code, ended(&outcomes, "sent")), (Some(0), 1), "{outcomes:?}");
+    let said = show(&play, &["redrive", "--kafka", "--again", "--id", one]);
+    assert!(said.starts_with(&format!("sent        {one}, position ")), "{said}");
     assert_eq!(signals(&brokers, &topic).1, 1, "a repeat");
     audited(1);
     stopped(service);
@@ -103,6 +105,17 @@ fn what_a_topic_refused_is_sent_again_once_with_the_same_bytes() {
         "{count} signals, {refused} refused and redriven ({again} refused again and {held} held before)"
     );
     without_a_journal(&play, &brokers, one);
+}
+
+/// What a person sees, which ends well; the beginning and the end of it are printed.
+fn show(play: &Play, arguments: &[&str]) -> String {
+    let (code, said, errors) = play.ask(&[&["dead-letters"], arguments].concat());
+    assert_eq!(code, Some(0), "{errors}");
+    let said = String::from_utf8(said).expect("text");
+    let lines: Vec<&str> = said.lines().collect();
+    println!("$ ingestion dead-letters {}", arguments.join(" "));
+    lines.iter().take(3).chain(lines.last().filter(|_| lines.len() > 3)).for_each(|line| println!("{line}"));
+    said
 }
 
 /// Redrives until everything went: the new limit takes a moment. Each letter with its outcome.

@@ -83,7 +83,7 @@ impl Core {
 
     /// The newest batch once nothing waits any more, above the journal's share if need be. Nothing is added to a full queue: who
     /// asks asks again.
-    fn handed_over(&mut self) -> Option<Ticket> {
+    pub(super) fn handed_over(&mut self) -> Option<Ticket> {
         self.outbox.unblock();
         self.flush();
         (!self.outbox.holds()).then(|| self.outbox.last())

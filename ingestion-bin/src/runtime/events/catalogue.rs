@@ -38,6 +38,12 @@ pub(super) static REFUSALS: Definition<Counter, 1> =
             ["rejected_by_sink"],
         ],
     );
+pub(super) static REPAIRS: Definition<Counter, 1> = Definition::counter(
+    "ingestion_repairs_total",
+    "Requests to take the rows of a dead letter that was repaired by hand, by how they ended.",
+    ["outcome"],
+)
+.known(&[["done"], ["refused"]]);
 pub(super) static UNKNOWN_CHANNELS: Definition<Counter, 0> =
     Definition::counter("ingestion_unknown_channel_frames_total", "Frames of channels we do not know.", []);
 pub(super) static DRIFT: Definition<Counter, 0> = Definition::counter(
@@ -364,6 +370,7 @@ pub fn catalogue() -> Vec<Family> {
         ROWS.family(),
         BLOCKED.family(),
         REFUSALS.family(),
+        REPAIRS.family(),
         UNKNOWN_CHANNELS.family(),
         DRIFT.family(),
         UNFOLLOWED.family(),

@@ -10,7 +10,7 @@ use hyperliquid_client::decode::Drift;
 use messaging::journal::PassedOver;
 use observability::event::{Counted, Event};
 use observability::metrics::{Counter, Definition};
-use signal_domain::InfluencerId;
+use signal_domain::{InfluencerId, Uuid};
 use tracing::{debug, info, warn};
 
 use super::core::Followed;
@@ -19,7 +19,7 @@ use crate::account::{Gap, GapKind, GapState, Position};
 use catalogue::AUDIT_DIFFERENCES;
 use catalogue::{
     CONNECT_FAILURES, CONNECTED, CONTRADICTED, DRIFT, ENDED, FAILOVERS, FOLLOWED, FRAMES_REFUSED, GAPS, INFO,
-    INFO_WEIGHT, JOURNAL_DAMAGE, LIMITS_LEARNED, PINGS_UNANSWERED, RECONNECTS, RECYCLED, REFUSALS,
+    INFO_WEIGHT, JOURNAL_DAMAGE, LIMITS_LEARNED, PINGS_UNANSWERED, RECONNECTS, RECYCLED, REFUSALS, REPAIRS,
     REPLACEMENTS, ROTATIONS, SUBSCRIPTIONS_REFUSED, UNFOLLOWED, UNKNOWN_CHANNELS, VENUE_ERRORS,
     WALL_CLOCK_STEPS,
 };
@@ -77,6 +77,12 @@ event! { /// A topic has lost what it acknowledged, or has something else in its
     AUDIT_DIFFERENCES [&this.difference.stream] x this.difference.records, |this| {
         let messaging::kafka::Difference { topic, partition, offsets: (first, last), records, differs, .. } = this.difference;
         tracing::error!(topic, partition, first, last, records, "acknowledged records are {differs}");
+    }
+}
+event! { /// A request to take the rows of a repaired dead letter ended.
+    RepairEnded<'a> { outcome: &'static str, id: Uuid, why: &'a str }
+    REPAIRS [this.outcome], |this| {
+        info!(letter = %this.id, outcome = this.outcome, why = this.why, "the rows of a repaired dead letter");
     }
 }
 event! { /// A channel we do not know.

@@ -10,13 +10,14 @@ use super::super::super::moment::Moment;
 use super::super::super::output::Output;
 use super::super::super::setup;
 use super::{source, wanted};
-use crate::letters::{Redriven, Redrives};
+use crate::letters::{Redriven, Redrives, RepairStand, repairs};
 
 pub(super) fn run(cli: &Cli, letters: &Letters, output: &mut Output) -> Result<Exit, Failure> {
     let config = setup::configuration(cli)?;
     let wanted = wanted(letters, &config)?;
     let storage = DiskStorage::new(setup::existing_data(&config)?);
     let redrives = Redrives::read(&storage).map_err(|error| Failure::World(causes(&error)))?;
+    let repairs = repairs(&storage).map_err(|error| Failure::world("redrive", error))?;
     let mut count = 0_usize;
     source::read(&config, letters.kafka, |letter, line| {
         if !wanted.takes(letter) {
@@ -30,7 +31,7 @@ pub(super) fn run(cli: &Cli, letters: &Letters, output: &mut Output) -> Result<E
             output
                 .line(&row(&["time", "reason", "stage", "account", "id", "bytes", "redriven"], "detail"))?;
         }
-        output.line(&shown(letter, redrives.newest(letter.id)))
+        output.line(&shown(letter, redrives.newest(letter.id), repairs.get(&letter.id).copied()))
     })?;
     if count == 0 && !output.json() {
         output.line("no dead letters")?;
@@ -38,13 +39,14 @@ pub(super) fn run(cli: &Cli, letters: &Letters, output: &mut Output) -> Result<E
     Ok(Exit::Clean)
 }
 
-fn shown(letter: &DeadLetterV1<'_>, redriven: Option<&Redriven>) -> String {
+fn shown(letter: &DeadLetterV1<'_>, redriven: Option<&Redriven>, repair: Option<RepairStand>) -> String {
     let at = |ms: u64| Moment(i64::try_from(ms).unwrap_or(i64::MAX)).rfc3339();
     let absent = || "-".to_owned();
     let (time, id) = (at(letter.received_at_ns / 1_000_000), letter.id.to_string());
     let account = letter.account.map_or_else(absent, |account| account.to_string());
     let bytes = letter.length.map_or_else(absent, |bytes| bytes.to_string());
-    let redriven = redriven.map_or_else(absent, |redriven| at(redriven.redriven_at));
+    let repair = || repair.map_or_else(absent, |stand| stand.word().to_owned());
+    let redriven = redriven.map_or_else(repair, |redriven| at(redriven.redriven_at));
     let (reason, stage) = (letter.reason.as_str(), letter.stage.as_str());
     row(&[&time, reason, stage, &account, &id, &bytes, &redriven], &letter.detail)
 }

@@ -5,6 +5,7 @@ mod find;
 mod list;
 mod outcome;
 mod redrive;
+mod repair;
 #[cfg(feature = "kafka")]
 mod send;
 mod source;

@@ -18,6 +18,10 @@ pub(super) enum Outcome {
     Refused(String),
     /// Behind this one, of the same key, which was not taken.
     Held(Uuid),
+    /// The service is asked to take its rows.
+    Asked,
+    /// The service took its rows.
+    Repaired,
     /// It cannot be sent.
     Skipped(String),
 }
@@ -29,6 +33,8 @@ pub(super) struct Tally {
     ready: usize,
     refused: usize,
     held: usize,
+    asked: usize,
+    repaired: usize,
     skipped: usize,
 }
 
@@ -56,6 +62,8 @@ impl Tally {
                 why = Some(format!("behind {first}, of the same key"));
                 (&mut self.held, "held")
             }
+            Outcome::Asked => (&mut self.asked, "waits"),
+            Outcome::Repaired => (&mut self.repaired, "repaired"),
             Outcome::Skipped(told) => {
                 why = Some(told.clone());
                 (&mut self.skipped, "skipped")
@@ -86,9 +94,16 @@ impl Tally {
 
     /// All in a line; `done` were redriven before.
     pub(super) fn words(&self, done: usize) -> String {
-        let Self { sent, ready, refused, held, skipped } = self;
+        let Self { sent, ready, refused, held, asked, repaired, skipped } = self;
         let went = if *ready > 0 { format!("would send {ready}") } else { format!("sent {sent}") };
-        format!("{went}, refused again {refused}, held {held}, skipped {skipped}, redriven before {done}")
+        let repairs = if asked + repaired > 0 {
+            format!(", waiting for the service {asked}, repaired {repaired}")
+        } else {
+            String::new()
+        };
+        format!(
+            "{went}, refused again {refused}, held {held}, skipped {skipped}, redriven before {done}{repairs}"
+        )
     }
 
     /// 1 where one of them did not go.

@@ -3,7 +3,7 @@
 
 use messaging::storage::DiskStorage;
 use observability::causes;
-use signal_domain::Reason;
+use signal_domain::{Reason, Uuid};
 
 use super::super::super::args::{Cli, Redrive};
 use super::super::super::exit::{Exit, Failure};
@@ -12,7 +12,7 @@ use super::super::super::setup;
 use super::outcome::{Outcome, Tally};
 #[cfg(feature = "kafka")]
 use super::send::all as send;
-use super::{source, wanted};
+use super::{repair, source, wanted};
 use crate::letters::{Ledger, Redrives, Selection};
 
 pub(super) fn run(cli: &Cli, args: &Redrive, output: &mut Output) -> Result<Exit, Failure> {
@@ -23,6 +23,7 @@ pub(super) fn run(cli: &Cli, args: &Redrive, output: &mut Output) -> Result<Exit
     // Before the ledger is read: another redrive may be writing it.
     let mut ledger = (!args.dry_run).then(|| Ledger::open(&storage)).transpose().map_err(failed)?;
     let redrives = Redrives::read(&storage).map_err(failed)?;
+    let given = given(args, &wanted.ids)?;
     let is_named = !wanted.ids.is_empty()
         || wanted.stage.is_some()
         || wanted.reason.is_some_and(|reason| reason != Reason::RejectedBySink);
@@ -41,6 +42,11 @@ pub(super) fn run(cli: &Cli, args: &Redrive, output: &mut Output) -> Result<Exit
     for (id, why) in selection.skipped() {
         tally.tell(*id, None, &Outcome::Skipped(why.to_owned()), output)?;
     }
+    for letter in selection.unread() {
+        let asked = repair::ask(&storage, letter, given.as_deref(), args.again, args.dry_run);
+        let outcome = asked.map_err(|error| Failure::world(&format!("request for {}", letter.id), error))?;
+        tally.tell(letter.id, None, &outcome, output)?;
+    }
     if selection.candidates().len() > 0 {
         send(&config, &selection, ledger.as_mut(), &mut tally, output)?;
     }
@@ -48,6 +54,16 @@ pub(super) fn run(cli: &Cli, args: &Redrive, output: &mut Output) -> Result<Exit
         output.line(&tally.words(selection.done()))?;
     }
     Ok(tally.exit())
+}
+
+/// What a person repaired.
+fn given(args: &Redrive, ids: &[Uuid]) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(path) = &args.payload else { return Ok(None) };
+    if ids.len() != 1 {
+        return Err(Failure::Usage("--payload is that of one letter: one --id".to_owned()));
+    }
+    let read = std::fs::read(path).map_err(|error| Failure::world(&path.display().to_string(), error))?;
+    Ok(Some(read.trim_ascii().to_vec()))
 }
 
 /// There is no cluster to send to.
