@@ -21,6 +21,7 @@ mod plan;
 mod planted;
 mod random;
 mod rehearsed;
+mod repaired;
 mod rules;
 mod seeds;
 mod showing;
