@@ -2,6 +2,7 @@
 //!
 //! - `{prefix}:lease`: a hash, `holder` and `epoch` of the writer; it expires unless it is renewed.
 //! - `{prefix}:epoch`: the highest epoch of any writer, unix ms or more. It never expires: a write of a lower one is refused by the server.
+//! - `{prefix}:states`: the set of all ids of which there is a state.
 //! - `{prefix}:state:{id}`: a hash, the fields of [`Image`]; `epoch` among them.
 //! - `{prefix}:state:{id}:{market}`: a text, the same of one market.
 //!
@@ -14,7 +15,7 @@ use std::{collections::BTreeMap, time::Duration};
 use fred::{
     clients::Client,
     error::{Error, ErrorKind},
-    interfaces::{ClientLike, HashesInterface, LuaInterface},
+    interfaces::{ClientLike, HashesInterface, LuaInterface, SetsInterface},
     types::{ClusterHash, CustomCommand, Map, Value},
 };
 use tokio::time::timeout;
@@ -50,7 +51,11 @@ pub enum Acquired {
         holder: String,
         /// When it expires, if it is not renewed; nothing where it never does (no writer of this crate leaves it so).
         left: Option<Duration>,
+        /// The highest epoch.
+        epoch: u64,
     },
+    /// It is free, but the Redis has forgotten what it knew: who wrote last may be there still, and is to be let first.
+    Forgotten,
 }
 
 /// What came of renewing the lease.
@@ -101,19 +106,28 @@ impl Store {
         Self { client, prefix: prefix.into() }
     }
 
-    /// Takes the lease where it is free or expired; the epoch will be `wanted` or, where that is not higher than every one before, the
-    /// next one. `holder` is not empty, and of one writer only. `lease` is at least a millisecond.
+    /// Takes the lease where it is free or expired, unless no epoch as high as `least` is known: then [`Acquired::Forgotten`]. The epoch will
+    /// be `wanted` or, where that is not higher than every one before, the next one. `holder` is not empty, and of one writer only. `lease`
+    /// is at least a millisecond.
     ///
     /// # Errors
     /// The Redis does not answer, or refuses.
-    pub async fn acquire(&self, holder: &str, wanted: u64, lease: Duration) -> Result<Acquired, Error> {
-        let answer = self.lease(ACQUIRE, holder, wanted, lease).await?;
-        let [ours, number, held] = triple(answer)?;
-        if ours == "1" {
-            return Ok(Acquired::Ours { epoch: whole(&number)? });
-        }
-        let left = number.parse().ok().map(Duration::from_millis);
-        Ok(Acquired::Held { holder: held, left })
+    pub async fn acquire(
+        &self,
+        holder: &str,
+        wanted: u64,
+        least: u64,
+        lease: Duration,
+    ) -> Result<Acquired, Error> {
+        let [ours, number, held, epoch] = self.lease(ACQUIRE, holder, &[wanted, least], lease).await?;
+        Ok(match ours.as_str() {
+            "1" => Acquired::Ours { epoch: whole(&number)? },
+            "2" => Acquired::Forgotten,
+            _ => {
+                let left = number.parse().ok().map(Duration::from_millis);
+                Acquired::Held { holder: held, left, epoch: whole(&epoch)? }
+            }
+        })
     }
 
     /// Keeps the lease, or takes it back where the Redis has forgotten it and nobody else took it. `epoch` may be higher than the one it
@@ -122,8 +136,7 @@ impl Store {
     /// # Errors
     /// The Redis does not answer, or refuses: whether it was renewed is unknown.
     pub async fn renew(&self, holder: &str, epoch: u64, lease: Duration) -> Result<Renewed, Error> {
-        let answer = self.lease(RENEW, holder, epoch, lease).await?;
-        let [kept, number, held] = triple(answer)?;
+        let [kept, number, held, _] = self.lease(RENEW, holder, &[epoch], lease).await?;
         Ok(match kept.as_str() {
             "1" => Renewed::Kept,
             "2" => Renewed::Raised,
@@ -150,10 +163,10 @@ impl Store {
         for image in images {
             let state = format!("state:{}", image.id);
             let markets = image.markets.iter().map(|(market, _)| self.key(&format!("{state}:{market}")));
-            let keys: Vec<String> =
-                [self.key("epoch"), self.key(&state)].into_iter().chain(markets).collect();
+            let own = [self.key("epoch"), self.key("states"), self.key(&state)];
+            let keys: Vec<String> = own.into_iter().chain(markets).collect();
             let fields = image.fields.iter().flat_map(|(name, value)| [name.as_str().into(), bytes(value)]);
-            let head = [Value::from(epoch.to_string()), Value::from(image.fields.len().to_string())];
+            let head = [epoch.to_string(), image.id.clone(), image.fields.len().to_string()].map(Value::from);
             let values = image.markets.iter().map(|(_, value)| bytes(value));
             let script = [Value::from(WRITE), Value::from(keys.len().to_string())];
             let keys = keys.into_iter().map(Value::from);
@@ -169,6 +182,14 @@ impl Store {
             _ => Written::Stale,
         };
         Ok(answers.into_iter().map(written).collect())
+    }
+
+    /// The ids of all states there are.
+    ///
+    /// # Errors
+    /// The Redis does not answer, or refuses.
+    pub async fn ids(&self) -> Result<Vec<String>, Error> {
+        answered(self.client.smembers(self.key("states"))).await
     }
 
     /// Reads states; nothing for an id of which there is none.
@@ -195,12 +216,17 @@ impl Store {
         &self,
         script: &'static str,
         holder: &str,
-        epoch: u64,
+        epochs: &[u64],
         lease: Duration,
-    ) -> Result<Value, Error> {
+    ) -> Result<[String; 4], Error> {
         let keys = vec![self.key("lease"), self.key("epoch")];
-        let arguments = vec![holder.to_owned(), epoch.to_string(), lease.as_millis().to_string()];
-        answered(self.client.eval(script, keys, arguments)).await
+        let epochs = epochs.iter().map(u64::to_string);
+        let arguments = std::iter::once(holder.to_owned()).chain(epochs);
+        let arguments: Vec<String> = arguments.chain([lease.as_millis().to_string()]).collect();
+        let answer: Value = answered(self.client.eval(script, keys, arguments)).await?;
+        let texts: Option<Vec<String>> = answer.into_array().into_iter().map(Value::into_string).collect();
+        let texts = texts.and_then(|texts| texts.try_into().ok());
+        texts.ok_or_else(|| Error::new(ErrorKind::Parse, "an answer of another shape"))
     }
 
     fn key(&self, end: &str) -> String {
@@ -231,12 +257,6 @@ fn fields(map: Map) -> Result<Fields, Error> {
     let field =
         |(name, value): (fred::types::Key, Value)| Some((name.into_string()?, value.into_bytes()?.to_vec()));
     map.inner().into_iter().map(|entry| field(entry).ok_or_else(odd)).collect()
-}
-
-fn triple(answer: Value) -> Result<[String; 3], Error> {
-    let texts: Option<Vec<String>> = answer.into_array().into_iter().map(Value::into_string).collect();
-    let texts = texts.and_then(|texts| texts.try_into().ok());
-    texts.ok_or_else(|| Error::new(ErrorKind::Parse, "an answer of another shape"))
 }
 
 fn whole(text: &str) -> Result<u64, Error> {

@@ -12,13 +12,12 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use influencer_registry::RedisAddress;
 use ingestion_bin::config::{Config, Sources};
 use ingestion_bin::runtime::{Followed, Service as Running, Storages, events, machine_settings};
-use ingestion_bin::shared::{Place, take};
+use ingestion_bin::shared::{Claim, Place, take};
 use observability::Telemetry;
 use serde_json::Value;
 use support::document::documents;
@@ -338,10 +337,9 @@ impl Inside {
         let config =
             Config::load(&Sources { file: Some((path, text)), ..Sources::default() }).expect("right");
         let place = Place::new(RedisAddress::new(&stage.redis.url(), None).expect("a URL"), "ingestion");
-        let ids = || vec![ALICE.to_owned(), BOB.to_owned()];
+        let mut claim = Claim::new(place, Duration::from_secs(LEASE_S));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let lease = Duration::from_secs(LEASE_S);
-        let taken = take(Arc::new(place), lease, ids, false, |waiting| println!("{number}: {waiting:?}"));
+        let taken = take(&mut claim, || true, false, |waiting| println!("{number}: {waiting:?}"));
         let tenancy = runtime.block_on(taken).expect("a state of ours");
         let telemetry = Telemetry::new(&events::catalogue()).expect("the catalogue is right");
         let follow = [ALICE, BOB].map(|user| Followed::by_address(user.parse().expect("an address")));

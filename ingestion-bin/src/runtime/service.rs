@@ -169,19 +169,20 @@ impl Service {
         outbox.put(&Body::Run(RunBody { version: env!("CARGO_PKG_VERSION"), started_at_ms, streams }));
         let network =
             config.venue.endpoints.first().map(|endpoint| endpoint.network.clone()).unwrap_or_default();
-        let wanted = tenancy.as_ref().map_or(0, tenant::epoch);
         if let Some(tenancy) = &tenancy {
             tenant::adopt(tenancy, &mut state, &mut outbox, &network);
         }
         outbox.unblock();
         drop(outbox);
-        let epoch = state.epoch().saturating_add(1).max(started_at_ms).max(wanted);
+        let epoch = tenant::epoch(tenancy.as_ref(), state.epoch(), started_at_ms);
+        // Of whom nobody shared anything, nothing older than now is known, whatever this journal holds of others.
+        let journal_began_ms = state.began_ms.filter(|_| tenancy.is_none()).unwrap_or(started_at_ms);
         #[cfg(feature = "redis")]
         let shared = {
-            let reader = journal.reader(opened.report.end, messaging::journal::Limit::Synced);
+            let reader = journal.reader(opened.report.end, Limit::Synced);
             let (progress, sinks) = (journal.progress(), sinks.shared(config));
             let source = || Source { state: state.clone(), reader, progress, sinks };
-            let started = tenancy.map(|tenancy| Shared::start(&tenancy, epoch, source())).transpose();
+            let started = tenancy.map(|tenancy| Shared::start(tenancy, epoch, source())).transpose();
             started.map_err(|error| at("threads of the shared state for", &error))?
         };
         let status = ServiceStatus {
@@ -200,7 +201,6 @@ impl Service {
             .map(|part| telemetry.readiness().latch(part))
             .into();
         let (spent, damaged) = (state.spent.clone(), !state.damaged.is_empty());
-        let journal_began_ms = state.began_ms.unwrap_or(started_at_ms);
         let known = state.accounts.into_iter().map(|(account, state)| (account, state.into()));
         let published = Published::new(files, journal.progress(), network.clone());
         let seed = clock::wall_ns();
@@ -375,11 +375,12 @@ impl Service {
         }
     }
 
-    /// Stops: no more frames, everything accepted made durable, sinks drained, all within `grace`.
+    /// Stops: no more frames, everything accepted made durable, sinks drained (unless another instance writes), all within `grace`.
     #[must_use]
     pub fn stop(self, grace: Duration) -> Stopped {
         let until = clock::monotonic() + grace;
         let left = || until.saturating_duration_since(clock::monotonic());
+        let is_superseded = self.superseded().is_some();
         let mut late = Vec::new();
         self.latches.iter().for_each(Latch::hold_stopping);
         self.orders.give_last(Command::Stop(grace / 2));
@@ -407,16 +408,20 @@ impl Service {
         if let Some(echo) = self.echo {
             echo.stop(left().min(Duration::from_secs(2)));
         }
-        late.extend(self.sinks.stop(left()).into_iter().map(|name| format!("sink {name} is not drained")));
+        if is_superseded {
+            // Another one tells by now how things stand: nothing older goes behind that. The journal keeps it.
+            self.sinks.abandon();
+        } else {
+            let undrained = self.sinks.stop(left());
+            late.extend(undrained.into_iter().map(|name| format!("sink {name} is not drained")));
+        }
         #[cfg(feature = "redis")]
-        if let Some(shared) = self.shared {
-            let superseded = shared.watch().get().lost.is_some();
-            if !shared.stop(left().max(Duration::from_secs(1))) && !superseded {
-                late.push(
-                    "the shared state is older than what was delivered, and its lease ends by itself"
-                        .to_owned(),
-                );
-            }
+        if let Some(shared) = self.shared
+            && !shared.stop(left().max(Duration::from_secs(1)))
+            && !is_superseded
+        {
+            let why = "the shared state is older than what was delivered, or its lease ends by itself";
+            late.push(why.to_owned());
         }
         self.latches.into_iter().for_each(Latch::retire);
         let clean = match self.journal.close(left().max(Duration::from_millis(500))) {

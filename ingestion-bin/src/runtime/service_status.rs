@@ -108,6 +108,12 @@ impl ServiceStatus {
         None
     }
 
+    /// The highest epoch seen of the shared state.
+    #[cfg(feature = "redis")]
+    pub(crate) fn shared_epoch(&self) -> Option<u64> {
+        self.shared.as_ref().map(|shared| shared.get().highest)
+    }
+
     /// How the shared state stands; nothing where none is shared.
     fn shared(&self) -> Value {
         #[cfg(feature = "redis")]

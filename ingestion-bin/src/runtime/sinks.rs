@@ -218,6 +218,15 @@ pub(super) fn signal_lines(key: SignalKey) -> SignalLines {
     }
 }
 
+impl Sinks {
+    /// Ends all as they stand; the journal has the rest.
+    pub(super) fn abandon(self) {
+        for (_, thread) in self.threads {
+            let _where_it_stands = thread.stop(Duration::from_millis(100));
+        }
+    }
+}
+
 struct Opening<'a> {
     journal: &'a Journal,
     data: &'a Arc<dyn Storage>,

@@ -18,15 +18,20 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub enum Tenancy {}
 
-/// The epoch it begins with at least.
+/// The epoch it begins with, above every one on record. Where the lease was granted with one that is high enough, it is that one: the Redis
+/// knows it already, and nobody can get between.
 #[cfg(feature = "redis")]
-pub(super) fn epoch(tenancy: &Tenancy) -> u64 {
-    tenancy.epoch()
+pub(super) fn epoch(tenancy: Option<&Tenancy>, recorded: u64, started_at_ms: u64) -> u64 {
+    match tenancy {
+        Some(tenancy) if tenancy.is_granted() => tenancy.epoch().max(recorded.saturating_add(1)),
+        Some(tenancy) => tenancy.epoch().max(recorded.saturating_add(1)).max(started_at_ms),
+        None => recorded.saturating_add(1).max(started_at_ms),
+    }
 }
 
 #[cfg(not(feature = "redis"))]
-pub(super) fn epoch(tenancy: &Tenancy) -> u64 {
-    match *tenancy {}
+pub(super) fn epoch(_: Option<&Tenancy>, recorded: u64, started_at_ms: u64) -> u64 {
+    recorded.saturating_add(1).max(started_at_ms)
 }
 
 /// Of every account of which another one knows more, that is what is known here from now on. Who wrote with the higher epoch knows more.

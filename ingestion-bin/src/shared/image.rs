@@ -18,6 +18,8 @@ pub struct Adopted {
     pub influencer: String,
     /// The epoch of who wrote it.
     pub epoch: u64,
+    /// The position of the writer's journal behind which it stood.
+    pub position: u64,
     /// The state, decoded and as it was found.
     pub state: AccountState,
     /// Its bytes.
@@ -102,7 +104,10 @@ pub(super) fn read(key: &str, influencer: &str, fields: &Fields) -> Result<Adopt
     let bytes = field("state")?.clone();
     let state = AccountState::shared(&bytes).map_err(|_| bad("state", "was not written by this version"))?;
     let epoch = state.ledger.epoch();
-    Ok(Adopted { account: *account.as_bytes(), influencer: influencer.to_owned(), epoch, state, bytes })
+    let position = std::str::from_utf8(field("position")?).ok().and_then(|text| text.parse().ok());
+    let position = position.ok_or_else(|| bad("position", "is no number"))?;
+    let (account, influencer) = (*account.as_bytes(), influencer.to_owned());
+    Ok(Adopted { account, influencer, epoch, position, state, bytes })
 }
 
 fn by_stream(value: impl Fn(Stream) -> serde_json::Value) -> String {

@@ -2,19 +2,20 @@
 //! writes: then this writer is told to stop, and touches nothing any more.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dedup::store::Renewed;
 use dedup::store::fred::interfaces::ClientLike;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 use tracing::{info, warn};
 
 use super::tenure::Tenure;
 use super::watch::SharedWatch;
-use super::{Place, Session, Tenancy};
+use super::{Place, Session};
 use crate::runtime::clock;
 
 /// Before a Redis that is away is tried again.
@@ -22,17 +23,20 @@ const RETRY: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Keeper {
-    thread: JoinHandle<bool>,
-    stop: oneshot::Sender<Duration>,
+    thread: Option<JoinHandle<bool>>,
+    stop: Option<oneshot::Sender<Duration>>,
+    epoch: Arc<AtomicU64>,
 }
 
 struct Keeping {
     place: Arc<Place>,
     holder: String,
     lease: Duration,
-    epoch: u64,
+    epoch: Arc<AtomicU64>,
     tenure: Tenure,
     watch: SharedWatch,
+    /// The epoch that was renewed last: a higher one of ours is no news for a Redis that knows the lower.
+    raised: Option<u64>,
 }
 
 /// Why a session ended.
@@ -44,15 +48,24 @@ enum Ended {
 }
 
 impl Keeper {
+    /// `granted` is when the grant was asked for; nothing where it runs without one. What is renewed is the `epoch` of the moment.
     pub(super) fn start(
         place: Arc<Place>,
-        tenancy: &Tenancy,
-        epoch: u64,
+        (holder, lease): (&str, Duration),
+        (granted, epoch): (Option<Instant>, Arc<AtomicU64>),
         watch: SharedWatch,
     ) -> std::io::Result<Self> {
-        let tenure = Tenure::new(tenancy.lease, tenancy.granted, clock::monotonic());
-        let (holder, lease) = (tenancy.holder.clone(), tenancy.lease);
-        let keeping = Keeping { place, holder, lease, epoch, tenure, watch };
+        let tenure = Tenure::new(lease, granted, clock::monotonic());
+        let holder = holder.to_owned();
+        let keeping = Keeping {
+            place,
+            holder,
+            lease,
+            epoch: Arc::clone(&epoch),
+            tenure,
+            watch,
+            raised: granted.map(|_| epoch.load(Ordering::Acquire)),
+        };
         let (stop, stopped) = oneshot::channel();
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("lease".to_owned()).spawn(move || {
@@ -60,13 +73,29 @@ impl Keeper {
             runtime.shutdown_background();
             given_back
         })?;
-        Ok(Self { thread, stop })
+        Ok(Self { thread: Some(thread), stop: Some(stop), epoch })
+    }
+
+    /// From now on it writes with this epoch, which is higher.
+    pub(super) fn raise(&self, epoch: u64) {
+        self.epoch.fetch_max(epoch, Ordering::AcqRel);
     }
 
     /// Gives the lease back within `grace`; whether that was confirmed, or there was none to give back.
-    pub(super) fn stop(self, grace: Duration) -> bool {
-        let _ended_before = self.stop.send(grace);
-        self.thread.join().unwrap_or(false)
+    pub(super) fn stop(mut self, grace: Duration) -> bool {
+        self.end(grace)
+    }
+
+    fn end(&mut self, grace: Duration) -> bool {
+        let _ended_before = self.stop.take().map(|stop| stop.send(grace));
+        self.thread.take().is_some_and(|thread| thread.join().unwrap_or(false))
+    }
+}
+
+impl Drop for Keeper {
+    /// Nobody begins with it after all.
+    fn drop(&mut self) {
+        self.end(RETRY);
     }
 }
 
@@ -112,7 +141,7 @@ impl Keeping {
             Err(why) => return Ended::Away(why),
         };
         loop {
-            sleep_until(Instant::from_std(self.tenure.next())).await;
+            sleep_until(self.tenure.next().into()).await;
             if let Err(ended) = self.renew(&session).await {
                 return ended;
             }
@@ -127,25 +156,29 @@ impl Keeping {
             answer.map_err(|error| Ended::Away(session.told(&error)))?;
             return Err(Ended::Lost("the lease ended before it was renewed".to_owned()));
         }
-        match session.store.renew(&self.holder, self.epoch, self.lease).await {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        match session.store.renew(&self.holder, epoch, self.lease).await {
             Err(error) => {
                 self.tenure = self.tenure.failed(clock::monotonic());
                 Err(Ended::Away(session.told(&error)))
             }
-            Ok(Renewed::Lost { holder, epoch }) => {
+            Ok(Renewed::Lost { holder, epoch: highest }) => {
                 let who = if holder.is_empty() { "another instance".to_owned() } else { holder };
-                Err(Ended::Lost(format!("{who} writes with epoch {epoch}, ours is {}", self.epoch)))
+                self.watch.change(|status| status.highest = status.highest.max(highest));
+                Err(Ended::Lost(format!("{who} writes with epoch {highest}, ours is {epoch}")))
             }
             Ok(renewed @ (Renewed::Kept | Renewed::Raised)) => {
                 self.tenure = self.tenure.renewed(asked);
                 let before = self.watch.get();
                 if before.failing.is_some() || !before.leased {
-                    info!(redis = %self.place, epoch = self.epoch, "the lease is ours");
+                    info!(redis = %self.place, epoch, "the lease is ours");
                 }
+                let before_it = self.raised.replace(epoch);
+                let is_news = renewed == Renewed::Raised && before_it == Some(epoch);
                 self.watch.change(|status| {
                     status.leased = true;
                     status.failing = None;
-                    status.forgotten += u64::from(renewed == Renewed::Raised);
+                    status.forgotten += u64::from(is_news);
                 });
                 Ok(())
             }

@@ -27,7 +27,7 @@ use tokio::time::timeout;
 
 pub use image::{Adopted, ImageError};
 pub use sharer::Source;
-pub use take::{Tenancy, Waiting, take};
+pub use take::{Claim, TakeError, Tenancy, Waiting, take};
 pub use watch::{SharedStatus, SharedWatch};
 
 use keeper::Keeper;
@@ -102,15 +102,15 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Begins to renew the lease and to write the states that come of `source`, with this epoch.
+    /// Begins to write the states that come of `source`; the lease is kept with this epoch from now on, at least that of `tenancy`.
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub fn start(tenancy: &Tenancy, epoch: u64, source: Source) -> std::io::Result<Self> {
-        let watch = SharedWatch::new(tenancy, epoch);
-        let place = Arc::clone(&tenancy.place);
+    pub fn start(tenancy: Tenancy, epoch: u64, source: Source) -> std::io::Result<Self> {
+        let Tenancy { place, keeper, watch, .. } = tenancy;
+        keeper.raise(epoch);
+        watch.change(|status| (status.epoch, status.highest) = (epoch, status.highest.max(epoch)));
         let sharer = Sharer::start(Arc::clone(&place), epoch, source, watch.clone())?;
-        let keeper = Keeper::start(place, tenancy, epoch, watch.clone())?;
         Ok(Self { watch, keeper, sharer })
     }
 

@@ -5,27 +5,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use dedup::store::{Image, Written};
 use messaging::journal::{Progress, Read, Reader};
 use messaging::sink::SinkWatch;
-use tokio::runtime::{Builder, Runtime};
-use tracing::{error, info, warn};
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
 
 use super::image::{self, Told};
 use super::watch::SharedWatch;
 use super::{Place, Session};
-use crate::runtime::clock;
-use crate::state::State;
+use crate::state::{AccountState, State};
 
 /// Between two looks at what the sinks have acknowledged.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// States in one pipeline.
+/// States in one pipeline, and about how many bytes of them: it has to be answered in time.
 const AT_ONCE: usize = 64;
+const BYTES_AT_ONCE: usize = 4 << 20;
 
 /// Records taken between two looks.
 const RECORDS_AT_ONCE: u64 = 50_000;
@@ -46,7 +47,7 @@ pub struct Source {
 #[derive(Debug)]
 pub(super) struct Sharer {
     thread: JoinHandle<bool>,
-    stop: SyncSender<Duration>,
+    stop: oneshot::Sender<Duration>,
 }
 
 struct Sharing {
@@ -59,8 +60,6 @@ struct Sharing {
     /// What was written of each account's markets.
     told: BTreeMap<[u8; 20], Told>,
     forgotten: u64,
-    /// The state cannot be followed any more; what was written last stays.
-    broken: bool,
 }
 
 impl Sharer {
@@ -71,21 +70,14 @@ impl Sharer {
         watch: SharedWatch,
     ) -> std::io::Result<Self> {
         let changed = source.state.accounts.keys().copied().collect();
-        let sharing = Sharing {
-            place,
-            epoch,
-            source,
-            watch,
-            changed,
-            told: BTreeMap::new(),
-            forgotten: 0,
-            broken: false,
-        };
-        let (stop, stopped) = sync_channel(1);
+        let sharing = Sharing { place, epoch, source, watch, changed, told: BTreeMap::new(), forgotten: 0 };
+        let (stop, stopped) = oneshot::channel();
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new()
-            .name("shared-state".to_owned())
-            .spawn(move || sharing.run(&runtime, &stopped))?;
+        let thread = std::thread::Builder::new().name("shared-state".to_owned()).spawn(move || {
+            let written = runtime.block_on(sharing.run(stopped));
+            runtime.shutdown_background();
+            written
+        })?;
         Ok(Self { thread, stop })
     }
 
@@ -97,26 +89,33 @@ impl Sharer {
 }
 
 impl Sharing {
-    fn run(mut self, runtime: &Runtime, stopped: &Receiver<Duration>) -> bool {
+    async fn run(mut self, mut stopped: oneshot::Receiver<Duration>) -> bool {
         // One for as long as it works.
         let place = Arc::clone(&self.place);
         let mut session = None;
-        loop {
-            let last = match stopped.recv_timeout(LOOK_EVERY) {
-                Ok(grace) => Some(clock::monotonic() + grace),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return false,
-            };
-            loop {
-                let behind = self.follow();
-                let written = self.write(runtime, &place, &mut session);
-                let in_time = last.is_some_and(|until| clock::monotonic() < until);
-                if !(behind && written && in_time) {
-                    break;
-                }
+        let grace = loop {
+            tokio::select! {
+                biased;
+                grace = &mut stopped => break grace.unwrap_or_default(),
+                () = self.round(&place, &mut session) => {}
             }
-            if last.is_some() {
-                return self.changed.is_empty() && !self.broken;
+            tokio::select! {
+                biased;
+                grace = &mut stopped => break grace.unwrap_or_default(),
+                () = sleep(LOOK_EVERY) => {}
+            }
+        };
+        // What was under way is done again.
+        let _in_time = timeout(grace, self.round(&place, &mut None)).await;
+        self.changed.is_empty()
+    }
+
+    /// Takes what is acknowledged and writes it, until it is there or the Redis does not take it.
+    async fn round<'p>(&mut self, place: &'p Place, session: &mut Option<Session<'p>>) {
+        loop {
+            let has_more = self.follow();
+            if !self.write(place, session).await || !has_more {
+                return;
             }
         }
     }
@@ -127,18 +126,14 @@ impl Sharing {
         let acknowledged = sinks.iter().map(|sink| sink.status().delivered).min();
         let mark = acknowledged.unwrap_or(u64::MAX).min(progress.synced());
         let until = mark.min(reader.position().saturating_add(RECORDS_AT_ONCE));
-        while !self.broken && reader.position() < until {
+        let mut hole = None;
+        while reader.position() < until {
             match reader.next() {
                 Ok(Some(Read::Record(record))) => self.changed.extend(state.follow(&record)),
                 Ok(Some(Read::PassedOver(_))) => {}
                 Ok(None) => break,
-                Ok(Some(hole @ (Read::Damage(_) | Read::Gone { .. }))) => {
-                    error!(
-                        ?hole,
-                        "the journal cannot be followed here: the shared state stays where it is until the next start"
-                    );
-                    self.broken = true;
-                }
+                Ok(Some(Read::Damage(damage))) => hole = Some((damage.from, damage.to)),
+                Ok(Some(Read::Gone { from, to })) => hole = Some((from, to)),
                 Err(error) => {
                     warn!(%error, "the journal cannot be read now");
                     break;
@@ -147,20 +142,21 @@ impl Sharing {
         }
         let position = reader.position();
         let waiting = self.changed.len() as u64;
-        let broken = self.broken;
         self.watch.change(|status| {
             (status.position, status.waiting) = (position, waiting);
-            if broken {
-                status.unwritten = Some("the journal is damaged where it is followed".to_owned());
+            // What is shared would be wrong from here on; a new start knows how things stand.
+            if let Some((from, to)) = hole {
+                let why = || format!("the journal cannot be followed from position {from} to {to}");
+                status.lost.get_or_insert_with(why);
             }
         });
-        !broken && position < mark
+        position < mark
     }
 
-    /// Writes what changed, where the sinks are as far as the state; false where the Redis did not take it.
-    fn write<'p>(&mut self, runtime: &Runtime, place: &'p Place, session: &mut Option<Session<'p>>) -> bool {
+    /// Writes what changed, where the sinks are as far as the state; false where it was not taken, or another one writes.
+    async fn write<'p>(&mut self, place: &'p Place, session: &mut Option<Session<'p>>) -> bool {
         let status = self.watch.get();
-        if status.lost.is_some() || !status.leased || self.broken || !self.is_acknowledged() {
+        if status.lost.is_some() || !status.leased || !self.is_acknowledged() {
             return false;
         }
         if status.forgotten > self.forgotten {
@@ -168,20 +164,8 @@ impl Sharing {
             self.everything();
         }
         while !self.changed.is_empty() {
-            let accounts: Vec<[u8; 20]> = self.changed.iter().copied().take(AT_ONCE).collect();
-            let images = self.images(&accounts);
-            let answered = runtime.block_on(async {
-                let connected = match session.take() {
-                    Some(connected) => connected,
-                    None => place.connect().await?,
-                };
-                let written = connected.store.write(self.epoch, &images).await;
-                let written = written.map_err(|error| connected.told(&error))?;
-                // What fails is not used again.
-                *session = Some(connected);
-                Ok::<_, String>(written)
-            });
-            match answered {
+            let (accounts, images) = self.images();
+            match self.send(place, session, &images).await {
                 Ok(written) => {
                     if !self.wrote(&accounts, &written) {
                         return false;
@@ -196,22 +180,56 @@ impl Sharing {
         true
     }
 
+    /// Sends images over the session there is, or a new one; one that fails is not used again.
+    async fn send<'p>(
+        &self,
+        place: &'p Place,
+        session: &mut Option<Session<'p>>,
+        images: &[Image],
+    ) -> Result<Vec<Written>, String> {
+        let connected = match session.take() {
+            Some(connected) => connected,
+            None => place.connect().await?,
+        };
+        let written = connected.store.write(self.epoch, images).await;
+        let written = written.map_err(|error| connected.told(&error))?;
+        *session = Some(connected);
+        Ok(written)
+    }
+
     /// Whether the sinks have passed the place where the state begins: before that it is ahead of them.
     fn is_acknowledged(&self) -> bool {
         let position = self.source.reader.position();
         self.source.sinks.iter().all(|sink| sink.status().delivered >= position)
     }
 
-    fn images(&self, accounts: &[[u8; 20]]) -> Vec<Image> {
+    /// The next accounts to write, and what of them: as much as goes into one pipeline.
+    fn images(&self) -> (Vec<[u8; 20]>, Vec<Image>) {
         let (journal, position) = (self.source.reader.journal().to_string(), self.source.reader.position());
-        let none = Told::new();
-        let state = |account: &[u8; 20]| Some((*account, self.source.state.accounts.get(account)?));
-        let known = accounts.iter().filter_map(state).filter(|(_, state)| !state.influencer.is_empty());
-        known
-            .map(|(account, state)| {
-                image::of(account, state, (&journal, position), self.told.get(&account).unwrap_or(&none))
-            })
-            .collect()
+        let (none, mut bytes) = (Told::new(), 0);
+        let (mut accounts, mut images) = (Vec::new(), Vec::new());
+        for account in &self.changed {
+            if images.len() >= AT_ONCE || bytes >= BYTES_AT_ONCE {
+                break;
+            }
+            accounts.push(*account);
+            let Some(state) = self.source.state.accounts.get(account).filter(|state| self.is_its_own(state))
+            else {
+                continue;
+            };
+            let told = self.told.get(account).unwrap_or(&none);
+            let image = image::of(*account, state, (&journal, position), told);
+            bytes += image.fields.iter().chain(&image.markets).map(|(_, value)| value.len()).sum::<usize>();
+            images.push(image);
+        }
+        (accounts, images)
+    }
+
+    /// Whether its id is its own: of a removed account it may be another one's by now.
+    fn is_its_own(&self, state: &AccountState) -> bool {
+        let id = state.influencer.as_str();
+        let others = || self.source.state.accounts.values().filter(|other| other.influencer == id);
+        !id.is_empty() && (!state.ledger.is_removed() || others().all(|other| other.ledger.is_removed()))
     }
 
     /// Takes note of the answers; false where another one writes.

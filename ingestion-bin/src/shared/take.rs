@@ -1,6 +1,7 @@
-//! Becoming the writer: the lease is taken, and what the last one left is read. Whoever does not get it stands by until it is free.
+//! Becoming the writer: the lease is taken, and what others left is read. Whoever does not get it stands by until it is free.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use dedup::store::Acquired;
@@ -8,32 +9,68 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::image::{self, Adopted, ImageError};
+use super::keeper::Keeper;
+use super::watch::SharedWatch;
 use super::{Place, Session};
 use crate::runtime::clock;
 
 /// Between two looks at a lease that another one holds, and two tries of a Redis that is away.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The right to write, and what there is to go on from.
+/// Who asks for the lease, again and again over the life of a process: under one name, and never below an epoch it has seen.
 #[derive(Clone, Debug)]
+pub struct Claim {
+    place: Arc<Place>,
+    lease: Duration,
+    holder: String,
+    /// The highest epoch seen.
+    epoch: u64,
+}
+
+impl Claim {
+    /// At this place; a writer that is silent for `lease` is taken for dead.
+    #[must_use]
+    pub fn new(place: Place, lease: Duration) -> Self {
+        Self { place: Arc::new(place), lease, holder: holder(), epoch: 0 }
+    }
+
+    /// Where.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// An epoch that somebody wrote with.
+    pub fn saw(&mut self, epoch: u64) {
+        self.epoch = self.epoch.max(epoch);
+    }
+}
+
+/// The right to write, and what there is to go on from. The lease is kept from its grant on; dropped, it is given back.
+#[derive(Debug)]
 pub struct Tenancy {
     pub(super) place: Arc<Place>,
-    pub(super) holder: String,
-    pub(super) lease: Duration,
-    /// When the grant was asked for; nothing where the Redis is away and publishing goes on without it.
-    pub(super) granted: Option<Instant>,
+    pub(super) keeper: Keeper,
+    pub(super) watch: SharedWatch,
+    granted: bool,
     epoch: u64,
     states: Vec<Adopted>,
 }
 
 impl Tenancy {
-    /// The epoch to begin with, or a higher one.
+    /// The epoch to begin with; where the lease was not granted, because the Redis is away, the least one.
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// What others knew of the accounts that were asked for.
+    /// Whether nobody else may write now.
+    #[must_use]
+    pub fn is_granted(&self) -> bool {
+        self.granted
+    }
+
+    /// What others knew, one state for each account: the newest.
     #[must_use]
     pub fn states(&self) -> &[Adopted] {
         &self.states
@@ -48,85 +85,139 @@ pub enum Waiting {
         /// Who.
         holder: String,
     },
-    /// The Redis is away, and here nothing is known to go on from.
+    /// The Redis has forgotten the lease: who had it is let first.
+    Forgotten,
+    /// The Redis is away, and here nothing is known to go on from, or another one writes as far as is known.
     Redis {
         /// Why it is away.
         why: String,
     },
+    /// Nobody knows yet whom to follow.
+    List,
 }
 
-/// Waits for the lease and takes it, with the states of the influencers that are listed by then. `knows` says that the journal here holds something to go on
-/// from: then a Redis that stays away for as long as a lease is gone on without. `tell` hears what is waited for whenever that changes.
-/// May be dropped at any time: a lease that was granted then ends by itself.
+/// Waits for the lease and takes it. `is_listed` says whether it is known whom to follow: before that nothing is taken. `knows` says that
+/// the journal here holds something to go on from: then a Redis that stays away for as long as a lease is gone on without, unless another one
+/// wrote when it was heard of last. `tell` hears what is waited for whenever that changes. May be dropped at any time.
 ///
 /// # Errors
-/// What is there was written by a version that this one does not understand.
+/// What is there was written by a version that this one does not understand, or the system has no thread to give.
 pub async fn take(
-    place: Arc<Place>,
-    lease: Duration,
-    mut influencers: impl FnMut() -> Vec<String>,
+    claim: &mut Claim,
+    mut is_listed: impl FnMut() -> bool,
     knows: bool,
     mut tell: impl FnMut(&Waiting),
-) -> Result<Tenancy, ImageError> {
-    let holder = holder();
-    let mut tenancy =
-        Tenancy { place: Arc::clone(&place), holder, lease, granted: None, epoch: 0, states: Vec::new() };
-    let (began, mut told) = (clock::now(), None);
+) -> Result<Tenancy, TakeError> {
+    let (mut told, mut away_since, mut forgotten_since) = (None, None, None);
+    let mut is_held = false;
     loop {
-        let waiting = match attempt(&mut tenancy, &mut influencers).await {
-            Ok(None) => return Ok(tenancy),
-            Ok(Some(holder)) => Waiting::For { holder },
-            Err(Trouble::Image(error)) => return Err(error),
-            Err(Trouble::Redis(_)) if knows && clock::now() >= began + lease => {
-                tenancy.epoch = clock::wall_ms();
-                return Ok(tenancy);
+        let now = clock::now();
+        let waiting = if is_listed() {
+            let is_forgiven =
+                forgotten_since.is_some_and(|since: Instant| now.duration_since(since) >= claim.lease);
+            match attempt(claim, is_forgiven).await {
+                Ok(Attempt::Ours(tenancy)) => return Ok(tenancy),
+                Ok(Attempt::Held(holder)) => {
+                    (away_since, forgotten_since, is_held) = (None, None, true);
+                    Waiting::For { holder }
+                }
+                Ok(Attempt::Forgotten) => {
+                    away_since = None;
+                    forgotten_since.get_or_insert(now);
+                    Waiting::Forgotten
+                }
+                Err(Trouble::Take(error)) => return Err(error),
+                Err(Trouble::Redis(why)) => {
+                    let since = *away_since.get_or_insert(now);
+                    if knows && !is_held && clock::now().duration_since(since) >= claim.lease {
+                        return without(claim).map_err(TakeError::from);
+                    }
+                    Waiting::Redis { why }
+                }
             }
-            Err(Trouble::Redis(why)) => Waiting::Redis { why },
+        } else {
+            Waiting::List
         };
         if told.as_ref() != Some(&waiting) {
             tell(&waiting);
             told = Some(waiting);
         }
-        sleep(LOOK_EVERY.min(lease / 4)).await;
+        sleep(LOOK_EVERY.min(claim.lease / 4)).await;
     }
+}
+
+/// Why it cannot be taken at all.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeError {
+    /// See [`ImageError`].
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// No thread.
+    #[error("thread of the lease")]
+    Thread(#[from] std::io::Error),
 }
 
 enum Trouble {
     Redis(String),
-    Image(ImageError),
+    Take(TakeError),
 }
 
-/// One try; who holds it, where another one does.
-async fn attempt(
-    tenancy: &mut Tenancy,
-    influencers: &mut impl FnMut() -> Vec<String>,
-) -> Result<Option<String>, Trouble> {
-    let place = Arc::clone(&tenancy.place);
+enum Attempt {
+    Ours(Tenancy),
+    Held(String),
+    Forgotten,
+}
+
+async fn attempt(claim: &mut Claim, is_forgiven: bool) -> Result<Attempt, Trouble> {
+    let place = Arc::clone(&claim.place);
     let session = place.connect().await.map_err(Trouble::Redis)?;
     let asked = clock::now();
-    let acquired = session.store.acquire(&tenancy.holder, clock::wall_ms(), tenancy.lease).await;
-    match acquired.map_err(|error| Trouble::Redis(session.told(&error)))? {
-        Acquired::Held { holder, .. } => Ok(Some(holder)),
-        Acquired::Ours { epoch } => {
-            // From here on nobody writes below this epoch: what is read now is the last word.
-            let states = read(&session, &influencers()).await;
-            if states.is_err() {
-                let _given_back = session.store.release(&tenancy.holder).await;
-            }
-            (tenancy.states, tenancy.granted, tenancy.epoch) = (states?, Some(asked), epoch);
-            Ok(None)
+    let wanted = clock::wall_ms().max(claim.epoch.saturating_add(1));
+    let least = if is_forgiven { 0 } else { claim.epoch };
+    let acquired = session.store.acquire(&claim.holder, wanted, least, claim.lease).await;
+    let epoch = match acquired.map_err(|error| Trouble::Redis(session.told(&error)))? {
+        Acquired::Held { holder, epoch, .. } => {
+            claim.saw(epoch);
+            return Ok(Attempt::Held(holder));
         }
-    }
+        Acquired::Forgotten => return Ok(Attempt::Forgotten),
+        Acquired::Ours { epoch } => epoch,
+    };
+    claim.saw(epoch);
+    // It is kept while all else is done, however long that takes.
+    let mut tenancy = tenancy(claim, Some(asked), epoch).map_err(|error| Trouble::Take(error.into()))?;
+    // From here on nobody writes below this epoch: what is read now is the last word.
+    tenancy.states = read(&session).await?;
+    Ok(Attempt::Ours(tenancy))
 }
 
-async fn read(session: &Session<'_>, influencers: &[String]) -> Result<Vec<Adopted>, Trouble> {
-    let states = session.store.read(influencers).await;
-    let states = states.map_err(|error| Trouble::Redis(session.told(&error)))?;
-    let found = influencers.iter().zip(states).filter_map(|(id, fields)| Some((id, fields?)));
-    found
-        .map(|(id, fields)| image::read(&format!("{}:{id}", session.place), id, &fields))
-        .collect::<Result<_, _>>()
-        .map_err(Trouble::Image)
+fn without(claim: &mut Claim) -> std::io::Result<Tenancy> {
+    let epoch = clock::wall_ms().max(claim.epoch.saturating_add(1));
+    claim.saw(epoch);
+    tenancy(claim, None, epoch)
+}
+
+fn tenancy(claim: &Claim, granted: Option<Instant>, epoch: u64) -> std::io::Result<Tenancy> {
+    let Claim { place, lease, holder, .. } = claim;
+    let watch = SharedWatch::new(place, holder, epoch, granted.is_some());
+    let epochs = Arc::new(AtomicU64::new(epoch));
+    let keeper = Keeper::start(Arc::clone(place), (holder, *lease), (granted, epochs), watch.clone())?;
+    let (place, granted, states) = (Arc::clone(place), granted.is_some(), Vec::new());
+    Ok(Tenancy { place, keeper, watch, granted, epoch, states })
+}
+
+async fn read(session: &Session<'_>) -> Result<Vec<Adopted>, Trouble> {
+    let told = |error| Trouble::Redis(session.told(&error));
+    let ids = session.store.ids().await.map_err(told)?;
+    let states = session.store.read(&ids).await.map_err(told)?;
+    let found = ids.iter().zip(states).filter_map(|(id, fields)| Some((id, fields?)));
+    let read = found.map(|(id, fields)| image::read(&format!("{}:{id}", session.place), id, &fields));
+    let mut states: Vec<Adopted> =
+        read.collect::<Result<_, _>>().map_err(|error| Trouble::Take(TakeError::Image(error)))?;
+    // Under another id there may be an older one of the same account.
+    states.sort_by_key(|state| (state.account, std::cmp::Reverse((state.epoch, state.position))));
+    states.dedup_by_key(|state| state.account);
+    Ok(states)
 }
 
 /// Of this run only: where it runs, and a number that no other one has.
@@ -141,5 +232,5 @@ fn holder() -> String {
 fn unique() -> u128 {
     use std::hash::{BuildHasher, RandomState};
     let half = || u128::from(RandomState::new().hash_one(clock::wall_ns()));
-    half() << 64 | half()
+    (half() << 64) | half()
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
-use super::Tenancy;
+use super::Place;
 
 /// One look at the shared state of a writer, as `/status` shows it.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
@@ -16,6 +16,8 @@ pub struct SharedStatus {
     pub holder: String,
     /// The epoch of this writer.
     pub epoch: u64,
+    /// The highest epoch seen there.
+    pub highest: u64,
     /// Whether the lease is ours, as far as we know.
     pub leased: bool,
     /// States written since the start; one each time.
@@ -41,12 +43,13 @@ pub struct SharedWatch {
 }
 
 impl SharedWatch {
-    pub(super) fn new(tenancy: &Tenancy, epoch: u64) -> Self {
+    pub(super) fn new(place: &Place, holder: &str, epoch: u64, leased: bool) -> Self {
         let status = SharedStatus {
-            place: tenancy.place.to_string(),
-            holder: tenancy.holder.clone(),
+            place: place.to_string(),
+            holder: holder.to_owned(),
             epoch,
-            leased: tenancy.granted.is_some(),
+            highest: epoch,
+            leased,
             ..SharedStatus::default()
         };
         Self { status: Arc::new(Mutex::new(status)) }

@@ -100,7 +100,8 @@ async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
             return Err(Failure::World(lines.collect::<Vec<_>>().join("\n")));
         }
     };
-    let mut run = Life { config, list, told, telemetry, front };
+    let claim = standby::claim(&config)?;
+    let mut run = Life { config, list, told, telemetry, front, claim };
     // As long as another instance only takes over for a while.
     let exit = loop {
         if let Some(exit) = run.once(&mut asked, output).await? {
@@ -119,6 +120,7 @@ struct Life {
     told: HashSet<String>,
     telemetry: Telemetry,
     front: Front,
+    claim: standby::Claim,
 }
 
 impl Life {
@@ -127,7 +129,7 @@ impl Life {
         let tenancy = tokio::select! {
             biased;
             () = asked.end() => return Ok(Some(Exit::Clean)),
-            tenancy = standby::tenancy(&self.config, &mut self.list, &self.front) => tenancy?,
+            tenancy = standby::tenancy(&mut self.claim, &self.config, &mut self.list, &self.front) => tenancy?,
         };
         let fit = tell_uncovered(&self.list.set, &self.config);
         let (follow, since) = (self.list.followed(&self.config), setup::now());
@@ -146,6 +148,10 @@ impl Life {
         let service = running.service;
         self.front.stops();
         let (grace, status) = (self.config.shutdown.grace, service.status());
+        #[cfg(feature = "redis")]
+        if let (Some(claim), Some(epoch)) = (&mut self.claim, status.shared_epoch()) {
+            claim.saw(epoch);
+        }
         let stopped = tokio::task::spawn_blocking(move || service.stop(grace))
             .await
             .map_err(|error| Failure::world("stop", error))?;
