@@ -12,14 +12,14 @@ use messaging::storage::{DiskStorage, Storage};
 use observability::health::Latch;
 use observability::{Telemetry, causes};
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::core::{CoreConfig, Followed, Outbox};
 use super::desk::Desk;
 use super::echo::{Echo, Lines};
 use super::endpoints::dialled;
 use super::events::{FrontDamaged, JournalDamaged, totals};
-use super::forgotten::told_before;
+use super::forgotten::remember_told;
 use super::orders::Orders;
 use super::published::Published;
 use super::repairs::Repairs;
@@ -432,21 +432,6 @@ impl Service {
             }
         };
         Stopped { clean, left: late, totals: totals(&self.telemetry) }
-    }
-}
-
-/// The journal is new: whose signals are in older files was followed before it, whatever the list says.
-fn remember_told(follow: &mut [Followed], data: &Arc<dyn Storage>, began: u64) {
-    match told_before(Arc::clone(data), began) {
-        Ok(newest) => {
-            for followed in follow.iter_mut().filter(|followed| followed.added_at_ms.is_none()) {
-                let before_now = |at: &u64| (*at).min(clock::wall_ms().saturating_sub(1));
-                followed.added_at_ms = newest.get(followed.influencer.as_str()).map(before_now);
-            }
-        }
-        Err(error) => {
-            warn!(error = %causes(&error), "nobody knows what the files say from before the journal");
-        }
     }
 }
 
