@@ -213,6 +213,14 @@ fn a_standby_takes_over_by_itself() {
     shared_all(&next);
     assert_eq!((stage.epoch(), written(&stage)), (epoch, [epoch.to_string(), epoch.to_string()]));
     assert_eq!(shared(&next)["leased"], true);
+    // The Redis comes back with nothing: who writes is let first and writes everything again, although the standby looks more often.
+    stage.redis.kill().expect("killed");
+    stage.redis.restart().expect("back");
+    eventually("everything is there again", || {
+        let all = [epoch.to_string(), epoch.to_string()];
+        (stage.epoch() == epoch && written(&stage) == all).then_some(())
+    });
+    assert_eq!((standby.get("/ready").0, &shared(&next)["leased"]), (503, &true.into()));
     stage.play(5);
     let repeats = stage.judge();
     println!("{repeats} repeats after two hand-overs and a wake-up");

@@ -65,6 +65,7 @@ pub(super) fn plan(
         problems.extend(found.0.into_iter().filter(|problem| !told.contains(&problem.key)));
     };
     endpoints(&config).map_or_else(&mut add, drop);
+    #[cfg(feature = "redis")]
     config.state.problems(&config.places).map_or_else(|| (), &mut add);
     let token = admin_token(&config).map_err(&mut add);
     let list = match bad_entries {

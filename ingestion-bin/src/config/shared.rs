@@ -2,11 +2,13 @@
 
 #[cfg(not(feature = "redis"))]
 use super::followed::{NO_REDIS, not_built};
-use super::problem::Problems;
 use super::reader::Section;
 #[cfg(feature = "redis")]
-use super::redis::{self, RedisServer};
-use super::source::Places;
+use super::{
+    problem::Problems,
+    redis::{self, RedisServer},
+    source::Places,
+};
 #[cfg(feature = "redis")]
 use std::time::Duration;
 
@@ -20,14 +22,13 @@ pub enum SharedState {
     Redis(SharedRedis),
 }
 
-#[cfg_attr(not(feature = "redis"), expect(clippy::unused_self, reason = "the same call in every build"))]
 impl SharedState {
     /// What is wrong with the place of the state: secrets and certificates are read, nobody is contacted.
+    #[cfg(feature = "redis")]
     #[must_use]
     pub fn problems(&self, places: &Places) -> Option<Problems> {
         match self {
             Self::Journal => None,
-            #[cfg(feature = "redis")]
             Self::Redis(shared) => shared.server.address().err().map(|problem| problem.of("state", places)),
         }
     }

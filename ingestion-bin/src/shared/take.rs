@@ -25,13 +25,15 @@ pub struct Claim {
     holder: String,
     /// The highest epoch seen.
     epoch: u64,
+    /// The highest one that was ours.
+    own: u64,
 }
 
 impl Claim {
     /// At this place; a writer that is silent for `lease` is taken for dead.
     #[must_use]
     pub fn new(place: Place, lease: Duration) -> Self {
-        Self { place: Arc::new(place), lease, holder: holder(), epoch: 0 }
+        Self { place: Arc::new(place), lease, holder: holder(), epoch: 0, own: 0 }
     }
 
     /// Where.
@@ -40,7 +42,7 @@ impl Claim {
         &self.place
     }
 
-    /// An epoch that somebody wrote with.
+    /// An epoch that another one wrote with, or, while it was ours, that this one raised.
     pub fn saw(&mut self, epoch: u64) {
         self.epoch = self.epoch.max(epoch);
     }
@@ -173,7 +175,8 @@ async fn attempt(claim: &mut Claim, is_forgiven: bool) -> Result<Attempt, Troubl
     let session = place.connect().await.map_err(Trouble::Redis)?;
     let asked = clock::now();
     let wanted = clock::wall_ms().max(claim.epoch.saturating_add(1));
-    let least = if is_forgiven { 0 } else { claim.epoch };
+    // Who wrote last knows as much as there is to know.
+    let least = if is_forgiven || claim.own >= claim.epoch { 0 } else { claim.epoch };
     let acquired = session.store.acquire(&claim.holder, wanted, least, claim.lease).await;
     let epoch = match acquired.map_err(|error| Trouble::Redis(session.told(&error)))? {
         Acquired::Held { holder, epoch, .. } => {
@@ -184,6 +187,7 @@ async fn attempt(claim: &mut Claim, is_forgiven: bool) -> Result<Attempt, Troubl
         Acquired::Ours { epoch } => epoch,
     };
     claim.saw(epoch);
+    claim.own = epoch;
     // It is kept while all else is done, however long that takes.
     let mut tenancy = tenancy(claim, Some(asked), epoch).map_err(|error| Trouble::Take(error.into()))?;
     // From here on nobody writes below this epoch: what is read now is the last word.
@@ -194,6 +198,7 @@ async fn attempt(claim: &mut Claim, is_forgiven: bool) -> Result<Attempt, Troubl
 fn without(claim: &mut Claim) -> std::io::Result<Tenancy> {
     let epoch = clock::wall_ms().max(claim.epoch.saturating_add(1));
     claim.saw(epoch);
+    claim.own = epoch;
     tenancy(claim, None, epoch)
 }
 

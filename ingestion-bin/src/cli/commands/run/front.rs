@@ -27,7 +27,8 @@ pub(super) struct Front {
 
 enum Shown {
     Starting,
-    /// Why there is no service.
+    /// Why there is no service. Without Redis nobody stands by.
+    #[cfg(feature = "redis")]
     Waiting(String),
     Serving(Box<ServiceStatus>),
 }
@@ -43,6 +44,7 @@ impl Front {
             let shown = Arc::clone(&shown);
             move || match &*shown.lock().unwrap_or_else(PoisonError::into_inner) {
                 Shown::Starting => json!({}),
+                #[cfg(feature = "redis")]
                 Shown::Waiting(why) => json!({ "version": env!("CARGO_PKG_VERSION"), "waiting": why }),
                 Shown::Serving(status) => status.json(),
             }
@@ -67,6 +69,7 @@ impl Front {
     }
 
     /// There is none, for this reason.
+    #[cfg(feature = "redis")]
     pub(super) fn waits(&self, why: &str) {
         self.show(Shown::Waiting(why.to_owned()));
         self.latch.hold(why);

@@ -21,7 +21,7 @@ pub(super) type Claim = Option<crate::shared::Claim>;
 
 /// Nothing is shared by a build without Redis.
 #[cfg(not(feature = "redis"))]
-pub(super) type Claim = ();
+pub(super) type Claim = Option<std::convert::Infallible>;
 
 /// The claim that the configuration asks for.
 #[cfg(feature = "redis")]
@@ -35,7 +35,7 @@ pub(super) fn claim(config: &Config) -> Result<Claim, Failure> {
 #[cfg(not(feature = "redis"))]
 #[expect(clippy::unnecessary_wraps, reason = "the same call in every build")]
 pub(super) fn claim(_: &Config) -> Result<Claim, Failure> {
-    Ok(())
+    Ok(None)
 }
 
 /// Waits until this instance is the one that writes the shared state; nothing where none is shared.
