@@ -268,6 +268,11 @@ impl Cursors {
         table.complete.then(|| table.stored.values().copied().min().unwrap_or(u64::MAX))
     }
 
+    /// The name of the cursor that is lowest.
+    pub(crate) fn slowest(&self) -> Option<String> {
+        self.lock().stored.iter().min_by_key(|(_, position)| **position).map(|(name, _)| name.clone())
+    }
+
     pub(crate) fn complete(&self) {
         self.lock().complete = true;
     }

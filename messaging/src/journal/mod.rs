@@ -46,7 +46,7 @@ pub use cursor::{Cursor, CursorError, CursorFile, Done, From, Origin, Stored};
 pub use error::{Damage, OpenError, PassedOver, StartReport, TornTail};
 pub use format::{JournalId, MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_BODY_BYTES};
 pub use index::Query;
-pub use progress::{Alarms, Failing, Progress, Ticket, Waited};
+pub use progress::{Alarms, Failing, Pressure, Progress, Ticket, Waited};
 pub use queue::{Appender, Refused};
 pub use reader::{Limit, Read, ReadError, Reader};
 pub use record::{Class, Fold, NO_TIME, NewRecord, Record};

@@ -1,7 +1,7 @@
 //! How far the journal is: numbers any thread may read, and waiting for them.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,9 +29,25 @@ pub struct Alarms {
     pub failing: Option<Failing>,
     /// A cursor is so far behind that what it holds takes 80 % of `max_bytes`; until it takes less than 70 %.
     pub nearly_full: bool,
+    /// The same at 95 %, until it takes less than 90 %.
+    pub almost_full: bool,
+    /// Which cursor that is, while it is so.
+    pub behind: Option<String>,
     /// `max_bytes` is too small for a state of this size, and so much would be enough: several times as much is written of state
     /// as of records, `max_bytes` may be exceeded, and little is taken before sinks are at the end.
     pub too_small: Option<u64>,
+}
+
+/// How much of `max_bytes` is held by a cursor that is behind; see [`Alarms`]. In this order.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Pressure {
+    /// There is room.
+    #[default]
+    Low,
+    /// [`Alarms::nearly_full`].
+    High,
+    /// [`Alarms::almost_full`].
+    Highest,
 }
 
 /// How a wait ended.
@@ -43,6 +59,16 @@ pub enum Waited {
     TimedOut,
     /// The writer has ended and it will not be so.
     Ended,
+}
+
+impl Alarms {
+    fn pressure(&self) -> Pressure {
+        match (self.almost_full, self.nearly_full) {
+            (true, _) => Pressure::Highest,
+            (false, true) => Pressure::High,
+            (false, false) => Pressure::Low,
+        }
+    }
 }
 
 type Wake = Box<dyn Fn() + Send + Sync>;
@@ -63,6 +89,7 @@ pub struct Progress {
     synced: AtomicU64,
     tickets_appended: AtomicU64,
     tickets_synced: AtomicU64,
+    pressure: AtomicU8,
     ended: AtomicBool,
     shared: Mutex<Shared>,
     moved: Condvar,
@@ -135,6 +162,16 @@ impl Progress {
         self.lock().alarms.clone()
     }
 
+    /// How full it is for a cursor that is behind. Cheap enough to ask for every record.
+    #[must_use]
+    pub fn pressure(&self) -> Pressure {
+        match self.pressure.load(Ordering::Acquire) {
+            0 => Pressure::Low,
+            1 => Pressure::High,
+            _ => Pressure::Highest,
+        }
+    }
+
     /// The numbers now.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -193,6 +230,7 @@ impl Progress {
         self.synced.store(standing.synced, Ordering::Release);
         self.tickets_appended.store(standing.tickets_appended, Ordering::Release);
         self.tickets_synced.store(standing.tickets_synced, Ordering::Release);
+        self.pressure.store(standing.alarms.pressure() as u8, Ordering::Release);
         shared.alarms = standing.alarms.clone();
         shared.counters.clone_from(counters);
         self.moved.notify_all();

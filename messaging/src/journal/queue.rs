@@ -52,6 +52,8 @@ struct State {
     ended: bool,
     refused_queue: u64,
     refused_disk: u64,
+    /// The batch that was refused for the disk's share and will be offered again.
+    wanted: usize,
 }
 
 #[derive(Debug)]
@@ -130,12 +132,14 @@ impl Queue {
         };
         if state.is_over(bytes.len(), bound) {
             state.refused_disk += 1;
+            state.wanted = bytes.len();
             state.kicked = true;
             self.work.notify_all();
             return Err(Refused::DiskFull);
         }
         state.group.bytes.extend_from_slice(bytes);
         state.group.batches += 1;
+        state.wanted = 0;
         state.tickets += 1;
         state.group.ticket = state.tickets;
         let ticket = Ticket(state.tickets);
@@ -185,6 +189,11 @@ impl Queue {
     /// What waits in the queue itself.
     pub(crate) fn waiting_bytes(&self) -> u64 {
         self.lock().group.bytes.len() as u64
+    }
+
+    /// The room that a refused batch waits for.
+    pub(crate) fn wanted_bytes(&self) -> u64 {
+        self.lock().wanted as u64
     }
 
     pub(crate) fn kick(&self) {

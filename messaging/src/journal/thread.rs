@@ -106,7 +106,7 @@ fn sync<F: Fold>(writer: &mut Writer<F>, clock: &Clock) {
 }
 
 fn tell<F: Fold>(writer: &mut Writer<F>, shared: &Shared, clock: &Clock) {
-    writer.tidy(shared.queue.waiting_bytes(), clock.now_ns());
+    writer.tidy(shared.queue.waiting_bytes(), shared.queue.wanted_bytes(), clock.now_ns());
     let (refused_queue, refused_disk) = shared.queue.held(writer.held());
     (writer.counters.refused_queue, writer.counters.refused_disk) = (refused_queue, refused_disk);
     writer.count();

@@ -28,7 +28,12 @@ fn open(segment_bytes: u64, max_bytes: u64, state: usize) -> Opened<Bulk> {
 }
 
 /// Appends `count` records of `bytes`, each delivered when it is durable; the most bytes on the disk, and whether an alarm rang.
-fn flow(journal: &Journal, count: u64, bytes: usize) -> (u64, bool) {
+fn flow(journal: &Journal, count: usize, bytes: usize) -> (u64, bool) {
+    flow_of(journal, std::iter::repeat_n(bytes, count))
+}
+
+/// The same of records of these sizes.
+fn flow_of(journal: &Journal, sizes: impl Iterator<Item = usize>) -> (u64, bool) {
     let moves = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&moves);
     let progress = journal.progress();
@@ -38,7 +43,7 @@ fn flow(journal: &Journal, count: u64, bytes: usize) -> (u64, bool) {
     let mut cursor = journal.register_cursor("sink", From::Oldest).unwrap();
     journal.allow_deletion();
     let (mut batch, mut most, mut alarm) = (BatchBuilder::new(), 0, false);
-    for number in 0..count {
+    for (number, bytes) in (0..).zip(sizes) {
         batch.push(&record(number, &vec![1; bytes])).unwrap();
         let mut refused = 0;
         let ticket = loop {
@@ -49,7 +54,10 @@ fn flow(journal: &Journal, count: u64, bytes: usize) -> (u64, bool) {
                 Err(other) => panic!("{other}"),
             }
             // Everything is durable and delivered, and the writer has looked what it can delete, again and again.
-            assert!(refused < 100, "record {number} of {count}: full for good, and no cursor is behind");
+            assert!(
+                refused < 100,
+                "record {number} of {bytes} bytes: full for good, and no cursor is behind"
+            );
             while moves.load(Ordering::SeqCst) == before {
                 std::thread::yield_now();
             }
@@ -100,6 +108,15 @@ fn a_share_that_is_too_small_is_exceeded_and_never_stops_the_flow() {
         let enough = (state as u64 > max / 15 * 4).then_some(15 * state as u64);
         assert_eq!(journal.progress().alarms().too_small, enough, "{max}, {state}");
     }
+}
+
+/// Room for one more segment is none for a batch that is larger.
+#[test]
+fn a_batch_that_is_larger_than_a_segment_gets_the_room_it_wants() {
+    let Opened { journal, .. } = open(65_536, 600_000, 16);
+    let sizes = [3_000; 150].into_iter().chain([400_000, 3_000, 3_000, 500_000, 3_000]);
+    let (most, _) = flow_of(&journal, sizes);
+    assert!(most <= 600_000 + 65_536, "{most}");
 }
 
 #[test]

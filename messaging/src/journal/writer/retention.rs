@@ -27,10 +27,10 @@ impl<F: Fold> Writer<F> {
         active.end > active.batches_at && (active.end - active.batches_at).saturating_add(group) > most
     }
 
-    /// Deletes what may go: less than a segment of room is left or the oldest is past its age, every registered cursor
+    /// Deletes what may go: less than a segment of room is left, or than a refused batch wants, or the oldest is past its age, every registered cursor
     /// is stored past it, and two newer checkpoints are good.
-    pub(crate) fn tidy(&mut self, waiting_bytes: u64, now_ns: u64) {
-        while self.wants_room(waiting_bytes, now_ns) && self.oldest_may_go() {
+    pub(crate) fn tidy(&mut self, waiting_bytes: u64, wanted_bytes: u64, now_ns: u64) {
+        while self.wants_room(waiting_bytes, wanted_bytes, now_ns) && self.oldest_may_go() {
             let Some(oldest) = self.segments.front().copied() else { break };
             match self.delete(oldest.first) {
                 Ok(()) => self.counters.segments_deleted += 1,
@@ -44,14 +44,14 @@ impl<F: Fold> Writer<F> {
         self.alarm(waiting_bytes);
     }
 
-    fn wants_room(&self, waiting_bytes: u64, now_ns: u64) -> bool {
+    fn wants_room(&self, waiting_bytes: u64, wanted_bytes: u64, now_ns: u64) -> bool {
         let room = self.config.max_bytes.saturating_sub(self.disk_bytes().saturating_add(waiting_bytes));
         let aged = || {
             let retention = u64::try_from(self.config.retention?.as_nanos()).ok()?;
             // Everything in the oldest was written before the next one was made.
             Some(self.segments.get(1)?.created_ns.checked_add(retention)? <= now_ns)
         };
-        room < self.config.segment_bytes || aged() == Some(true)
+        room < self.config.segment_bytes.max(wanted_bytes) || aged() == Some(true)
     }
 
     fn oldest_may_go(&self) -> bool {
@@ -98,24 +98,32 @@ impl<F: Fold> Writer<F> {
     fn alarm(&mut self, waiting_bytes: u64) {
         let max_bytes = self.config.max_bytes;
         let held = self.held_by_cursors().map_or(0, |bytes| bytes.saturating_add(waiting_bytes));
-        // It ends lower than it begins, so that it is not told again and again.
-        let percent = if self.standing.alarms.nearly_full { 70 } else { 80 };
-        let nearly_full = held > max_bytes / 100 * percent;
-        if nearly_full != self.standing.alarms.nearly_full {
-            if nearly_full {
+        let alarms = &mut self.standing.alarms;
+        // They end lower than they begin, so that they are not told again and again.
+        let over =
+            |is_so: bool, begins: u64, ends: u64| held > max_bytes / 100 * if is_so { ends } else { begins };
+        let nearly_full = over(alarms.nearly_full, 80, 70);
+        alarms.almost_full = over(alarms.almost_full, 95, 90);
+        let was = std::mem::replace(&mut alarms.nearly_full, nearly_full);
+        alarms.behind = nearly_full.then(|| self.cursors.slowest()).flatten();
+        let sink = alarms.behind.as_deref().unwrap_or_default();
+        match (was, nearly_full) {
+            (false, true) => {
                 tracing::warn!(
+                    sink,
                     held,
                     max_bytes,
                     "a sink is behind: it holds 80 % of the journal's share of the disk"
                 );
-            } else {
+            }
+            (true, false) => {
                 tracing::info!(
                     held,
                     max_bytes,
                     "sinks hold less than 70 % of the journal's share of the disk again"
                 );
             }
-            self.standing.alarms.nearly_full = nearly_full;
+            (true, true) | (false, false) => {}
         }
         let state_bytes = self.checkpoint_bytes;
         let fits = max_bytes / SEGMENTS_THAT_FIT >= state_bytes.saturating_add(state_bytes / RATIO);

@@ -259,7 +259,7 @@ impl World {
         let Some(writer) = &mut self.writer else { return Ok(()) };
         writer.cursors.complete();
         let before = writer.segments.len();
-        writer.tidy(0, now);
+        writer.tidy(0, 0, now);
         let (oldest, left) = (writer.segments[0].first, writer.segments.len());
         if left < before {
             judge!(oldest <= stored, "segments up to {oldest} deleted, a cursor is at {stored}");
