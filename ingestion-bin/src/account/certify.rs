@@ -5,7 +5,7 @@ use std::time::Instant;
 use dedup::{FillKey, Sequencer};
 
 use super::feed::{Previous, Read};
-use super::gap::{Gap, GapKind, GapState};
+use super::gap::{Gap, GapKind};
 use super::gaps::lies_in;
 use super::mark::{Mark, State};
 use super::twins::content;
@@ -88,6 +88,7 @@ impl<P> Machine<P> {
                 .max_by_key(|&&(_, time)| time)
                 .copied()
                 .or_else(|| self.ledger.stream(stream).anchor);
+            self.tell_shed();
             self.record(Record::Certified { stream, to: target, anchor });
             self.forget();
         }
@@ -288,7 +289,7 @@ impl<P> Machine<P> {
             .ledger
             .gaps()
             .iter()
-            .filter(|gap| gap.state == GapState::Opened)
+            .filter(|gap| gap.is_asked_for())
             .map(|gap| (gap.id.clone(), gap.to, self.tries_needed(gap)))
             .collect();
         let certified = self.ledger.stream(stream).certified;
@@ -332,7 +333,7 @@ impl<P> Machine<P> {
             GapKind::Chain | GapKind::Silent | GapKind::Outage if full => 1,
             GapKind::Chain if !gap.adds_up() => TRIES,
             GapKind::Chain | GapKind::Silent | GapKind::Outage => LOOKS,
-            GapKind::Conflict | GapKind::History => 0,
+            GapKind::Conflict | GapKind::History | GapKind::Shed => 0,
         }
     }
 

@@ -12,7 +12,7 @@ impl<P> Machine<P> {
     pub fn settled(&self, market: &Market) -> Option<(Position, i64)> {
         let head = self.ledger.head(market)?;
         let concerns = |gap: &Gap| gap.id.market.as_ref().is_none_or(|of| of == market);
-        let open = self.ledger.gaps().iter().any(|gap| gap.state == GapState::Opened && concerns(gap));
+        let open = self.ledger.gaps().iter().any(|gap| gap.is_asked_for() && concerns(gap));
         let waits = self.held.contains_key(market)
             || self.twins.iter().any(|twin| twin.item.row.market == *market)
             || self.ledger.streams().any(|of| self.feeds[of].gate.is_some() || self.feeds[of].blind)

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::feed::Kept;
 use super::intake::Source;
-use super::{Intake, Machine, Row, Showing, Stream};
+use super::{Intake, Machine, Row, Shedding, Showing, Stream};
 
 impl<P> Machine<P> {
     /// One frame of one stream: its rows in the venue's order. `make` builds the payload of a row by its index and is
@@ -22,7 +22,7 @@ impl<P> Machine<P> {
         if self.ledger.is_removed() || !self.ledger.streams().any(|followed| followed == stream) {
             return Intake::Taken;
         }
-        if self.is_full(rows.len()) {
+        if self.is_full(rows.len()) || self.shedding == Shedding::Rows {
             self.handle_refused(now);
             return Intake::Refused;
         }

@@ -18,12 +18,14 @@ pub enum GapKind {
     History,
     /// The venue's account state says so, and nothing else did.
     Silent,
+    /// A sink was too far behind: events made no signals.
+    Shed,
 }
 
 /// Whether it is still believed to be missing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub enum GapState {
-    /// History is being asked.
+    /// History is being asked; of a `shed` one, it goes on.
     Opened,
     /// Nothing is missing any more.
     Repaired,
@@ -53,7 +55,7 @@ pub struct Gap {
     pub to: i64,
     /// Where the row after it began.
     pub found: Option<Position>,
-    /// Sum of the signed sizes found inside since.
+    /// Sum of the signed sizes found inside since; of a `shed` gap how many events made no signal.
     pub filled: Position,
     /// State.
     pub state: GapState,
@@ -72,6 +74,12 @@ impl Gap {
     #[must_use]
     pub fn lacking(&self) -> Option<Position> {
         Some(self.found?.minus(self.id.expected?.plus(self.filled)))
+    }
+
+    /// Whether history may end it.
+    #[must_use]
+    pub fn is_asked_for(&self) -> bool {
+        self.state == GapState::Opened && self.id.kind != GapKind::Shed
     }
 
     /// Whether a venue time lies inside, ends included.

@@ -133,7 +133,7 @@ impl<P> Machine<P> {
         for gap in self.ledger.gaps().to_vec() {
             let overlaps = spans.iter().any(|&(from, to)| gap.id.from <= to && from <= gap.to);
             let state = match (gap.id.kind, gap.state) {
-                (_, GapState::Repaired) | (GapKind::History, _) => continue,
+                (_, GapState::Repaired) | (GapKind::History | GapKind::Shed, _) => continue,
                 // Read over, and no answer showed its keys: none will.
                 (GapKind::Conflict, GapState::Opened) if certified >= gap.to => GapState::Unfillable,
                 (GapKind::Conflict, _) => continue,
@@ -177,7 +177,9 @@ impl<P> Machine<P> {
         let newest = held.chain(self.twins.iter().map(|row| row.time)).chain(self.doubted_times()).max();
         for gap in self.ledger.gaps().to_vec() {
             if gap.state == GapState::Opened {
-                self.record(Record::Gap(Gap { state: GapState::Unfillable, ..gap }));
+                let shed = gap.id.kind == GapKind::Shed;
+                let state = if shed { Self::shed_ends(&gap) } else { GapState::Unfillable };
+                self.record(Record::Gap(Gap { state, ..gap }));
             }
         }
         let unproven = self.ledger.streams().filter_map(|stream| self.ledger.unproven_since(stream)).min();
@@ -240,14 +242,9 @@ impl<P> Machine<P> {
             let to = one.to.max(two.to);
             let mut keys = one.keys;
             keys.extend(two.keys);
-            let joined = Gap {
-                id: id.clone(),
-                to,
-                found: None,
-                filled: Position::default(),
-                state: GapState::Unfillable,
-                keys,
-            };
+            let shed = id.kind == GapKind::Shed;
+            let filled = if shed { one.filled.plus(two.filled) } else { Position::default() };
+            let joined = Gap { id: id.clone(), to, found: None, filled, state: GapState::Unfillable, keys };
             self.record(Record::Gap(joined));
             for gap in [one.id, two.id] {
                 if gap != id {

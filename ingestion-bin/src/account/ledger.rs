@@ -4,6 +4,7 @@
 mod balance;
 mod book;
 mod missing;
+mod shed;
 
 use std::collections::BTreeMap;
 
@@ -189,7 +190,7 @@ impl Ledger {
     pub fn has_events(&self) -> bool {
         let newer = |state: &StreamLedger| state.baseline.is_some_and(|at| state.newest > Some(at));
         self.streams().any(|stream| newer(&self.streams[stream]))
-            || self.keys.iter().any(|(_, _, known)| known.fate == Fate::Signal)
+            || self.keys.iter().any(|(_, _, known)| matches!(known.fate, Fate::Signal | Fate::Shed))
     }
 
     /// From where on something of this stream may be missing: `certified`; nobody was followed before the first baseline,
@@ -345,6 +346,7 @@ impl Ledger {
             self.note_first(event.time);
         }
         self.fill_silent(&event.market, event.time, change);
+        self.fill_shed(event);
         if event.late {
             let before = event.link.filter(|_| event.revision == 0).map(|link| link.before);
             self.explain(&event.market, event.time, before, change, event.fate != Fate::Baseline);

@@ -50,6 +50,7 @@ mod release;
 mod repaired;
 mod row;
 mod settings;
+mod shedding;
 mod showing;
 mod summary;
 mod twins;
@@ -64,6 +65,7 @@ pub use record::{Event, Origin, Record, Refusal};
 pub use repaired::RowStand;
 pub use row::{Fate, Market, PerStream, Position, Row, Stream};
 pub use settings::{Retry, Settings};
+pub use shedding::Shedding;
 pub use showing::Showing;
 pub use summary::{Counts, Coverage, Summary};
 
@@ -160,6 +162,9 @@ pub struct Machine<P> {
     began_at: Option<i64>,
     /// Frames are being refused; the last one then.
     dirty: Option<Instant>,
+    /// What is held back (D), and how far the open gap of it was last told.
+    shedding: Shedding,
+    shed_told: Option<i64>,
     /// Newest event when this process began.
     journal_end: Option<i64>,
     /// Since when it was followed, though its state is lost (B6).
@@ -206,6 +211,8 @@ impl<P> Machine<P> {
             venue_time_at: None,
             began_at: None,
             dirty: None,
+            shedding: Shedding::default(),
+            shed_told: None,
             journal_end,
             orphaned,
             wake: None,
@@ -303,6 +310,11 @@ impl<P> Machine<P> {
 
     fn record(&mut self, record: Record<P>) {
         self.ledger.apply(&record);
+        if let Record::Gap(gap) = &record
+            && gap.id.kind == GapKind::Shed
+        {
+            self.shed_told = Some(gap.to);
+        }
         if planted!(self, Unrecorded) && matches!(record, Record::Certified { .. }) {
             return;
         }
@@ -334,7 +346,7 @@ impl<P> Machine<P> {
             let state = match known.fate {
                 _ if disputed.contains(&key) => State::Excluded,
                 Fate::Baseline => State::Baseline,
-                Fate::Signal | Fate::Filtered | Fate::NoChange => State::Out,
+                Fate::Signal | Fate::Filtered | Fate::NoChange | Fate::Shed => State::Out,
             };
             let mut mark = Mark::new(known.digest, known.stream, market, state, 0);
             mark.prove(known.stream, true);

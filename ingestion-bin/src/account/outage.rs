@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::feed::Gate;
 use super::mark::Mark;
-use super::{Machine, Origin, Output, Row, Stream};
+use super::{Machine, Origin, Output, Row, Shedding, Stream};
 
 impl<P> Machine<P> {
     /// R3: a frame of this account was refused before it came here (the journal has no room). To be called for every
@@ -63,7 +63,8 @@ impl<P> Machine<P> {
     }
 
     pub(super) fn retry_refused(&self) -> Option<Instant> {
-        self.dirty.map(|refused| refused + self.settings.recheck)
+        let may_take = self.shedding != Shedding::Rows;
+        self.dirty.filter(|_| may_take).map(|refused| refused + self.settings.recheck)
     }
 
     /// A refused snapshot does not come again by itself.

@@ -7,7 +7,7 @@ use dedup::FillKey;
 use super::feed::{Kept, Proof, Read};
 use super::intake::Source;
 use super::mark::Mark;
-use super::{Machine, Record, Row, Stream};
+use super::{Machine, Record, Row, Shedding, Stream};
 
 /// There was no room for a row of history: it is asked for again after this long.
 const NO_ROOM: Duration = Duration::from_secs(30);
@@ -15,6 +15,10 @@ const NO_ROOM: Duration = Duration::from_secs(30);
 impl<P> Machine<P> {
     /// The answer to question `id`: rows oldest first, all from the asked time on. `make` as for a frame.
     pub fn handle_page(&mut self, id: u64, rows: &[Row], mut make: impl FnMut(usize) -> P, now: Instant) {
+        if self.shedding == Shedding::Rows {
+            self.handle_page_failed(id, now);
+            return;
+        }
         let stream = self.answered(id);
         if let Some(stream) = stream.filter(|_| !self.ledger.is_removed()) {
             self.feeds[stream].failures = 0;

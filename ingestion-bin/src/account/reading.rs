@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use super::feed::{Asked, Proof, Read};
-use super::{GapState, Machine, Output, Stream};
+use super::{Gap, Machine, Output, Shedding, Stream};
 
 impl<P> Machine<P> {
     /// The question `id` was not answered (an error, a time-out, 429): it is asked again, later each time.
@@ -63,6 +63,9 @@ impl<P> Machine<P> {
         let feed = &self.feeds[stream];
         if let Some(asked) = feed.asked {
             return Some(asked.at + self.settings.ask_timeout);
+        }
+        if self.shedding == Shedding::Rows {
+            return None;
         }
         if self.ledger.stream(stream).baseline.is_none() && feed.empty.is_none() {
             return None;
@@ -137,7 +140,7 @@ impl<P> Machine<P> {
     pub(super) fn schedule(&mut self, stream: Stream, now: Instant) {
         // While something is in doubt it is looked at more often; an answer must be `recheck` away from the last to
         // be another witness.
-        let doubt = self.ledger.gaps().iter().any(|gap| gap.state == GapState::Opened)
+        let doubt = self.ledger.gaps().iter().any(Gap::is_asked_for)
             || !self.twins.is_empty()
             || self.marks.len() >= self.settings.key_cap;
         let pause = if doubt { self.settings.recheck } else { self.settings.sweep_interval };

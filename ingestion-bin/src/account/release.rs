@@ -5,7 +5,9 @@ use std::time::Instant;
 use dedup::{FillKey, Next, Sequencer, Unlinked};
 
 use super::mark::{Mark, State};
-use super::{Event, Fate, GapId, GapKind, Held, Item, Machine, Market, Origin, Position, Record, Stream};
+use super::{
+    Event, Fate, GapId, GapKind, Held, Item, Machine, Market, Origin, Position, Record, Row, Stream,
+};
 
 impl<P> Machine<P> {
     pub(super) fn pump(&mut self, now: Instant) {
@@ -81,7 +83,7 @@ impl<P> Machine<P> {
                         continue;
                     }
                     let Some(row) = rows.take(index) else { return };
-                    let gap = if strict && !late { self.declare_unsaid(market, &row) } else { None };
+                    let gap = if late { None } else { self.declare_unsaid(market, &row) };
                     self.emit(row, late, gap, 0, None);
                 }
                 Next::Unlinked(unlinked) => {
@@ -199,11 +201,34 @@ impl<P> Machine<P> {
     }
 
     /// B9: the chain links, the signals do not: rows between them made none (they are baseline, or their market or
-    /// stream was not wanted then).
+    /// stream was not wanted then). D4: what was shed is declared already.
     fn declare_unsaid(&mut self, market: &Market, row: &Held<P>) -> Option<GapId> {
+        if self.sheds(&row.item.row) {
+            return None;
+        }
+        if let Some(shed) = self.shed_before(market, row) {
+            return Some(shed);
+        }
+        if !row.item.row.strict {
+            return None;
+        }
         let (from, expected) = self.ledger.said(market).filter(|_| !planted!(self, SilentBaseline))?;
         let found = row.link.filter(|_| row.item.row.fate == Fate::Signal)?.before;
         (found != expected).then(|| self.open_chain(market, from, expected, row.time, found))
+    }
+
+    /// D1, D5: whether it makes no signal. What corrects or replaces a signal goes out; of what was shed nobody was told.
+    fn is_shed(&mut self, row: &Row, revision: u32, supersedes: Option<FillKey>) -> bool {
+        if let Some(earlier) = supersedes.or_else(|| (revision > 0).then_some(row.key)) {
+            let was_shed = self.ledger.keys().get(earlier).is_some_and(|known| known.fate == Fate::Shed);
+            return was_shed && row.fate == Fate::Signal;
+        }
+        let sheds = self.sheds(row);
+        if sheds {
+            self.counts.shed += 1;
+            self.open_shed(row.time);
+        }
+        sheds
     }
 
     /// The only way out: an event is numbered, recorded, and known as being in the journal.
@@ -215,7 +240,10 @@ impl<P> Machine<P> {
         revision: u32,
         supersedes: Option<FillKey>,
     ) {
-        let Item { row, stream, origin, payload, .. } = row.item;
+        let Item { mut row, stream, origin, payload, .. } = row.item;
+        if self.is_shed(&row, revision, supersedes) {
+            row.fate = Fate::Shed;
+        }
         if let Some(mark) = self.marks.get_mut(row.key) {
             mark.state = if row.fate == Fate::Baseline { State::Baseline } else { State::Out };
             mark.prove(stream, true);

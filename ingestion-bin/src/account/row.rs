@@ -160,6 +160,8 @@ pub enum Fate {
     Filtered,
     /// The position is the same after rounding.
     NoChange,
+    /// It would have made one, and a sink was too far behind: declared as a `shed` gap.
+    Shed,
 }
 
 /// One fill as a listener's frame or a page of history shows it.

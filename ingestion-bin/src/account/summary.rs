@@ -1,6 +1,6 @@
 //! What a status page says of one account. Plain numbers; rendering is elsewhere.
 
-use super::{GapState, Machine, Stream};
+use super::{Machine, Stream};
 
 /// How often things happened since this machine was made.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -49,6 +49,8 @@ pub struct Counts {
     pub refused_frames: u64,
     /// Rows of history that found no room.
     pub refused_rows: u64,
+    /// Events that made no signal because a sink was behind (D).
+    pub shed: u64,
 }
 
 /// How well an account is listened to.
@@ -75,7 +77,7 @@ pub struct Summary {
     pub keys: usize,
     /// Gaps still being asked for.
     pub open_gaps: usize,
-    /// Gaps history cannot tell.
+    /// Gaps history cannot end.
     pub unfillable_gaps: usize,
     /// Everything at or before this venue time is published or declared.
     pub certified: Option<i64>,
@@ -113,7 +115,7 @@ impl<P> Machine<P> {
     #[must_use]
     pub fn summary(&self) -> Summary {
         let gaps = self.ledger.gaps();
-        let open = gaps.iter().filter(|gap| gap.state == GapState::Opened).count();
+        let open = gaps.iter().filter(|gap| gap.is_asked_for()).count();
         Summary {
             coverage: self.coverage(),
             based: self.ledger.certified().is_some(),

@@ -24,6 +24,7 @@ mod rehearsed;
 mod repaired;
 mod rules;
 mod seeds;
+mod shedding;
 mod showing;
 mod venue;
 mod world;

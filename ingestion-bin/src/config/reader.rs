@@ -82,6 +82,15 @@ impl<'a> Section<'a> {
         }
     }
 
+    pub(super) fn signed(&self, name: &str, default: i32) -> i32 {
+        let Some(value) = self.typed(name) else { return default };
+        value.as_integer().and_then(|number| number.try_into().ok()).unwrap_or_else(|| {
+            let wants = format!("wants a whole number from {} to {}", i32::MIN, i32::MAX);
+            self.complain(name, &shown(&value), &wants);
+            default
+        })
+    }
+
     pub(super) fn number(&self, name: &str, default: u64, bounds: RangeInclusive<u64>) -> u64 {
         match self.typed(name) {
             None => default,

@@ -5,8 +5,6 @@ use std::time::Duration;
 use super::kafka::{self, NO_KAFKA};
 use super::reader::Section;
 
-const NO_SHEDDING: &str = "this build cannot shed yet";
-
 /// Journal and sinks.
 #[derive(Clone, Debug)]
 pub struct Storage {
@@ -59,6 +57,8 @@ pub struct Journal {
     pub max_bytes: u64,
     /// When a record may go to a topic.
     pub publish_after: PublishAfter,
+    /// Influencers of a lower priority are shed while a sink is far behind; `None`: nobody is.
+    pub shed_below: Option<i32>,
 }
 
 /// When a record may go to a topic.
@@ -240,6 +240,8 @@ fn sink(
 
 fn journal(root: &Section<'_>) -> Journal {
     let section = root.section("journal");
+    let shed_below = section.signed("shed_below_priority", 0);
+    let sheds = section.choice("when_full", false, &[("stop", false), ("shed", true)]);
     let journal = Journal {
         fsync: section.choice("fsync", Fsync::Batch, &[("batch", Fsync::Batch), ("always", Fsync::Always)]),
         fsync_interval: section.millis("fsync_interval_ms", 10, 0..=10_000),
@@ -250,14 +252,15 @@ fn journal(root: &Section<'_>) -> Journal {
             PublishAfter::Append,
             &[("append", PublishAfter::Append), ("fsync", PublishAfter::Fsync)],
         ),
+        shed_below: sheds.then_some(shed_below),
     };
     if !kafka::BUILT {
         section.not_built("publish_after", "append", NO_KAFKA);
     }
-    if section.choice("when_full", false, &[("stop", false), ("shed", true)]) {
-        section.complain("when_full", "\"shed\"", NO_SHEDDING);
+    if !sheds && shed_below != 0 {
+        let why = "means something only with journal.when_full = \"shed\"";
+        section.complain("shed_below_priority", &shed_below.to_string(), why);
     }
-    section.not_built("shed_below_priority", 0, NO_SHEDDING);
     if journal.max_bytes < 4 * journal.segment_bytes {
         section.complain(
             "max_bytes",

@@ -123,19 +123,42 @@ fn an_unknown_key_is_named_in_full_where_it_was_written() {
 #[test]
 fn what_this_build_does_not_do_is_refused_by_name() {
     let otlp = "this build does not export OTLP yet";
-    let shedding = "this build cannot shed yet";
     let text = |key: &str| format!("{key} = \"x\"");
     for (key, value, told_as, why) in [
         ("telemetry.service_name", "x", text("telemetry.service_name"), otlp),
         ("telemetry.otlp_endpoint", "x", text("telemetry.otlp_endpoint"), otlp),
         ("telemetry.sampling", "0.5", "telemetry.sampling = 0.5".to_owned(), otlp),
         ("alerts.webhook_from", "x", "alerts.webhook_from".to_owned(), "this build does not send alerts yet"),
-        ("journal.when_full", "shed", "journal.when_full = \"shed\"".to_owned(), shedding),
-        ("journal.shed_below_priority", "3", "journal.shed_below_priority = 3".to_owned(), shedding),
     ] {
         let told = told("", &[], &[(key, value)]);
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].starts_with(&format!("{told_as}: {why}")), "{told:?}");
+    }
+}
+
+#[test]
+fn whom_a_full_journal_sheds() {
+    let below = |sets: &[(&str, &str)]| load("", &[], sets).expect("right").storage.journal.shed_below;
+    assert_eq!(below(&[]), None);
+    assert_eq!(below(&[("journal.when_full", "shed")]), Some(0));
+    let shed = ("journal.when_full", "shed");
+    assert_eq!(below(&[shed, ("journal.shed_below_priority", "-3")]), Some(-3));
+    for (sets, wanted) in [
+        (
+            vec![("journal.shed_below_priority", "3")],
+            "journal.shed_below_priority = 3: means something only with",
+        ),
+        (
+            vec![shed, ("journal.shed_below_priority", "x")],
+            "journal.shed_below_priority = \"x\": wants a whole number",
+        ),
+        (
+            vec![("journal.when_full", "drop")],
+            "journal.when_full = \"drop\": wants one of \"stop\", \"shed\"",
+        ),
+    ] {
+        let told = told("", &[], &sets);
+        assert!(told.len() == 1 && told[0].starts_with(wanted), "{told:?}");
     }
 }
 

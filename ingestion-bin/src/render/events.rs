@@ -124,6 +124,7 @@ pub(crate) const fn gap_kind(kind: account::GapKind) -> GapKind {
         account::GapKind::Conflict => GapKind::Conflict,
         account::GapKind::History => GapKind::History,
         account::GapKind::Silent => GapKind::Silent,
+        account::GapKind::Shed => GapKind::Shed,
     }
 }
 

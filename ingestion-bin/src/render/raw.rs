@@ -63,6 +63,7 @@ impl RawLines {
             Fate::Baseline => Disposition::Baseline,
             Fate::Filtered => Disposition::Filtered,
             Fate::NoChange => Disposition::NoChange,
+            Fate::Shed => Disposition::Shed,
         };
         let raw = RawV1 {
             id: ids::raw_event_id(Some(account), Some(&market), event_type, &source_event_id),

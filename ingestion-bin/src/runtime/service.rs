@@ -223,6 +223,7 @@ impl Service {
                 dedicated: config.listeners.allocation == Allocation::Dedicated,
                 session: SessionConfig { seed, ..settings::session(config) },
                 primary: settings::primary(config),
+                shed_below: config.storage.journal.shed_below,
             },
             routes,
             follow,
@@ -344,7 +345,7 @@ impl Service {
             .map(|account| account.influencer_id.as_str())
             .collect();
         if worker.listeners_connected == 0 {
-            let why = worker.cannot_connect.map_or_else(String::new, |why| format!(": {why}"));
+            let why = worker.cannot_connect.as_ref().map_or_else(String::new, |why| format!(": {why}"));
             listeners.hold(&format!("no listener is connected{why}"));
         } else if blind.is_empty() {
             listeners.release();
@@ -363,15 +364,9 @@ impl Service {
             Some(differences) => audit.hold(&differences),
             None => audit.release(),
         }
-        let alarms = self.status.progress.alarms();
-        let small =
-            |enough| format!("journal.max_bytes is too small for the state: {enough} would be enough");
-        match (alarms.failing, worker.blocked, alarms.too_small.map(small)) {
-            (Some(failing), ..) => journal.hold(&format!("the disk fails: {}", failing.last_error)),
-            (None, true, None) => journal.hold("the journal has no room"),
-            (None, true, Some(small)) => journal.hold(&format!("the journal has no room; {small}")),
-            (None, false, Some(small)) => journal.hold(&small),
-            (None, false, None) => journal.release(),
+        match self.status.journal_trouble(&worker) {
+            Some(why) => journal.hold(&why),
+            None => journal.release(),
         }
     }
 

@@ -67,7 +67,9 @@ impl ServiceStatus {
     pub(super) fn show_gauges(&self) {
         events::show_list(&self.telemetry, &self.list());
         events::show_journal(&self.telemetry, &self.progress);
-        events::show_completeness(&self.telemetry, &self.worker().completeness.total);
+        let worker = self.worker();
+        events::show_completeness(&self.telemetry, &worker.completeness.total);
+        events::show_shedding(&self.telemetry, &worker);
         for (name, watch) in self.sinks.iter() {
             events::show_sink(&self.telemetry, name, &watch.status());
         }
@@ -157,6 +159,28 @@ impl ServiceStatus {
         Vec::new()
     }
 
+    /// Why the journal does not take everything.
+    pub(super) fn journal_trouble(&self, worker: &WorkerStatus) -> Option<String> {
+        let alarms = self.progress.alarms();
+        if let Some(failing) = alarms.failing {
+            return Some(format!("the disk fails: {}", failing.last_error));
+        }
+        let behind =
+            alarms.behind.map_or_else(String::new, |sink| format!(": sink {sink} is too far behind"));
+        let shed = worker.shed_signals + worker.shed_rows;
+        let mut troubles = Vec::new();
+        if worker.blocked {
+            troubles.push(format!("the journal has no room{behind}"));
+        } else if shed > 0 {
+            troubles.push(format!("{shed} influencers are shed{behind}"));
+        }
+        if let Some(enough) = alarms.too_small {
+            let small = "journal.max_bytes is too small for the state";
+            troubles.push(format!("{small}: {enough} would be enough"));
+        }
+        (!troubles.is_empty()).then(|| troubles.join("; "))
+    }
+
     /// Everything, as `/status` shows it.
     #[must_use]
     pub fn json(&self) -> Value {
@@ -193,9 +217,12 @@ impl ServiceStatus {
                 "synced": self.progress.synced(),
                 "diskBytes": counters.disk_bytes,
                 "nearlyFull": alarms.nearly_full,
+                "almostFull": alarms.almost_full,
+                "sinkBehind": alarms.behind,
                 "wantsMaxBytes": alarms.too_small,
                 "failing": alarms.failing.map(|failing| failing.last_error),
                 "blocked": worker.blocked,
+                "influencersShed": worker.shed_signals + worker.shed_rows,
             },
             "sinks": sinks,
             "sharedState": self.shared(),

@@ -255,6 +255,7 @@ fn tell<T>(asker: &SyncSender<T>, answer: Option<T>) {
 
 fn show(core: &Rc<RefCell<Core>>, status: &Arc<Mutex<WorkerStatus>>) {
     core.borrow_mut().note_blindness(clock::now());
+    core.borrow_mut().look_at_journal(clock::now());
     let now = core.borrow().status();
     *status.lock().unwrap_or_else(PoisonError::into_inner) = now;
 }

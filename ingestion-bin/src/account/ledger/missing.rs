@@ -7,7 +7,7 @@ use super::Ledger;
 
 impl Ledger {
     /// Events that may be missing, at least: one for every gap that is not repaired and reaches to `since` (venue ms) or
-    /// later. A conflict has as many as it has rows whose truth nobody was told: a row that was refused made no signal, and
+    /// later. Of what was shed they are counted. A conflict has as many as it has rows whose truth nobody was told: a row that was refused made no signal, and
     /// one that was replaced is corrected.
     #[must_use]
     pub fn missing(&self, since: i64) -> u64 {
@@ -20,6 +20,7 @@ impl Ledger {
             (_, GapState::Repaired) => 0,
             (GapKind::Conflict, GapState::Unfillable) => untold,
             (GapKind::Conflict, GapState::Opened) => untold.max(1),
+            (GapKind::Shed, _) => u64::try_from(gap.filled.0).unwrap_or(0),
             (GapKind::Chain | GapKind::Outage | GapKind::Silent | GapKind::History, _) => 1,
         }
     }

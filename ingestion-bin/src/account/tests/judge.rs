@@ -61,6 +61,12 @@ struct Judge {
     /// Fill -> index of its record, and whether it was late.
     signals: HashMap<u32, (usize, bool)>,
     baselines: HashSet<u32>,
+    /// Fills that are in the journal and made no signal because a sink was behind.
+    shed: HashSet<u32>,
+    /// Times of rows that never happened, shed likewise.
+    shed_phantoms: Vec<i64>,
+    /// Markets of which something was shed in its turn since their last signal.
+    shed_since: HashSet<String>,
     content: HashMap<FillKey, dedup::Digest>,
     gaps: BTreeMap<GapId, (usize, Gap)>,
     lives: Vec<Life>,

@@ -18,6 +18,8 @@ pub(super) struct Plan {
     pub(super) pace: Option<i64>,
     /// For how long things go wrong, milliseconds.
     pub(super) faulty_for: Option<i64>,
+    /// A sink is far behind at times, and the account is one of those that are shed.
+    pub(super) sheds: bool,
 }
 
 /// Everything a seed draws: what the tests run.
@@ -29,6 +31,7 @@ pub(super) const ALL: Plan = Plan {
     before: None,
     pace: None,
     faulty_for: None,
+    sheds: false,
 };
 
 const fn only(name: &'static str, faults: &'static [Fault]) -> Plan {
@@ -60,6 +63,20 @@ pub(super) const BUSY: Plan = Plan {
     ..only("busy", &[Fault::OneDrops, Fault::Duplicate, Fault::Close])
 };
 
+/// Whatever the seed draws, and shedding.
+pub(super) const SHEDDING: Plan = Plan { name: "shedding", sheds: true, ..ALL };
+
 /// All of them, by name.
-pub(super) const NAMED: &[Plan] =
-    &[ALL, ONE_DROPS, LAGGING, MUTE, OVERLAP, LONG_SNAPSHOT, SHORT_SNAPSHOT, DISAGREE, REORDERED, BUSY];
+pub(super) const NAMED: &[Plan] = &[
+    ALL,
+    ONE_DROPS,
+    LAGGING,
+    MUTE,
+    OVERLAP,
+    LONG_SNAPSHOT,
+    SHORT_SNAPSHOT,
+    DISAGREE,
+    REORDERED,
+    BUSY,
+    SHEDDING,
+];

@@ -1,5 +1,7 @@
 //! Bugs the machine can be given on purpose: each must be caught by the judge.
 
+use super::plan::{self, Plan};
+
 /// One rule broken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(in super::super) enum Bug {
@@ -59,6 +61,10 @@ pub(in super::super) enum Bug {
     NeverBlind,
     /// S4: reads follow each other without a rest.
     Restless,
+    /// D1: what is shed is not declared.
+    SilentShed,
+    /// D4: the signal after what was shed does not name the gap.
+    UnnamedShed,
 }
 
 impl Bug {
@@ -92,7 +98,14 @@ impl Bug {
         (Self::NothingEnds, "I8", 0),
         (Self::NeverBlind, "I9", 0),
         (Self::Restless, "I10", 0),
+        (Self::SilentShed, "I1", 0),
+        (Self::UnnamedShed, "I4", 0),
     ];
+
+    /// The schedules in which it can do harm.
+    pub(super) fn plan(self) -> &'static Plan {
+        if matches!(self, Self::SilentShed | Self::UnnamedShed) { &plan::SHEDDING } else { &plan::ALL }
+    }
 }
 
 /// The invariant that a violation breaks.
@@ -106,6 +119,7 @@ pub(super) fn invariant(violation: &str) -> &'static str {
         | "order"
         | "order-in-ms"
         | "seq"
+        | "shed-unnamed"
         | "signals-chain" => "I4",
         "epoch" | "fold" | "gaps-told-wrongly" | "no-baseline" => "I5",
         "over-the-caps" => "I6",

@@ -7,7 +7,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::super::{Cause, ClockSource, Ledger, Machine, Record, Row, Settings, Stream, VenueClock};
+use super::super::{
+    Cause, ClockSource, Ledger, Machine, Record, Row, Settings, Shedding, Stream, VenueClock,
+};
 use super::plan::Plan;
 use super::planted::Bug;
 use super::random::Random;
@@ -65,6 +67,8 @@ enum Step {
     Remove,
     Add,
     Room(bool),
+    /// How much of the account is held back from now on.
+    Shed(Shedding),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -142,6 +146,7 @@ pub(super) struct World {
     drop_until: i64,
     twap_blocks: i64,
     full: bool,
+    shedding: Shedding,
     weight: VecDeque<(i64, i64)>,
     /// Every question: when, of which stream, from where on.
     pub(super) asked: Vec<(i64, Stream, i64)>,
@@ -282,6 +287,7 @@ impl World {
                 self.connect_all();
             }
             Step::Room(room) => self.full = !room && self.faulty(),
+            Step::Shed(shedding) => self.shed(shedding),
         }
     }
 

@@ -217,7 +217,8 @@ fn without_signal(
     each_change(config, |body| {
         let Change::Event(event) = &body.change else { return Ok(()) };
         let why = match event.fate {
-            Fate::Signal => return Ok(()),
+            // What was shed should have been a signal: a gap must tell of it.
+            Fate::Signal | Fate::Shed => return Ok(()),
             Fate::Baseline => "baseline",
             Fate::Filtered => "filtered",
             Fate::NoChange => "no_change",

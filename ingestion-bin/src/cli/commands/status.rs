@@ -174,6 +174,11 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
             part("unfillableGaps"),
             complete(status, account),
         ))?;
+        if let Some(shedding) = account.get("shedding") {
+            let (what, shed) = (plain(shedding), part("shed"));
+            output
+                .line(&format!("           shed: no {what} while a sink is behind, {shed} events so far"))?;
+        }
         if let Some(refused) = account.get("refused") {
             output.line(&format!("           not served everywhere: {}", plain(refused)))?;
         }

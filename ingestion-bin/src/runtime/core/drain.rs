@@ -106,7 +106,7 @@ impl Core {
                 self.meters.event(event.fate, event.late);
                 // What corrects or replaces another is the same event of history.
                 let again = event.revision > 0 || event.supersedes.is_some();
-                if event.fate != Fate::Baseline && !again {
+                if !matches!(event.fate, Fate::Baseline | Fate::Shed) && !again {
                     slot.tally.published(event.time);
                 }
                 self.ask_state(account, event);

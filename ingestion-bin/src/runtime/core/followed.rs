@@ -48,6 +48,8 @@ impl Core {
         {
             machine.handle_no_state(since);
         }
+        // Also where it is nothing: what the last process held back ends so.
+        machine.handle_shedding(self.shedding_of(&followed), now);
         let slot = Slot::new(followed, machine, gaps, Positions::new(venue, told, now));
         self.slots.insert(account, Slot { cell, ..slot });
         self.ask_for_plan();
@@ -114,6 +116,7 @@ impl Core {
             .filter(|asked| asked.account == account)
             .for_each(|asked| asked.priority = priority);
         self.tune(account, now);
+        self.shed_as_due(account, now);
         self.unseat_surplus(account, now);
         self.ask_for_plan();
     }

@@ -10,7 +10,7 @@ use super::Core;
 use super::lines::Stand;
 use crate::account::{ClockSource, Intake, Stream};
 use crate::record::{Arrival, Body, RawBody, RefusalBody, RowKind};
-use crate::runtime::events::{Drifted, FrameRefused, Refused, Unfollowed, UnknownChannel};
+use crate::runtime::events::{Drifted, FrameRefused, FrameShed, Refused, Unfollowed, UnknownChannel};
 use crate::translate;
 
 /// Refused bytes above this are not kept, only their length.
@@ -63,6 +63,7 @@ impl Core {
             self.telemetry.emit(&Drifted { drift: message.drift });
         }
         self.meters.message(&message.frame);
+        self.look_at_journal(at.at);
         match &message.frame {
             Frame::Fills(frame) => {
                 self.rows(from, frame.user, Stream::Fills, frame.is_snapshot, &frame.rows, at);
@@ -167,7 +168,11 @@ impl Core {
         });
         self.meters.passed_over.add(passed_over);
         if taken == Some(Intake::Refused) {
-            self.telemetry.emit(&FrameRefused { rows: identified.len() });
+            if self.sheds_rows(account) {
+                self.telemetry.emit(&FrameShed { rows: identified.len() });
+            } else {
+                self.telemetry.emit(&FrameRefused { rows: identified.len() });
+            }
         }
         if snapshot {
             self.go_on_moving(at.at);
@@ -331,6 +336,10 @@ impl Core {
     pub(super) fn keep(&mut self, from: From, kept: Kept, raw: &[u8], at: Received) {
         if self.outbox.is_blocked() {
             self.telemetry.emit(&FrameRefused { rows: 1 });
+            return;
+        }
+        if kept.account.is_some_and(|account| self.sheds_rows(account)) {
+            self.telemetry.emit(&FrameShed { rows: 1 });
             return;
         }
         let slot = kept.account.and_then(|account| self.slots.get(&account));

@@ -20,6 +20,7 @@ mod primary;
 mod probing;
 mod repairs;
 mod replacing;
+mod shedding;
 mod slot;
 mod status;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use std::time::{Duration, Instant};
 use hyperliquid_client::backoff::SmallRng;
 use hyperliquid_client::plan::Bound;
 use hyperliquid_client::session::SessionConfig;
+use messaging::journal::Pressure;
 use observability::Telemetry;
 use tokio::sync::Notify;
 
@@ -91,12 +93,16 @@ pub(super) struct CoreConfig {
     pub(super) session: SessionConfig,
     /// When a listener is the primary no more.
     pub(super) primary: PrimaryConfig,
+    /// Influencers of a lower priority are shed while a sink is far behind; `None`: nobody is.
+    pub(super) shed_below: Option<i32>,
 }
 
 pub(super) struct Core {
     config: CoreConfig,
     slots: HashMap<[u8; 20], Slot>,
     outbox: Outbox,
+    /// How full the journal was when it was last looked at.
+    pressure: Pressure,
     asks: VecDeque<Asked>,
     state_asks: StateAsks,
     /// What the venue allows each group of routes.
@@ -156,6 +162,7 @@ impl Core {
         Self {
             config,
             slots: HashMap::new(),
+            pressure: outbox.pressure(),
             outbox,
             asks: VecDeque::new(),
             state_asks: StateAsks::new(groups.len()),
@@ -200,6 +207,7 @@ impl Core {
 
     /// Time has passed.
     pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.look_at_journal(now);
         let due: Vec<[u8; 20]> = self
             .slots
             .iter()

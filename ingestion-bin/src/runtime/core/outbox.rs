@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use messaging::journal::{Appender, BatchBuilder, BatchError, Class, Ticket};
+use messaging::journal::{Appender, BatchBuilder, BatchError, Class, Pressure, Ticket};
 use tracing::error;
 
 use crate::record::{self, Body};
@@ -125,6 +125,11 @@ impl Outbox {
     /// Whether nothing new may be accepted: batches wait for room, or those that did are above the journal's share.
     pub(in crate::runtime) fn is_blocked(&self) -> bool {
         self.above || self.holds()
+    }
+
+    /// How full the journal is for a sink that is behind.
+    pub(in crate::runtime) fn pressure(&self) -> Pressure {
+        self.appender.progress().pressure()
     }
 
     /// Whether accepted batches wait here.

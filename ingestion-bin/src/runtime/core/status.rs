@@ -7,7 +7,7 @@ use super::Core;
 use super::limits::EndpointUse;
 use super::probing::ListenerStatus;
 use super::slot::Slot;
-use crate::account::{Coverage, Gap, GapState};
+use crate::account::{Coverage, Gap, GapState, Shedding};
 use crate::completeness::{Complete, Share, hour_began};
 use crate::render::{gap_id, gap_kind, venue_ms};
 
@@ -29,6 +29,10 @@ pub struct WorkerStatus {
     pub clock_ahead_ms: Option<i64>,
     /// The journal has no room: frames are refused.
     pub blocked: bool,
+    /// Influencers whose signals are held back because a sink is behind.
+    pub shed_signals: usize,
+    /// Those whose rows are, too.
+    pub shed_rows: usize,
     /// Accepted batches wait for room.
     pub waiting: bool,
     /// Questions to the info API that wait.
@@ -56,9 +60,9 @@ pub struct GapStatus {
     pub influencer_id: String,
     /// Of this market, or of all.
     pub market: Option<String>,
-    /// `chain`, `outage`, `conflict`, `history`.
+    /// `chain`, `outage`, `conflict`, `history`, `silent`, `shed`.
     pub kind: &'static str,
-    /// `opened`: history is being asked; `unfillable`: it cannot tell.
+    /// `opened`: history is being asked (`shed`: it goes on); `unfillable`: it cannot tell.
     pub state: &'static str,
     /// Where it begins, venue ms.
     pub from_time: u64,
@@ -112,6 +116,11 @@ pub struct AccountStatus {
     pub open_gaps: usize,
     /// Gaps history cannot tell.
     pub unfillable_gaps: usize,
+    /// What of it is held back because a sink is behind: `signals`, or `rows` too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shedding: Option<&'static str>,
+    /// Events that made no signal for that reason, since the start.
+    pub shed: u64,
     /// Second copies dropped.
     pub duplicates: u64,
     /// Rows of live frames dropped because they are older than anything that is still told apart: known by rule.
@@ -161,6 +170,12 @@ impl Core {
                     held: summary.held,
                     open_gaps: summary.open_gaps,
                     unfillable_gaps: summary.unfillable_gaps,
+                    shedding: match slot.machine.shedding() {
+                        Shedding::Off => None,
+                        Shedding::Signals => Some("signals"),
+                        Shedding::Rows => Some("rows"),
+                    },
+                    shed: summary.counts.shed,
                     duplicates: summary.counts.duplicates,
                     passed_over: summary.counts.passed_over,
                     overruns: summary.counts.overruns,
@@ -199,6 +214,8 @@ impl Core {
             venue_time: self.venue_time.known(),
             clock_ahead_ms: self.venue_time.wall_ahead(),
             blocked: self.outbox.is_blocked(),
+            shed_signals: self.shed(Shedding::Signals),
+            shed_rows: self.shed(Shedding::Rows),
             waiting: self.outbox.holds(),
             questions_waiting: self.asks.len(),
             accounts: accounts.into_iter().map(|(account, _)| account).collect(),

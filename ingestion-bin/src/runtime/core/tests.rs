@@ -104,6 +104,7 @@ fn core_with(
             probe_interval: Duration::from_secs(1),
             rotate: Duration::from_secs(3_600),
         },
+        shed_below: None,
     };
     let outbox = Outbox::new(journal.appender());
     let published = Published::new(Arc::new(library), journal.progress(), "sim".to_owned());

@@ -5,7 +5,7 @@ use observability::metrics::{Counter, Definition, Family, Gauge, Unit};
 
 pub(super) static EVENTS: Definition<Counter, 1> =
     Definition::counter("ingestion_events_total", "Accepted rows, by what became of them.", ["disposition"])
-        .known(&[["signal"], ["baseline"], ["filtered"], ["no_change"]]);
+        .known(&[["signal"], ["baseline"], ["filtered"], ["no_change"], ["shed"]]);
 pub(super) static LATE: Definition<Counter, 0> =
     Definition::counter("ingestion_late_events_total", "Signals after newer ones of their market.", []);
 pub(super) static PASSED_OVER: Definition<Counter, 0> = Definition::counter(
@@ -24,6 +24,23 @@ pub(super) static BLOCKED: Definition<Gauge, 0> = Definition::gauge(
     "1 while the journal has no room and frames are refused.",
     [],
 );
+pub(super) static ROWS_SHED: Definition<Counter, 0> = Definition::counter(
+    "ingestion_rows_shed_total",
+    "Rows refused because a sink is behind and their influencer's priority is low; both listeners' copies count, history brings them later.",
+    [],
+);
+pub(super) static SHEDDING_CHANGES: Definition<Counter, 1> = Definition::counter(
+    "ingestion_shedding_changes_total",
+    "Times that more or less was shed than before, by what is shed from then on.",
+    ["shed"],
+)
+.known(&[["nothing"], ["signals"], ["rows"]]);
+pub(super) static SHED_INFLUENCERS: Definition<Gauge, 1> = Definition::gauge(
+    "ingestion_shed_influencers",
+    "Influencers of whom signals, or rows too, are held back while a sink is too far behind.",
+    ["shed"],
+)
+.known(&[["signals"], ["rows"]]);
 pub(super) static REFUSALS: Definition<Counter, 1> =
     Definition::counter("ingestion_refusals_total", "Frames and rows refused, by reason.", ["reason"]).known(
         &[
@@ -75,6 +92,9 @@ pub(super) static GAPS: Definition<Counter, 2> =
         ["silent", "opened"],
         ["silent", "repaired"],
         ["silent", "unfillable"],
+        ["shed", "opened"],
+        ["shed", "repaired"],
+        ["shed", "unfillable"],
     ]);
 pub(super) static RECYCLED: Definition<Counter, 0> = Definition::counter(
     "ingestion_listeners_recycled_total",
@@ -337,7 +357,7 @@ pub(super) static COMPLETENESS: Definition<Gauge, 1> = Definition::gauge(
 .known(&[["start"], ["hour"]]);
 pub(super) static MISSING: Definition<Gauge, 1> = Definition::gauge(
     "ingestion_missing_events",
-    "Events that may be missing, at least: one for each gap that is open or unfillable.",
+    "Events that may be missing, at least: one for each gap that is open or unfillable, and all that were shed.",
     ["over"],
 )
 .known(&[["start"], ["hour"]]);
@@ -369,6 +389,9 @@ pub fn catalogue() -> Vec<Family> {
         PASSED_OVER.family(),
         ROWS.family(),
         BLOCKED.family(),
+        ROWS_SHED.family(),
+        SHEDDING_CHANGES.family(),
+        SHED_INFLUENCERS.family(),
         REFUSALS.family(),
         REPAIRS.family(),
         UNKNOWN_CHANNELS.family(),
@@ -457,6 +480,7 @@ pub fn totals(telemetry: &Telemetry) -> Vec<(&'static str, String, u64)> {
         ("drift", &DRIFT),
         ("unknown channels", &UNKNOWN_CHANNELS),
         ("frames refused", &FRAMES_REFUSED),
+        ("rows shed", &ROWS_SHED),
         ("pings unanswered", &PINGS_UNANSWERED),
         ("subscriptions refused", &SUBSCRIPTIONS_REFUSED),
         ("positions contradicted", &CONTRADICTED),

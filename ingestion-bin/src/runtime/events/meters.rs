@@ -17,14 +17,14 @@ use super::catalogue::{
 use super::catalogue::{
     BLOCKED, CERTIFIED_BEHIND, COMPLETENESS, EVENTS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_NEARLY_FULL,
     JOURNAL_WANTS, LATE, LIST_REFUSED, LIST_STALE, LISTED, LISTENER_LAG, LISTENER_SKEW, MESSAGES, MISSING,
-    OPEN, PASSED_OVER, ROWS, SINK_LAG, SINK_LINES, SINK_REJECTED, WALL_CLOCK_AHEAD,
+    OPEN, PASSED_OVER, ROWS, SHED_INFLUENCERS, SINK_LAG, SINK_LINES, SINK_REJECTED, WALL_CLOCK_AHEAD,
 };
 #[cfg(feature = "redis")]
 use super::catalogue::{LEASED, SHARED_WAITING, SHARED_WRITTEN};
 use crate::account::Fate;
 use crate::completeness::Complete;
 use crate::runtime::ListStatus;
-use crate::runtime::core::ROLES;
+use crate::runtime::core::{ROLES, WorkerStatus};
 
 /// Handles of what happens per row: one atomic operation each.
 pub(in crate::runtime) struct Meters {
@@ -32,6 +32,7 @@ pub(in crate::runtime) struct Meters {
     baseline: Counter,
     filtered: Counter,
     no_change: Counter,
+    shed: Counter,
     late: Counter,
     pub(in crate::runtime) passed_over: Counter,
     live_rows: Counter,
@@ -74,6 +75,7 @@ impl Meters {
             baseline: metrics.get(&EVENTS, ["baseline"]),
             filtered: metrics.get(&EVENTS, ["filtered"]),
             no_change: metrics.get(&EVENTS, ["no_change"]),
+            shed: metrics.get(&EVENTS, ["shed"]),
             late: metrics.get(&LATE, []),
             passed_over: metrics.get(&PASSED_OVER, []),
             live_rows: metrics.get(&ROWS, ["live"]),
@@ -117,6 +119,7 @@ impl Meters {
             Fate::Baseline => self.baseline.inc(),
             Fate::Filtered => self.filtered.inc(),
             Fate::NoChange => self.no_change.inc(),
+            Fate::Shed => self.shed.inc(),
         }
         // Rows that make no signal are late for nobody.
         if late && fate == Fate::Signal {
@@ -127,6 +130,14 @@ impl Meters {
     pub(in crate::runtime) fn rows(&self, snapshot: bool, count: usize) {
         let counter = if snapshot { &self.snapshot_rows } else { &self.live_rows };
         counter.add(count as u64);
+    }
+}
+
+/// Whose signals, or rows too, are held back.
+pub(in crate::runtime) fn show_shedding(telemetry: &Telemetry, worker: &WorkerStatus) {
+    for (shed, count) in [("signals", worker.shed_signals), ("rows", worker.shed_rows)] {
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        telemetry.metrics().get(&SHED_INFLUENCERS, [shed]).set(count as f64);
     }
 }
 
@@ -230,7 +241,9 @@ mod tests {
     fn only_signals_are_late_for_somebody() {
         let telemetry = Telemetry::new(&catalogue()).expect("a good catalogue");
         let meters = Meters::new(&telemetry);
-        [Fate::Baseline, Fate::Filtered, Fate::NoChange].iter().for_each(|fate| meters.event(*fate, true));
+        [Fate::Baseline, Fate::Filtered, Fate::NoChange, Fate::Shed]
+            .iter()
+            .for_each(|fate| meters.event(*fate, true));
         assert_eq!(meters.late.value(), 0);
         meters.event(Fate::Signal, true);
         assert_eq!(meters.late.value(), 1);

@@ -7,7 +7,7 @@ mod meters;
 use std::time::Duration;
 
 use hyperliquid_client::decode::Drift;
-use messaging::journal::PassedOver;
+use messaging::journal::{PassedOver, Pressure};
 use observability::event::{Counted, Event};
 use observability::metrics::{Counter, Definition};
 use signal_domain::{InfluencerId, Uuid};
@@ -20,13 +20,13 @@ use catalogue::AUDIT_DIFFERENCES;
 use catalogue::{
     CONNECT_FAILURES, CONNECTED, CONTRADICTED, DRIFT, ENDED, FAILOVERS, FOLLOWED, FRAMES_REFUSED, GAPS, INFO,
     INFO_WEIGHT, JOURNAL_DAMAGE, LIMITS_LEARNED, PINGS_UNANSWERED, RECONNECTS, RECYCLED, REFUSALS, REPAIRS,
-    REPLACEMENTS, ROTATIONS, SUBSCRIPTIONS_REFUSED, UNFOLLOWED, UNKNOWN_CHANNELS, VENUE_ERRORS,
-    WALL_CLOCK_STEPS,
+    REPLACEMENTS, ROTATIONS, ROWS_SHED, SHEDDING_CHANGES, SUBSCRIPTIONS_REFUSED, UNFOLLOWED,
+    UNKNOWN_CHANNELS, VENUE_ERRORS, WALL_CLOCK_STEPS,
 };
 pub use catalogue::{catalogue, totals};
 #[cfg(feature = "redis")]
 pub(super) use meters::show_shared;
-pub(super) use meters::{Meters, show_completeness, show_journal, show_list, show_sink};
+pub(super) use meters::{Meters, show_completeness, show_journal, show_list, show_shedding, show_sink};
 #[cfg(feature = "kafka")]
 pub(super) use meters::{show_audit, show_kafka};
 
@@ -102,6 +102,21 @@ event! { /// Rows of an account nobody follows.
 event! { /// No room.
     FrameRefused { rows: usize }
     FRAMES_REFUSED [], |this| { debug!(rows = this.rows, "no room: a frame is refused, history will bring its rows"); }
+}
+event! { /// No room for this one, so that there is for more important ones.
+    FrameShed { rows: usize }
+    ROWS_SHED [] x this.rows as u64, |this| { debug!(rows = this.rows, "shed: a frame is refused, history will bring its rows"); }
+}
+event! { /// A sink is behind, further or less than before, and influencers are shed for it.
+    SheddingChanged { pressure: Pressure, below: i32, influencers: usize }
+    SHEDDING_CHANGES [match this.pressure { Pressure::Low => "nothing", Pressure::High => "signals", Pressure::Highest => "rows" }], |this| {
+        let (below, influencers) = (this.below, this.influencers);
+        match this.pressure {
+            Pressure::Low => info!(below, influencers, "no longer shed: the journal has room"),
+            Pressure::High => warn!(below, influencers, "shed: influencers of a lower priority make no signals, a sink is too far behind"),
+            Pressure::Highest => warn!(below, influencers, "shed: nothing of influencers of a lower priority is taken any more, a sink is too far behind"),
+        }
+    }
 }
 event! { /// A listener missed something.
     ListenerRecycled<'a> { listener: &'a str, influencer: &'a InfluencerId }
@@ -285,6 +300,7 @@ impl Event<2> for GapChanged<'_> {
             GapKind::Conflict => "conflict",
             GapKind::History => "history",
             GapKind::Silent => "silent",
+            GapKind::Shed => "shed",
         };
         let state = match self.gap.state {
             GapState::Opened => "opened",

@@ -24,6 +24,15 @@ impl Judge {
                 }
                 continue;
             }
+            if self.shed.contains(&fill.index) {
+                // D1: by a gap of its own kind, whatever else covers it.
+                if self.shed_gap_of(fill.time()) {
+                    self.count("declared as shed".into());
+                } else {
+                    self.violated("shed-undeclared", format!("#{}", fill.index));
+                }
+                continue;
+            }
             if self.baselines.contains(&fill.index) {
                 if !self.covered(fill) {
                     self.violated("required-as-baseline", format!("#{}", fill.index));
@@ -83,6 +92,13 @@ impl Judge {
 
     pub(super) fn in_conflict(&self, key: FillKey) -> bool {
         self.gaps.values().any(|(_, gap)| gap.keys.contains(&key))
+    }
+
+    fn shed_gap_of(&self, time: i64) -> bool {
+        self.gaps.values().any(|(_, gap)| {
+            let ended = gap.state == GapState::Unfillable && gap.id.from < time;
+            ended && matches!(gap.id.kind, GapKind::Shed | GapKind::History) && gap.covers(time)
+        })
     }
 
     pub(super) fn covered(&self, fill: &Fill) -> bool {

@@ -20,6 +20,8 @@ impl Judge {
                 let unsaid = self.switched_off(fill) && !self.signals.contains_key(&fill.index);
                 unsaid || (self.required(fill) && !said(self, fill))
             });
+            let missing = missing
+                || (id.kind == GapKind::Shed && self.shed_phantoms.iter().any(|&time| gap.covers(time)));
             match (id.kind, gap.state) {
                 (GapKind::History, _) => {
                     // The first fill ever begins from somewhere: older history is taken to be forgotten.

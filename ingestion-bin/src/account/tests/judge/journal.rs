@@ -33,6 +33,7 @@ impl Judge {
                         let on_its_way = if world.has(Fault::Lagging) { 68_000 } else { 8_000 };
                         self.lives.push(Life { on_its_way, ..Life::default() });
                         heads.clear();
+                        self.shed_since.clear();
                     }
                     if !twap {
                         let gaps = world.journal[at + 1..].iter().map_while(|record| match record {
@@ -144,7 +145,9 @@ impl Judge {
                 && let Some(head) = heads.get_mut(market)
             {
                 head.2 = after;
-                self.said.insert(market.into(), after);
+                if event.fate == Fate::Signal {
+                    self.said.insert(market.into(), after);
+                }
             }
             return;
         }
@@ -156,6 +159,9 @@ impl Judge {
             event.payload != PHANTOM && world.venue.all[event.payload as usize].row.digest != event.digest;
         if event.payload == PHANTOM {
             self.phantoms.push(event.key);
+            if event.fate == Fate::Shed {
+                self.shed_phantoms.push(event.time);
+            }
             // H3: nothing makes a row of another time look like a copy.
             let copied = world.phantoms.get(&event.key).filter(|_| !world.mistimed.contains(&event.key));
             if let Some(&copied) = copied {
@@ -165,7 +171,10 @@ impl Judge {
                 && let Some(head) = heads.get_mut(market)
             {
                 head.2 = after;
-                self.said.insert(market.into(), after);
+                if event.fate == Fate::Signal {
+                    self.shed_since.remove(market);
+                    self.said.insert(market.into(), after);
+                }
             }
             return;
         }
@@ -201,8 +210,15 @@ impl Judge {
             }
             return;
         }
-        if let Some((first, _)) = self.signals.insert(index, (at, event.late)) {
-            self.violated("twice", format!("#{index} records {first} and {at}"));
+        let sheds = event.fate == Fate::Shed;
+        let first = self.signals.get(&index).map(|(first, _)| *first);
+        if first.is_some() || self.shed.contains(&index) {
+            self.violated("twice", format!("#{index} records {first:?} and {at}"));
+        }
+        if sheds {
+            self.shed.insert(index);
+        } else {
+            self.signals.insert(index, (at, event.late));
         }
         if self.baselines.contains(&index) {
             self.violated("baseline-and-signal", format!("#{index}"));
@@ -214,7 +230,13 @@ impl Judge {
         }
         if !event.late {
             let before = event.link.map(|link| link.before);
-            if self.said.insert(market.into(), after).is_some_and(|said| said != before)
+            if sheds {
+                self.shed_since.insert(market.into());
+            } else if self.shed_since.remove(market) && event.gap.is_none() {
+                self.violated("shed-unnamed", format!("#{index}"));
+            }
+            if !sheds
+                && self.said.insert(market.into(), after).is_some_and(|said| said != before)
                 && event.gap.is_none()
                 && strict
                 && !wrong

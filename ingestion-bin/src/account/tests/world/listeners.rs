@@ -1,6 +1,6 @@
 //! Connections: they come up, subscribe, deliver, and go.
 
-use super::super::super::{ClockSource, Intake, Row, Stream};
+use super::super::super::{ClockSource, Intake, Row, Shedding, Stream};
 use super::{Connection, Fault, Step, World};
 
 impl World {
@@ -20,7 +20,9 @@ impl World {
         let Some(machine) = self.machine.as_mut() else { return };
         let page: Vec<Row> = rows.iter().map(|row| row.0.clone()).collect();
         let taken = machine.handle_frame(listener, stream, snapshot, &page, |at| rows[at].1, now);
-        if taken == Intake::Refused {
+        if taken == Intake::Refused && self.shedding == Shedding::Rows {
+            self.count("frame shed");
+        } else if taken == Intake::Refused {
             self.count(Fault::TightCaps.counted_as());
         } else {
             self.connections[listener].shown[stream as usize] |= snapshot;

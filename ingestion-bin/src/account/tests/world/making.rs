@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::super::super::{Cause, Ledger, Settings, Stream, VenueClock};
+use super::super::super::{Cause, Ledger, Settings, Shedding, Stream, VenueClock};
 use super::super::plan::Plan;
 use super::super::planted::Bug;
 use super::super::random::Random;
@@ -101,6 +101,7 @@ impl World {
             drop_until: 0,
             twap_blocks: 0,
             full: false,
+            shedding: Shedding::default(),
             weight: VecDeque::new(),
             asked: Vec::new(),
             sliced: settings.twap,
@@ -166,6 +167,9 @@ impl World {
         }
         if self.has(Fault::Start) {
             self.count(Fault::Start.counted_as());
+        }
+        if self.plan.sheds {
+            self.draw_shedding();
         }
         self.start(Cause::Start);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::super::super::{Cause, Ledger, Machine, Record, Settings, Stream, VenueClock};
+use super::super::super::{Cause, Ledger, Machine, Record, Settings, Shedding, Stream, VenueClock};
 use super::{Fault, Step, VENUE, World};
 
 impl World {
@@ -139,6 +139,35 @@ impl World {
         self.drain();
     }
 
+    /// When the journal is so full that the account is shed, and how much.
+    pub(super) fn draw_shedding(&mut self) {
+        let mut at = self.later.within(500, 30_000);
+        while at < self.fault_end {
+            let shedding = self.later.of(&[Shedding::Signals, Shedding::Signals, Shedding::Rows]);
+            self.at(at, Step::Shed(shedding));
+            at += self.later.of(&[300, 3_000, 20_000, 90_000]);
+            if shedding == Shedding::Rows || self.later.chance(30.0) {
+                self.at(at.min(self.fault_end), Step::Shed(Shedding::Signals));
+                at += self.later.within(100, 20_000);
+            }
+            self.at(at.min(self.fault_end), Step::Shed(Shedding::Off));
+            at += self.later.of(&[50, 4_000, 60_000]);
+        }
+    }
+
+    pub(super) fn shed(&mut self, shedding: Shedding) {
+        self.shedding = shedding;
+        let now = self.instant();
+        if let Some(machine) = self.machine.as_mut().filter(|_| !self.removed) {
+            machine.handle_shedding(shedding, now);
+            self.count(match shedding {
+                Shedding::Off => "shedding ends",
+                Shedding::Signals => "signals shed",
+                Shedding::Rows => "rows shed",
+            });
+        }
+    }
+
     /// A machine over what the journal holds.
     pub(super) fn start(&mut self, cause: Cause) {
         if self.machine.is_some() {
@@ -166,6 +195,10 @@ impl World {
         machine.bug = self.bug;
         (self.begun, self.reads) = (VecDeque::new(), 0);
         self.machine = Some(machine);
+        if self.plan.sheds {
+            // A full journal is full for the next process, too.
+            self.shed(self.shedding);
+        }
         self.drain();
     }
 }

@@ -16,9 +16,9 @@ use hyperliquid_client::decode::Row as VenueRow;
 use hyperliquid_client::io::Received;
 use hyperliquid_client::wire::{Address, DexState};
 
-use super::Core;
 use super::frames::{From, Kept};
-use crate::account::{ClockSource, Market};
+use super::{Core, Slot};
+use crate::account::{ClockSource, Market, Shedding};
 use crate::record::{Body, DexShown};
 use crate::state::{ToldBook, VenueBook};
 use crate::translate;
@@ -133,9 +133,9 @@ impl Core {
         shown: &DexShown,
         at: Received,
     ) {
-        let Some(slot) = self.slots.get(&account).filter(|slot| slot.positions.is_wanted(state)) else {
-            return;
-        };
+        let wanted =
+            |slot: &&Slot| slot.positions.is_wanted(state) && slot.machine.shedding() < Shedding::Rows;
+        let Some(slot) = self.slots.get(&account).filter(wanted) else { return };
         let changed = slot.positions.book.dex(&shown.dex).map(|before| changed(before, shown));
         let kept = |event_type, market: Option<&Market>| Kept {
             event_type,
