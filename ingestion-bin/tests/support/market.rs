@@ -16,6 +16,8 @@ pub struct Chains {
     positions: BTreeMap<(String, String), i128>,
     rows: Vec<Row>,
     keeps_rows: bool,
+    /// Digits of a fill's hash: what makes it long.
+    digits: usize,
 }
 
 impl Chains {
@@ -28,12 +30,18 @@ impl Chains {
             positions: BTreeMap::new(),
             rows: Vec::new(),
             keeps_rows: true,
+            digits: 64,
         }
     }
 
     /// From now on at another pace, and without rows to state expectations with.
     pub fn fills_only(&mut self, step_ms: u64) {
         (self.step_ms, self.keeps_rows) = (step_ms, false);
+    }
+
+    /// From now on every fill has so many bytes, about.
+    pub fn long_fills(&mut self, bytes: usize) {
+        self.digits = bytes.saturating_sub(300);
     }
 
     /// A block with one fill of every user in `coin`, at a venue time of its own.
@@ -78,7 +86,7 @@ impl Chains {
 
     fn one(&mut self, user: &str, coin: &str, side: &str, size: &str) -> BlockFill {
         self.number += 1;
-        let n = self.number;
+        let (n, digits) = (self.number, self.digits);
         let key = (user.to_owned(), coin.to_owned());
         let before = self.positions.get(&key).copied().unwrap_or(0);
         let delta = if side == "B" { scaled(size) } else { -scaled(size) };
@@ -86,7 +94,7 @@ impl Chains {
         let fill: Value = json!({
             "coin": coin, "px": "2400.5", "sz": size, "side": side, "time": self.time,
             "startPosition": plain(before), "dir": "Open Long", "closedPnl": "0.0",
-            "hash": format!("0x{n:064x}"), "oid": 560_000_000_000_u64 + n, "crossed": true, "fee": "0.1",
+            "hash": format!("0x{n:0digits$x}"), "oid": 560_000_000_000_u64 + n, "crossed": true, "fee": "0.1",
             "tid": 512_000_000_000_000_u64 + n, "feeToken": "USDC", "twapId": null,
         });
         let venue: VenueFill = serde_json::from_value(fill.clone()).expect("a fill of the venue");
