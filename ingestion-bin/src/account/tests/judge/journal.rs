@@ -258,7 +258,8 @@ impl Judge {
             // R: nothing a listener showed goes out before what happened while nobody listened, unless a gap told so.
             let told = self.gaps.values().any(|(_, gap)| gap.covers(event.time));
             let overtaken = self.shown.get(market).is_some_and(|&(_, shown)| shown > event.time);
-            if world.venue.all[index as usize].unheard && !told && overtaken {
+            // Of what is shed the gap says so, however far it was last told to reach.
+            if world.venue.all[index as usize].unheard && !told && overtaken && !sheds {
                 // What only a bad answer could have told apart is not promised (limits, §6).
                 let bad =
                     [Fault::Holey, Fault::Short, Fault::Stale, Fault::Disorder, Fault::Lag, Fault::Start];
