@@ -27,7 +27,7 @@ use support::judge::{self, Allowed};
 use support::scene::Scene;
 use support::service::{Service, configuration};
 use support::topics::{Stored, signals, stored, topics};
-use test_services::{Redis, kcat, or_skip, shared_kafka};
+use test_services::{Redis, kcat, or_skip, shared_kafka, until};
 
 const ALICE: &str = "0x0000000000000000000000000000000a11ce0001";
 const BOB: &str = "0x0000000000000000000000000000000a11ce0002";
@@ -216,10 +216,14 @@ fn a_standby_takes_over_by_itself() {
     // The Redis comes back with nothing: who writes is let first and writes everything again, although the standby looks more often.
     stage.redis.kill().expect("killed");
     stage.redis.restart().expect("back");
-    eventually("everything is there again", || {
-        let all = [epoch.to_string(), epoch.to_string()];
-        (stage.epoch() == epoch && written(&stage) == all).then_some(())
+    let again = || {
+        let now = stage.epoch();
+        (now >= epoch && written(&stage) == [now.to_string(), now.to_string()]).then_some(())
+    };
+    until(Duration::from_secs(60), again).unwrap_or_else(|| {
+        panic!("epoch {epoch}, now {}: {:?}\n{}", stage.epoch(), written(&stage), next.process.log())
     });
+    ready(&next);
     assert_eq!((standby.get("/ready").0, &shared(&next)["leased"]), (503, &true.into()));
     stage.play(5);
     let repeats = stage.judge();

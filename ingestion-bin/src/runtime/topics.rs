@@ -19,6 +19,9 @@ use crate::render::{Again, DeadLetterLines, GapLines, Labelled, Messages, RawFil
 /// Bytes of one stream that may be on their way to the cluster; the rest waits in the journal.
 const ON_THEIR_WAY: usize = 4 << 20;
 
+/// Between two stores of a cursor: what lies behind it comes again after a kill.
+const CURSOR_EVERY: Duration = Duration::from_millis(250);
+
 /// The stream whose topic is compacted.
 const COMPACTED: &str = "state";
 
@@ -82,6 +85,7 @@ impl Topics {
             batch_bytes: ON_THEIR_WAY,
             deliver_interval: Duration::ZERO,
             limit: self.limit,
+            cursor_interval: CURSOR_EVERY,
             ..PumpConfig::default()
         }
     }

@@ -17,6 +17,10 @@ use crate::runtime::clock;
 /// Between two looks at a lease that another one holds, and two tries of a Redis that is away.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Leases that a Redis which has forgotten the writer is left to that one: it may be starting again, and nobody else knows where things
+/// stand.
+const FORGIVEN_AFTER: u32 = 4;
+
 /// Who asks for the lease, again and again over the life of a process: under one name, and never below an epoch it has seen.
 #[derive(Clone, Debug)]
 pub struct Claim {
@@ -115,8 +119,8 @@ pub async fn take(
     loop {
         let now = clock::now();
         let waiting = if is_listed() {
-            let is_forgiven =
-                forgotten_since.is_some_and(|since: Instant| now.duration_since(since) >= claim.lease);
+            let is_forgiven = forgotten_since
+                .is_some_and(|since: Instant| now.duration_since(since) >= claim.lease * FORGIVEN_AFTER);
             match attempt(claim, is_forgiven).await {
                 Ok(Attempt::Ours(tenancy)) => return Ok(tenancy),
                 Ok(Attempt::Held(holder)) => {
