@@ -41,7 +41,7 @@ sink = "kafak"
 [kafka]
 linger_ms = 70_000
 [state]
-store = "redis"
+store = "etcd"
 [telemetry]
 level = "loud"
 "#,
@@ -61,7 +61,7 @@ level = "loud"
         "error: influencers.static: influencer 5 (\"b\"): priority = \"high\": expected a whole number; id = \"b\": influencer 2 (\"b\") has the same id (bad.toml)",
         "error: influencers.static: influencer 6 (\"bad id\"): id = \"bad id\": an id is 1 to 64 of the characters A-Z a-z 0-9 _ . - (bad.toml)",
         "error: influencers.static: influencer 7 (\"d\"): colour = \"red\": unknown key (bad.toml)",
-        "error: state.store = \"redis\": this build cannot share its state through Redis yet (bad.toml)",
+        "error: state.store = \"etcd\": wants one of \"journal\", \"redis\" (bad.toml)",
         "error: signals.sink = \"kafak\": wants one of \"kafka\", \"file\", \"stdout\", \"none\", \"paused\" (bad.toml)",
         KAFKA,
         "error: telemetry.level = \"loud\": wants off, error, warn, info, debug or trace, or such by crate (warn,ingestion_bin=debug) (bad.toml)",

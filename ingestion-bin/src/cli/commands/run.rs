@@ -146,8 +146,10 @@ impl Life {
         let end = running.watch(asked, output).await?;
         info!("stopping");
         let service = running.service;
-        self.front.stops();
         let (grace, status) = (self.config.shutdown.grace, service.status());
+        if let End::Superseded(why) = &end {
+            self.front.waits(why);
+        }
         #[cfg(feature = "redis")]
         if let (Some(claim), Some(epoch)) = (&mut self.claim, status.shared_epoch()) {
             claim.saw(epoch);
@@ -157,7 +159,7 @@ impl Life {
             .map_err(|error| Failure::world("stop", error))?;
         summary(&stopped, &status.worker().completeness.total);
         Ok(match end {
-            End::Superseded => None,
+            End::Superseded(_) => None,
             End::Asked if stopped.clean => Some(Exit::Clean),
             End::Asked | End::Failed => Some(Exit::Failed),
         })
@@ -170,8 +172,8 @@ enum End {
     Asked,
     /// Its worker ended by itself.
     Failed,
-    /// Another instance writes: this one stands by.
-    Superseded,
+    /// Another instance writes: this one stands by. Why.
+    Superseded(String),
 }
 
 fn not_started(error: StartError) -> Failure {
@@ -230,7 +232,7 @@ impl Running<'_> {
                     }
                     if let Some(why) = self.service.superseded() {
                         warn!(why, "stops, and stands by");
-                        break End::Superseded;
+                        break End::Superseded(why);
                     }
                     self.service.judge_readiness();
                     if self.service.takes_orders() {

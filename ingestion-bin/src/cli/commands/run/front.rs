@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use observability::Telemetry;
 use observability::admin::{AdminConfig, AdminError, AdminServer};
-use observability::health::Latch;
+use observability::health::{Latch, Readiness};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -18,8 +18,9 @@ use crate::runtime::ServiceStatus;
 /// See the module. The port is taken at once; it is served as soon as there is something to show.
 pub(super) struct Front {
     shown: Arc<Mutex<Shown>>,
+    readiness: Readiness,
     /// Who waits for the lease or starts again is not ready, whatever the parts say.
-    latch: Latch,
+    latch: RefCell<Option<Latch>>,
     server: Cell<Option<AdminServer>>,
     task: RefCell<Option<JoinHandle<()>>>,
     stop: Arc<Notify>,
@@ -27,8 +28,7 @@ pub(super) struct Front {
 
 enum Shown {
     Starting,
-    /// Why there is no service. Without Redis nobody stands by.
-    #[cfg(feature = "redis")]
+    /// Why there is no service.
     Waiting(String),
     Serving(Box<ServiceStatus>),
 }
@@ -44,7 +44,6 @@ impl Front {
             let shown = Arc::clone(&shown);
             move || match &*shown.lock().unwrap_or_else(PoisonError::into_inner) {
                 Shown::Starting => json!({}),
-                #[cfg(feature = "redis")]
                 Shown::Waiting(why) => json!({ "version": env!("CARGO_PKG_VERSION"), "waiting": why }),
                 Shown::Serving(status) => status.json(),
             }
@@ -55,7 +54,8 @@ impl Front {
         };
         Ok(Self {
             shown,
-            latch: telemetry.readiness().latch("service"),
+            readiness: telemetry.readiness().clone(),
+            latch: RefCell::default(),
             server: Cell::new(server),
             task: RefCell::default(),
             stop: Arc::default(),
@@ -65,19 +65,13 @@ impl Front {
     /// There is a service.
     pub(super) fn serves(&self, status: ServiceStatus) {
         self.show(Shown::Serving(Box::new(status)));
-        self.latch.release();
+        self.latch.borrow().iter().for_each(Latch::release);
     }
 
     /// There is none, for this reason.
-    #[cfg(feature = "redis")]
     pub(super) fn waits(&self, why: &str) {
         self.show(Shown::Waiting(why.to_owned()));
-        self.latch.hold(why);
-    }
-
-    /// The service is told to stop.
-    pub(super) fn stops(&self) {
-        self.latch.hold_stopping();
+        self.latch.borrow_mut().get_or_insert_with(|| self.readiness.latch("service")).hold(why);
     }
 
     /// Nothing is answered any more.
