@@ -418,7 +418,10 @@ impl Service {
             let why = "the shared state is older than what was delivered, or its lease ends by itself";
             late.push(why.to_owned());
         }
-        self.latches.into_iter().for_each(Latch::retire);
+        if is_superseded {
+            // Another service of this process will have its own.
+            self.latches.into_iter().for_each(Latch::retire);
+        }
         let clean = match self.journal.close(left().max(Duration::from_millis(500))) {
             Ok(()) => last.is_some() && !self.status.worker().waiting,
             Err(error) => {
