@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use messaging::storage::{Storage, read_small};
+use messaging::storage::{Storage, read_small, replace};
 use serde::{Deserialize, Serialize};
 use signal_domain::Uuid;
 
@@ -125,7 +125,7 @@ impl RepairRequest {
         for ended in [RepairStand::Done, RepairStand::Refused] {
             remove(storage, &ended.file(self.id))?;
         }
-        replace(storage, &RepairStand::Waits.file(self.id), &serde_json::to_vec(self)?)
+        replace(storage, &RepairStand::Waits.file(self.id), &serde_json::to_vec(self)?).map(drop)
     }
 
     /// Reads the one of this letter.
@@ -174,15 +174,6 @@ fn remove(storage: &dyn Storage, name: &str) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
     }
-}
-
-fn replace(storage: &dyn Storage, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let making = format!("{name}.new");
-    let file = storage.create(&making)?;
-    file.write_all_at(bytes, 0)?;
-    file.sync_data()?;
-    storage.rename(&making, name)?;
-    storage.sync_dir(DIR)
 }
 
 #[cfg(test)]

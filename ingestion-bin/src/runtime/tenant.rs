@@ -45,7 +45,7 @@ pub(super) fn adopt(tenancy: &Tenancy, state: &mut State, outbox: &mut Outbox, n
         tracing::info!(influencer = adopted.influencer, epoch = adopted.epoch, here = ?known, "goes on from the shared state");
         let (account, influencer, epoch) = (adopted.account, adopted.influencer.as_str(), adopted.epoch);
         let stamp = Stamp { account, influencer, network, at_ms: clock::wall_ms(), epoch };
-        outbox.put(&Body::Adopted { stamp, state: &adopted.bytes });
+        outbox.put(&Body::Adopted { stamp, state: &adopted.state.share() });
         state.accounts.insert(account, adopted.state.clone());
     }
 }

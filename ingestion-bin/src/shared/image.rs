@@ -20,10 +20,8 @@ pub struct Adopted {
     pub epoch: u64,
     /// The position of the writer's journal behind which it stood.
     pub position: u64,
-    /// The state, decoded and as it was found.
+    /// The state.
     pub state: AccountState,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
 }
 
 /// A state that cannot be gone on from.
@@ -101,13 +99,13 @@ pub(super) fn read(key: &str, influencer: &str, fields: &Fields) -> Result<Adopt
     let bad = |field, why| ImageError::Field { key: key.to_owned(), field, why };
     let account = std::str::from_utf8(field("account")?).ok().and_then(|text| Account::parse(text).ok());
     let account = account.ok_or_else(|| bad("account", "is no account"))?;
-    let bytes = field("state")?.clone();
-    let state = AccountState::shared(&bytes).map_err(|_| bad("state", "was not written by this version"))?;
+    let state =
+        AccountState::shared(field("state")?).map_err(|_| bad("state", "was not written by this version"))?;
     let epoch = state.ledger.epoch();
     let position = std::str::from_utf8(field("position")?).ok().and_then(|text| text.parse().ok());
     let position = position.ok_or_else(|| bad("position", "is no number"))?;
     let (account, influencer) = (*account.as_bytes(), influencer.to_owned());
-    Ok(Adopted { account, influencer, epoch, position, state, bytes })
+    Ok(Adopted { account, influencer, epoch, position, state })
 }
 
 fn by_stream(value: impl Fn(Stream) -> serde_json::Value) -> String {

@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 
 use dedup::store::Renewed;
 use dedup::store::fred::interfaces::ClientLike;
-use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, sleep_until, timeout};
 use tracing::{info, warn};
 
 use super::tenure::Tenure;
 use super::watch::SharedWatch;
-use super::{Place, Session};
+use super::{Place, Session, spawn};
 use crate::runtime::clock;
 
 /// Before a Redis that is away is tried again.
@@ -67,12 +66,7 @@ impl Keeper {
             raised: granted.map(|_| epoch.load(Ordering::Acquire)),
         };
         let (stop, stopped) = oneshot::channel();
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new().name("lease".to_owned()).spawn(move || {
-            let given_back = runtime.block_on(keeping.run(stopped));
-            runtime.shutdown_background();
-            given_back
-        })?;
+        let thread = spawn("lease", keeping.run(stopped))?;
         Ok(Self { thread: Some(thread), stop: Some(stop), epoch })
     }
 

@@ -14,7 +14,9 @@ mod take;
 mod tenure;
 mod watch;
 
+use std::io;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use dedup::store::Store;
@@ -23,6 +25,7 @@ use dedup::store::fred::error::Error;
 use dedup::store::fred::interfaces::ClientLike;
 use dedup::store::fred::types::ConnectHandle;
 use influencer_registry::RedisAddress;
+use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 pub use image::{Adopted, ImageError};
@@ -73,6 +76,17 @@ impl std::fmt::Display for Place {
     }
 }
 
+/// A thread that runs `work` to its end, in a runtime of its own.
+fn spawn(name: &str, work: impl Future<Output = bool> + Send + 'static) -> io::Result<JoinHandle<bool>> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let done = runtime.block_on(work);
+        // A name look-up under way may take its time, and holds nothing of ours.
+        runtime.shutdown_background();
+        done
+    })
+}
+
 /// One connection; it ends with this value, or with the first thing that fails.
 struct Session<'a> {
     place: &'a Place,
@@ -106,7 +120,7 @@ impl Shared {
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub fn start(tenancy: Tenancy, epoch: u64, source: Source) -> std::io::Result<Self> {
+    pub fn start(tenancy: Tenancy, epoch: u64, source: Source) -> io::Result<Self> {
         let Tenancy { place, keeper, watch, .. } = tenancy;
         keeper.raise(epoch);
         watch.change(|status| (status.epoch, status.highest) = (epoch, status.highest.max(epoch)));

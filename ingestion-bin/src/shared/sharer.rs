@@ -11,14 +11,13 @@ use std::time::Duration;
 use dedup::store::{Image, Written};
 use messaging::journal::{Progress, Read, Reader};
 use messaging::sink::SinkWatch;
-use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::image::{self, Told};
 use super::watch::SharedWatch;
-use super::{Place, Session};
+use super::{Place, Session, spawn};
 use crate::state::{AccountState, State};
 
 /// Between two looks at what the sinks have acknowledged.
@@ -72,12 +71,7 @@ impl Sharer {
         let changed = source.state.accounts.keys().copied().collect();
         let sharing = Sharing { place, epoch, source, watch, changed, told: BTreeMap::new(), forgotten: 0 };
         let (stop, stopped) = oneshot::channel();
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new().name("shared-state".to_owned()).spawn(move || {
-            let written = runtime.block_on(sharing.run(stopped));
-            runtime.shutdown_background();
-            written
-        })?;
+        let thread = spawn("shared-state", sharing.run(stopped))?;
         Ok(Self { thread, stop })
     }
 

@@ -131,16 +131,6 @@ impl State {
         }
     }
 
-    /// What another instance knew of an account replaces what is known here.
-    ///
-    /// # Errors
-    ///
-    /// When the bytes are no state of this version.
-    pub fn adopt(&mut self, account: [u8; 20], bytes: &[u8]) -> Result<(), postcard::Error> {
-        self.accounts.insert(account, AccountState::shared(bytes)?);
-        Ok(())
-    }
-
     fn take(&mut self, record: &Record<'_>) -> Result<Option<[u8; 20]>, RecordError> {
         Ok(match record::decode(record)? {
             Some(Body::Account(body)) => {
@@ -172,7 +162,7 @@ impl State {
             }
             Some(Body::Adopted { stamp, state }) => {
                 let body = |source| RecordError::Body { position: record.position, source };
-                self.adopt(stamp.account, state).map_err(body)?;
+                self.accounts.insert(stamp.account, AccountState::shared(state).map_err(body)?);
                 Some(stamp.account)
             }
             Some(Body::Refusal(_) | Body::Raw(_) | Body::Passed { .. }) | None => None,

@@ -12,8 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::format::JournalId;
 use super::progress::Progress;
 use super::queue::Queue;
-use super::segment::TEMPORARY;
-use crate::storage::{Storage, StoredFile};
+use crate::storage::{Storage, StoredFile, replace};
 
 const MAGIC: [u8; 4] = *b"CURS";
 const VERSION: u32 = 1;
@@ -195,17 +194,12 @@ impl CursorFile {
     /// # Errors
     /// What the disk says.
     pub fn create(storage: &dyn Storage, path: &str, journal: JournalId, position: u64) -> io::Result<Self> {
-        let temporary = format!("{path}{TEMPORARY}");
-        let file = storage.create(&temporary)?;
         let slot = Slot { sequence: 1, position, journal, began: position };
         let mut bytes = vec![0; FILE_BYTES];
         if let Some(front) = bytes.first_chunk_mut::<SLOT>() {
             *front = slot.encode();
         }
-        file.write_all_at(&bytes, 0)?;
-        file.sync_data()?;
-        storage.rename(&temporary, path)?;
-        storage.sync_dir(path.rsplit_once('/').map_or("", |(dir, _)| dir))?;
+        let file = replace(storage, path, &bytes)?;
         Ok(Self { file, journal, began: position, sequence: 1, next_slot: 1, position })
     }
 

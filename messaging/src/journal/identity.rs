@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::error::OpenError;
 use super::format::{HeaderRead, JournalId, VERSION};
-use super::segment::{self, Segment, TEMPORARY};
-use crate::storage::{Storage, read_small};
+use super::segment::{self, Segment};
+use crate::storage::{Storage, read_small, replace};
 
 const FILE: &str = "identity";
 
@@ -48,14 +48,8 @@ pub(crate) fn require(storage: &dyn Storage) -> Result<JournalId, OpenError> {
 pub(crate) fn create(storage: &dyn Storage) -> Result<JournalId, OpenError> {
     let journal = JournalId::random();
     let text = format!("{{\"journal\":\"{journal}\",\"version\":{VERSION}}}\n");
-    let temporary = format!("{FILE}{TEMPORARY}");
-    let written = storage.create(&temporary).and_then(|file| {
-        file.write_all_at(text.as_bytes(), 0)?;
-        file.sync_data()?;
-        storage.rename(&temporary, FILE)?;
-        storage.sync_dir("")
-    });
-    written.map_err(|source| OpenError::Io { what: format!("write {FILE}"), source })?;
+    replace(storage, FILE, text.as_bytes())
+        .map_err(|source| OpenError::Io { what: format!("write {FILE}"), source })?;
     Ok(journal)
 }
 

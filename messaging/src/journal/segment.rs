@@ -7,14 +7,13 @@ use super::format::{BatchHeader, HeaderRead, JournalId, SEGMENT_HEADER, Salt, Se
 use super::record::Fold;
 use super::scan::Scan;
 use super::window::Window;
-use crate::storage::{Storage, StoredFile};
+use crate::storage::{Storage, StoredFile, TEMPORARY};
 
 const SUFFIX: &str = ".seg";
 /// Where the checkpoint begins: behind the header and its own checksum.
 const CHECKPOINT_AT: u64 = SEGMENT_HEADER as u64 + 4;
 /// How much of a checkpoint is looked at, or written, at once.
 const PIECE: usize = 64 << 10;
-pub(crate) const TEMPORARY: &str = ".tmp";
 
 pub(crate) fn name(first: u64) -> String {
     format!("{first:020}{SUFFIX}")

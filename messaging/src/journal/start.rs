@@ -13,11 +13,11 @@ use super::identity;
 use super::index::{self, IndexBuilder};
 use super::record::Fold;
 use super::scan::Step;
-use super::segment::{self, Segment, TEMPORARY};
+use super::segment::{self, Segment};
 use super::tail;
 use super::window::Bytes;
 use super::writer::{Active, Listed, Writer};
-use crate::storage::{Storage, StoredFile};
+use crate::storage::{Storage, StoredFile, TEMPORARY};
 
 /// Positions are ns of the wall clock or above; this is the year 2262.
 const POSITION_MAX: u64 = i64::MAX as u64;

@@ -166,3 +166,20 @@ pub fn read_small(storage: &dyn Storage, name: &str, max: usize) -> io::Result<V
     bytes.truncate(read);
     Ok(bytes)
 }
+
+/// Ends the name of a file that is not whole yet; what a crash leaves of it is nobody's.
+pub(crate) const TEMPORARY: &str = ".tmp";
+
+/// Makes a file of these bytes, or replaces it, durably: under its name it is whole at any time. The file as it is open now.
+///
+/// # Errors
+/// What the storage answers; then the old file may be there, or the new one.
+pub fn replace(storage: &dyn Storage, name: &str, bytes: &[u8]) -> io::Result<Box<dyn StoredFile>> {
+    let temporary = format!("{name}{TEMPORARY}");
+    let file = storage.create(&temporary)?;
+    file.write_all_at(bytes, 0)?;
+    file.sync_data()?;
+    storage.rename(&temporary, name)?;
+    storage.sync_dir(name.rsplit_once('/').map_or("", |(dir, _)| dir))?;
+    Ok(file)
+}
