@@ -5,6 +5,7 @@ mod balance;
 mod book;
 mod missing;
 mod shed;
+mod size;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use super::record::{Event, Record};
 use super::row::{Fate, Market, PerStream, Position, Stream};
 use super::settings::Settings;
 use book::Book;
+pub use size::Size;
 
 /// What is durable of one stream.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -47,13 +49,13 @@ pub struct Known {
     /// How often it was corrected.
     pub revision: u16,
     /// Signed size of that copy; a correction is the difference to it.
-    pub size: Position,
+    pub size: Size,
     /// Its market, by number: see [`Ledger::market_of`].
     pub market: u32,
 }
 
 const _: () =
-    assert!(size_of::<Known>() == 32, "every key of every account has two, one in the journal's fold");
+    assert!(size_of::<Known>() == 24, "every key of every account has two, one in the journal's fold");
 
 /// The durable half of one account; goes into checkpoints as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -320,7 +322,7 @@ impl Ledger {
             self.settle(wrong);
             self.forget_settled();
         }
-        let size = event.link.map_or_else(Position::default, |link| link.after.minus(link.before));
+        let size = Size::of(event.link.map_or_else(Position::default, |link| link.after.minus(link.before)));
         let known = Known {
             digest: event.digest,
             stream: event.stream,
@@ -329,9 +331,9 @@ impl Ledger {
             size,
             market: self.number(&event.market),
         };
-        let mut change = size;
+        let mut change = size.position();
         if let Entry::Seen(earlier) = self.keys.insert_or_get(event.key, event.time, || known) {
-            change = size.minus(earlier.size);
+            change = change.minus(earlier.size.position());
             *earlier = known;
         }
         let state = &mut self.streams[event.stream];

@@ -60,7 +60,7 @@ mod tests;
 
 pub use clock::{Source as ClockSource, VenueClock};
 pub use gap::{Gap, GapId, GapKind, GapState};
-pub use ledger::{Known, Ledger, StreamLedger};
+pub use ledger::{Known, Ledger, Size, StreamLedger};
 pub use record::{Event, Origin, Record, Refusal};
 pub use repaired::RowStand;
 pub use row::{Fate, Market, PerStream, Position, Row, Stream};

@@ -190,7 +190,8 @@ impl Ledger {
                 continue;
             }
             let Some(market) = self.market_of(&known).cloned() else { continue };
-            let size = if gone { Position::default().minus(known.size) } else { known.size };
+            let size = known.size.position();
+            let size = if gone { Position::default().minus(size) } else { size };
             self.explain(&market, gap.id.from, None, size, true);
         }
     }
@@ -206,7 +207,7 @@ impl Ledger {
         let inside = self.keys.iter().filter(|(_, time, known)| {
             Some(known.market) == number && from < *time && *time < to && known.fate != Fate::Baseline
         });
-        inside.fold(Position::default(), |sum, (_, _, known)| sum.plus(known.size))
+        inside.fold(Position::default(), |sum, (_, _, known)| sum.plus(known.size.position()))
     }
 
     /// Sizes that went out late in a market and belong to no gap.
