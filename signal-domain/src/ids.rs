@@ -75,6 +75,23 @@ pub fn trade_key(time: u64, tid: u64) -> String {
     format!("trade:{time}:{tid}")
 }
 
+/// The venue time in ms that such a key names: what says where an event lies is found without looking through all.
+/// `None` for a UUID, a [`content_key`], and what is no key.
+///
+/// ```
+/// assert_eq!(signal_domain::ids::time_of_key("fill:1790000000123:512345678901234:B"), Some(1_790_000_000_123));
+/// ```
+pub fn time_of_key(key: &str) -> Option<i64> {
+    let mut parts = key.split(':');
+    let time = match parts.next()? {
+        "fill" | "trade" => parts.next(),
+        "position" => parts.nth(1),
+        "order" => parts.nth(2),
+        _ => None,
+    };
+    time?.parse().ok()
+}
+
 /// The key of anything else: `sha256:` and the hash of its bytes.
 pub fn content_key(bytes: &[u8]) -> String {
     format!("sha256:{}", sha256_hex(bytes))

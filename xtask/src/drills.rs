@@ -56,12 +56,22 @@ fn seeded(drill: Step, name: &str, seed: Option<u64>) -> Result<(), Failure> {
 
 /// `restart [--events N]`: builds a journal of N events, and measures restarts on it.
 pub(crate) fn restart(arguments: &[String]) -> Result<(), Failure> {
-    let events = match arguments {
-        [] => 1_000_000,
-        [name, value] if name == "--events" => number(name, value)?,
-        _ => return Err(Failure::Usage(format!("restart takes --events N, not {}", arguments.join(" ")))),
-    };
+    let events = events("restart", arguments)?;
     drill("kills", "a_restart_").env("INGESTION_RESTART_EVENTS", &events.to_string()).run()
+}
+
+/// `lookups [--events N]`: builds a journal of N events, and looks some of them up.
+pub(crate) fn lookups(arguments: &[String]) -> Result<(), Failure> {
+    let events = events("lookups", arguments)?;
+    drill("raw_lookups", "").env("INGESTION_RAW_EVENTS", &events.to_string()).run()
+}
+
+fn events(chore: &str, arguments: &[String]) -> Result<u64, Failure> {
+    match arguments {
+        [] => Ok(1_000_000),
+        [name, value] if name == "--events" => number(name, value),
+        _ => Err(Failure::Usage(format!("{chore} takes --events N, not {}", arguments.join(" ")))),
+    }
 }
 
 fn drill(file: &str, tests: &str) -> Step {

@@ -35,6 +35,8 @@ cargo xtask seeds [--from N] [--count N] [--profile NAME]
                            those that fail are printed, and kept in ingestion-bin/src/account/tests/open.txt
 cargo xtask restart [--events N]
                            measures restarts on a journal of N events
+cargo xtask lookups [--events N]
+                           looks raw events up among N (1,000,000), and tells what each question reads
 cargo xtask egress [--fills N]
                            300 accounts over 30 and over 60 addresses, N fills (1,500) in each account's
                            key window, memory told; then one address is allowed fewer users
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Some("latency") => drills::latency(arguments.get(1..).unwrap_or_default()),
         Some("seeds") => seeds::run(arguments.get(1..).unwrap_or_default()),
         Some("restart") => drills::restart(arguments.get(1..).unwrap_or_default()),
+        Some("lookups") => drills::lookups(arguments.get(1..).unwrap_or_default()),
         Some("services") => services::run(arguments.get(1..).unwrap_or_default()),
         Some("egress") => egress(arguments.get(1..).unwrap_or_default()),
         Some("own-pace") => own_pace(),

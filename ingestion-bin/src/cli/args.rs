@@ -161,7 +161,7 @@ pub struct Raw {
     /// Only of this event type: `FILL`, `TWAP_FILL`, `ORDER_UPDATE`, `POSITION_SNAPSHOT`, `POSITION_UPDATE`, `TRADE`, `UNKNOWN`.
     #[arg(long = "type", value_name = "T")]
     pub event_type: Option<String>,
-    /// Only the event with this id or source event id.
+    /// Only the event with this id or source event id. A source event id says when it was, so little is read.
     #[arg(long, value_name = "ID")]
     pub event: Option<String>,
     /// Only from this venue time on: RFC 3339, milliseconds, or a span before now (`15m`, `2h`, `1d`).
@@ -170,6 +170,9 @@ pub struct Raw {
     /// Only up to this venue time, given likewise.
     #[arg(long, value_name = "T")]
     pub until: Option<String>,
+    /// Tell on stderr how much of the journal was read.
+    #[arg(long)]
+    pub stats: bool,
 }
 
 /// `verify`

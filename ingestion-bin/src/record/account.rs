@@ -1,6 +1,7 @@
 //! Between the account machine's records and the journal's bodies.
 
 use serde::{Deserialize, Serialize};
+use signal_domain::EventType;
 
 use super::body::{AccountBody, Change, EventBody, Stamp, Told};
 use super::shown::ContextBody;
@@ -13,6 +14,17 @@ pub enum RowKind {
     Fill,
     /// A slice in its `{fill,twapId}` wrapper.
     Slice,
+}
+
+impl RowKind {
+    /// What its raw event is called.
+    #[must_use]
+    pub const fn event_type(self) -> EventType {
+        match self {
+            Self::Fill => EventType::Fill,
+            Self::Slice => EventType::TwapFill,
+        }
+    }
 }
 
 /// What a row carries through the machine: the venue's bytes and how they came.

@@ -19,7 +19,7 @@ pub use kind::Kind;
 pub use notice::{InfluencerNotice, MarketNotice, Notice};
 pub use shown::{ContextBody, DexShown, Held};
 
-use messaging::journal::{NO_TIME, NewRecord, Record};
+use messaging::journal::{NO_TIME, NewRecord, Record, label};
 use signal_domain::Account;
 
 /// The version of all bodies written by this build.
@@ -97,9 +97,41 @@ pub fn encode<T>(body: &Body<'_>, scratch: &mut Vec<u8>, take: impl FnOnce(&NewR
     })
 }
 
-/// The journal's index label of an account.
+/// What the journal's index finds a raw event by, besides its account: its market and its type.
+pub fn labels(body: &Body<'_>) -> impl Iterator<Item = u64> + use<> {
+    let (market, event_type) = match body {
+        Body::Account(AccountBody { change: Change::Event(event), .. }) => {
+            (Some(event.market.as_str()), Some(event.row.event_type().as_str()))
+        }
+        Body::Raw(raw) => (raw.market.as_deref(), Some(raw.event_type)),
+        Body::Account(_)
+        | Body::Refusal(_)
+        | Body::Run(_)
+        | Body::Spent { .. }
+        | Body::Passed { .. }
+        | Body::State { .. }
+        | Body::Notice { .. }
+        | Body::Adopted { .. } => (None, None),
+    };
+    market.map(label_of_market).into_iter().chain(event_type.map(label_of_type))
+}
+
+/// The journal's index label of a market, by our name.
+#[must_use]
+pub fn label_of_market(name: &str) -> u64 {
+    label(name)
+}
+
+/// The journal's index label of an event type.
+#[must_use]
+pub fn label_of_type(name: &str) -> u64 {
+    // No market has it: a name has no blank.
+    label(" ") ^ label(name)
+}
+
+/// The journal's index key of an account.
 #[must_use]
 pub fn key_of(account: &Account) -> u64 {
-    let (head, _) = account.as_bytes().as_chunks::<8>();
-    head.first().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    // The venue's own accounts differ in their last bytes only.
+    account.as_bytes().last_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }

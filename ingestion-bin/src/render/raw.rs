@@ -11,7 +11,7 @@ use super::events::{EventReader, listener_name, origin, venue_ms};
 use super::labelled::{Labelled, Labels};
 use super::line_key::of_line;
 use crate::account::Fate;
-use crate::record::{self, AccountBody, Body, Change, EventBody, RawBody, RowKind, Stamp};
+use crate::record::{self, AccountBody, Body, Change, EventBody, RawBody, Stamp};
 
 /// Which raw events are wanted; an absent part wants all.
 #[derive(Clone, Debug, Default)]
@@ -49,10 +49,7 @@ impl RawLines {
         line: &mut Vec<u8>,
     ) -> Option<Labels<'static>> {
         let account = Account::from_bytes(stamp.account);
-        let event_type = match event.row {
-            RowKind::Fill => EventType::Fill,
-            RowKind::Slice => EventType::TwapFill,
-        };
+        let event_type = event.row.event_type();
         let fill = self.reader.fill(event.row, event.raw).ok()?;
         let source_event_id = fill.source_event_id().ok()?;
         let market = fill.market.clone();

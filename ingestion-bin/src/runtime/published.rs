@@ -113,6 +113,7 @@ impl Published {
             keys: vec![record::key_of(&Account::from_bytes(account))],
             kinds: vec![Kind::Event as u8],
             times: Some(time..=time),
+            ..Query::default()
         };
         let mut reader = Reader::open(Arc::clone(&self.storage), 0)?.select(query);
         while let Some(read) = reader.next()? {

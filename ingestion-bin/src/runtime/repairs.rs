@@ -175,6 +175,7 @@ impl Clerk {
             keys: vec![key_of(account)],
             kinds: vec![Kind::Event as u8],
             times: Some(asked.time..=asked.time),
+            ..Query::default()
         };
         let mut reader = self.journal.fork(oldest).select(query);
         while let Some(read) = reader.next()? {

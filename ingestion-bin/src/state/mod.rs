@@ -122,7 +122,11 @@ impl State {
 
     /// Takes the next record; whose state it changed, where it is an account's.
     pub fn follow(&mut self, record: &Record<'_>) -> Option<[u8; 20]> {
-        match self.take(record) {
+        self.follow_labelled(record, &mut |_| {})
+    }
+
+    fn follow_labelled(&mut self, record: &Record<'_>, add: &mut dyn FnMut(u64)) -> Option<[u8; 20]> {
+        match self.take(record, add) {
             Ok(account) => account,
             Err(error) => {
                 self.refused.get_or_insert_with(|| error.to_string());
@@ -131,8 +135,14 @@ impl State {
         }
     }
 
-    fn take(&mut self, record: &Record<'_>) -> Result<Option<[u8; 20]>, RecordError> {
-        Ok(match record::decode(record)? {
+    fn take(
+        &mut self,
+        record: &Record<'_>,
+        add: &mut dyn FnMut(u64),
+    ) -> Result<Option<[u8; 20]>, RecordError> {
+        let body = record::decode(record)?;
+        body.iter().flat_map(record::labels).for_each(add);
+        Ok(match body {
             Some(Body::Account(body)) => {
                 self.account(&body);
                 Some(body.stamp.account)
@@ -192,6 +202,10 @@ impl State {
 impl Fold for State {
     fn apply(&mut self, record: &Record<'_>) {
         self.follow(record);
+    }
+
+    fn apply_labelled(&mut self, record: &Record<'_>, add: &mut dyn FnMut(u64)) {
+        self.follow_labelled(record, add);
     }
 
     fn damage(&mut self, from: u64, to: u64) {

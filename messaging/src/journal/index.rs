@@ -1,4 +1,4 @@
-//! The sparse index of a sealed segment: for every 64 KiB of batches which keys, times and kinds may be in them.
+//! The sparse index of a sealed segment: for every 64 KiB of batches which keys, labels, times and kinds may be in them.
 //! Made when a segment is sealed, never trusted for anything but skipping, always reproducible from the segment.
 
 use std::ops::RangeInclusive;
@@ -7,9 +7,9 @@ use super::format::{JournalId, SegmentHeader};
 use super::record::{NO_TIME, Record};
 use crate::storage::{Storage, read_small};
 
-const MAGIC: [u8; 8] = *b"INGIDX\0\x01";
+const MAGIC: [u8; 8] = *b"INGIDX\0\x02";
 const FRONT: usize = 60;
-const ENTRY: usize = 128;
+const ENTRY: usize = 160;
 const BLOCK_BYTES: u64 = 64 << 10;
 /// 400,000 blocks of at least 64 KiB: far more than a segment has.
 const MAX_INDEX_BYTES: usize = 400_000 * ENTRY;
@@ -25,11 +25,19 @@ pub struct Query {
     pub keys: Vec<u64>,
     /// Any of these kinds.
     pub kinds: Vec<u8>,
+    /// Each of these labels, of one record or another that lie together: only the fold knows which record has which, so what is
+    /// yielded may lack some.
+    pub labels: Vec<u64>,
     /// Venue ms; records without a time are in no span.
     pub times: Option<RangeInclusive<i64>>,
 }
 
 impl Query {
+    /// Whether few records are wanted.
+    pub(crate) fn looks_up(&self) -> bool {
+        !self.keys.is_empty() || !self.labels.is_empty() || self.times.is_some()
+    }
+
     /// Whether the record is wanted.
     #[must_use]
     pub fn wants(&self, record: &Record<'_>) -> bool {
@@ -48,6 +56,18 @@ struct Block {
     latest: i64,
     kinds: [u64; 4],
     keys: [u64; 8],
+    labels: [u64; 4],
+}
+
+/// What a text is found by: the same for ever, because it stands in indexes.
+#[must_use]
+pub fn label(text: &str) -> u64 {
+    u64::from(crc32c::crc32c(text.as_bytes()))
+}
+
+/// Three bits of 256 per label: those of a key, of the upper half of the words.
+fn label_bits(label: u64) -> [(usize, u64); 3] {
+    key_bits(label).map(|(word, bit)| (word / 2, bit))
 }
 
 /// Three bits of 512 per key.
@@ -62,7 +82,15 @@ fn kind_bit(kind: u8) -> (usize, u64) {
 
 impl Block {
     fn new(offset: u64, end_before: u64) -> Self {
-        Self { offset, end_before, earliest: i64::MAX, latest: NO_TIME, kinds: [0; 4], keys: [0; 8] }
+        Self {
+            offset,
+            end_before,
+            earliest: i64::MAX,
+            latest: NO_TIME,
+            kinds: [0; 4],
+            keys: [0; 8],
+            labels: [0; 4],
+        }
     }
 
     fn add(&mut self, record: &Record<'_>) {
@@ -81,11 +109,20 @@ impl Block {
         }
     }
 
+    fn add_label(&mut self, label: u64) {
+        for (word, bit) in label_bits(label) {
+            if let Some(word) = self.labels.get_mut(word) {
+                *word |= bit;
+            }
+        }
+    }
+
     fn may_hold(&self, query: &Query) -> bool {
         let has =
             |words: &[u64], (word, bit): (usize, u64)| words.get(word).is_some_and(|word| word & bit != 0);
         (query.keys.is_empty()
             || query.keys.iter().any(|key| key_bits(*key).iter().all(|at| has(&self.keys, *at))))
+            && query.labels.iter().all(|label| label_bits(*label).iter().all(|at| has(&self.labels, *at)))
             && (query.kinds.is_empty() || query.kinds.iter().any(|kind| has(&self.kinds, kind_bit(*kind))))
             && query
                 .times
@@ -111,6 +148,13 @@ impl IndexBuilder {
         }
     }
 
+    /// A label of the record taken last.
+    pub(crate) fn add_label(&mut self, label: u64) {
+        if let Some(block) = self.blocks.last_mut() {
+            block.add_label(label);
+        }
+    }
+
     /// The index of a segment whose batches stop at offset `stop` and position `end`.
     pub(crate) fn encode(&self, segment: &SegmentHeader, stop: u64, end: u64) -> Vec<u8> {
         let mut out = Vec::with_capacity(FRONT + self.blocks.len() * ENTRY + 4);
@@ -126,7 +170,8 @@ impl IndexBuilder {
                 .into_iter()
                 .chain(times)
                 .chain(block.kinds)
-                .chain(block.keys);
+                .chain(block.keys)
+                .chain(block.labels);
             words.for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
         }
         out.extend_from_slice(&crc32c::crc32c(&out).to_le_bytes());
@@ -174,7 +219,7 @@ fn parse(bytes: &[u8], journal: JournalId, header: &SegmentHeader, query: &Query
         let mut block = Block::new(word(entry, 0)?, word(entry, 8)?);
         block.earliest = word(entry, 16)?.cast_signed();
         block.latest = word(entry, 24)?.cast_signed();
-        for (at, slot) in block.kinds.iter_mut().chain(&mut block.keys).enumerate() {
+        for (at, slot) in block.kinds.iter_mut().chain(&mut block.keys).chain(&mut block.labels).enumerate() {
             *slot = word(entry, 32 + at * 8)?;
         }
         if block.may_hold(query) {

@@ -45,7 +45,7 @@ pub use counters::Counters;
 pub use cursor::{Cursor, CursorError, CursorFile, Done, From, Origin, Stored};
 pub use error::{Damage, OpenError, PassedOver, StartReport, TornTail};
 pub use format::{JournalId, MAX_BATCH_BYTES, MAX_BATCH_RECORDS, MAX_BODY_BYTES};
-pub use index::Query;
+pub use index::{Query, label};
 pub use progress::{Alarms, Failing, Pressure, Progress, Ticket, Waited};
 pub use queue::{Appender, Refused};
 pub use reader::{Limit, Read, ReadError, Reader};

@@ -171,7 +171,8 @@ impl Reader {
         Ok(None)
     }
 
-    /// Yields only what `query` wants, skipping by index where there is one; what is skipped is not checked for damage.
+    /// Yields only what `query` wants, skipping by index where there is one; what is skipped is not checked for damage, nor are checkpoints
+    /// where more than kinds is asked for.
     #[must_use]
     pub fn select(mut self, query: Query) -> Self {
         self.query = Some(query);
@@ -266,12 +267,14 @@ impl Reader {
             self.bytes_read += read;
         }
         let next = firsts.get(behind).copied();
-        let damaged = if self.checked == Some(first) {
+        let looks_up = self.query.as_ref().is_some_and(Query::looks_up);
+        let damaged = if self.checked == Some(first) || (looks_up && segment.ours(self.journal).is_some()) {
             None
         } else {
             segment.front_damage(self.journal).map_err(io)?
         };
-        let (header, scan) = (segment.header, segment.scan(self.journal.salt()));
+        let (header, mut scan) = (segment.header, segment.scan(self.journal.salt()));
+        scan.read_ahead_to(skips.first().map_or(u64::MAX, |skip| skip.from));
         self.open = Some(Open { first, header, next, scan, skips, made, doubt: None });
         self.checked = Some(first);
         Ok(damaged.map_or(Next::Again, |damaged| Next::Tell(Read::PassedOver(damaged))))
@@ -315,6 +318,7 @@ impl Reader {
             && let Some(skip) = open.skips.get(at)
         {
             open.scan.jump(skip.to, skip.end);
+            open.scan.read_ahead_to(open.skips.get(at + 1).map_or(u64::MAX, |next| next.from));
             self.position = self.position.max(skip.end.min(limit));
             return Ok(Next::Again);
         }

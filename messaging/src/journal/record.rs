@@ -57,6 +57,13 @@ pub trait Fold: Send + 'static {
     /// Takes the next record.
     fn apply(&mut self, record: &Record<'_>);
 
+    /// The same; names besides to `add` what the record is to be found by ([`Query::labels`](super::Query::labels)): of one record the
+    /// same for ever.
+    fn apply_labelled(&mut self, record: &Record<'_>, add: &mut dyn FnMut(u64)) {
+        let _ = add;
+        self.apply(record);
+    }
+
     /// Is told, in its place between the records, that the positions `from..to` cannot be read any more.
     fn damage(&mut self, from: u64, to: u64) {
         let _ = (from, to);

@@ -136,6 +136,11 @@ impl Scan {
         self.batch.map_or((self.offset, self.end), |batch| (batch.start, batch.header.previous))
     }
 
+    /// Where the next part begins that is passed over; what lies there is not read ahead.
+    pub(crate) fn read_ahead_to(&mut self, offset: u64) {
+        self.window.read_ahead_to(offset);
+    }
+
     /// Goes on at another batch boundary of the same segment.
     pub(crate) fn jump(&mut self, offset: u64, end: u64) {
         (self.offset, self.end, self.batch, self.broken_at) = (offset, end, None, None);

@@ -256,10 +256,13 @@ impl Start {
                 Step::Record(_) => {
                     let (offset, end_before) = scan.batch();
                     if let Some(record) = scan.current()? {
-                        fold.apply(&record);
                         self.report.records += 1;
-                        if let Some(index) = &mut index {
-                            index.add(offset, end_before, &record);
+                        match &mut index {
+                            Some(index) => {
+                                index.add(offset, end_before, &record);
+                                fold.apply_labelled(&record, &mut |label| index.add_label(label));
+                            }
+                            None => fold.apply(&record),
                         }
                     }
                     continue;

@@ -14,12 +14,14 @@ pub(crate) struct Window {
     start: u64,
     /// How much to read at once: little at first, for who wants a header only.
     chunk: usize,
+    /// Up to here it reads ahead: what lies behind is passed over.
+    ahead_to: u64,
     bytes_read: u64,
 }
 
 impl Window {
     pub(crate) fn new(file: Box<dyn StoredFile>) -> Self {
-        Self { file, buffer: Vec::new(), start: 0, chunk: FIRST_CHUNK, bytes_read: 0 }
+        Self { file, buffer: Vec::new(), start: 0, chunk: FIRST_CHUNK, ahead_to: u64::MAX, bytes_read: 0 }
     }
 
     /// The `len` bytes at `offset`; `None` when the file ends before them.
@@ -37,7 +39,9 @@ impl Window {
 
     fn fill(&mut self, offset: u64, len: usize) -> io::Result<()> {
         let there = usize::try_from(self.file.size()?.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let want = if there < len { 0 } else { len.max(self.chunk).min(there) };
+        let ahead = self.ahead_to.checked_sub(offset).filter(|ahead| *ahead > 0);
+        let ahead = ahead.map_or(CHUNK, |ahead| usize::try_from(ahead).unwrap_or(CHUNK));
+        let want = if there < len { 0 } else { len.max(self.chunk.min(ahead)).min(there) };
         self.chunk = (self.chunk * 8).min(CHUNK);
         if want <= CHUNK && self.buffer.capacity() > CHUNK {
             self.buffer = Vec::new();
@@ -48,6 +52,11 @@ impl Window {
         self.buffer.truncate(*read.as_ref().unwrap_or(&0));
         self.bytes_read += read? as u64;
         Ok(())
+    }
+
+    /// What is asked for next ends there.
+    pub(crate) fn read_ahead_to(&mut self, offset: u64) {
+        self.ahead_to = offset;
     }
 
     /// Forgets what was read: the file may have more or other bytes now.

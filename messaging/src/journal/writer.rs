@@ -200,11 +200,12 @@ impl<F: Fold> Writer<F> {
     fn settle(&mut self) {
         for Pending { group, offset, end, .. } in self.pending.drain(..) {
             let (fold, mut index) = (&mut self.fold, self.active.as_mut().map(|active| &mut active.index));
-            each_record(&group.bytes, |inside, end_before, record| {
-                fold.apply(record);
-                if let Some(index) = &mut index {
+            each_record(&group.bytes, |inside, end_before, record| match &mut index {
+                Some(index) => {
                     index.add(offset + inside as u64, end_before, record);
+                    fold.apply_labelled(record, &mut |label| index.add_label(label));
                 }
+                None => fold.apply(record),
             });
             self.standing.synced = end;
             self.standing.tickets_synced = group.ticket;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use messaging::journal::{
-    BatchBuilder, Class, From, Journal, JournalConfig, Limit, NO_TIME, NewRecord, OpenError, PassedOver,
-    Query, Read, Reader, Ticket, Waited,
+    BatchBuilder, Class, Fold, From, Journal, JournalConfig, Limit, NO_TIME, NewRecord, OpenError,
+    PassedOver, Query, Read, Reader, Record, Ticket, Waited, label,
 };
 use messaging::storage::{DiskStorage, FaultyStorage, Storage};
 
@@ -167,6 +167,65 @@ fn records_are_found_without_reading_everything() {
     assert_eq!(times(&mut some), expected);
     assert_eq!(expected.len(), 495);
     assert!(some.bytes_read() * 2 < all.bytes_read(), "{} of {}", some.bytes_read(), all.bytes_read());
+}
+
+/// A fold whose records are found by the first byte of their bodies.
+struct First;
+
+impl Fold for First {
+    fn apply(&mut self, _: &Record<'_>) {}
+
+    fn apply_labelled(&mut self, record: &Record<'_>, add: &mut dyn FnMut(u64)) {
+        record.body.first().into_iter().for_each(|byte| add(label(&byte.to_string())));
+    }
+
+    fn save(&self, _: &mut dyn std::io::Write) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Also by what the next run adds to the index of a segment that it goes on with.
+#[test]
+fn records_are_found_by_their_labels() {
+    let disk = FaultyStorage::new(1);
+    let config = JournalConfig { segment_bytes: 1 << 20, max_bytes: 1 << 30, ..JournalConfig::default() };
+    let rare = |number: u64| (7_300..7_310).contains(&number);
+    let mut now = 1;
+    for run in 0..4_u64 {
+        let opened =
+            Journal::open(config.clone(), Arc::new(disk.clone()), now, |_| Ok::<_, String>(First)).unwrap();
+        let mut batch = BatchBuilder::new();
+        let mut ticket = Ticket(0);
+        for number in run * 5_000..(run + 1) * 5_000 {
+            let body = [if rare(number) { 9 } else { 1 + (number % 2) as u8 }; 300];
+            batch
+                .push(&NewRecord { kind: 1, partition: 0, key: 0, time: number as i64, body: &body })
+                .unwrap();
+            if batch.len() == 50 {
+                ticket = opened.journal.appender().try_append(&mut batch, Class::Event).unwrap();
+            }
+            if number % 1_000 == 999 {
+                opened.journal.progress().wait_synced(ticket, LONG);
+            }
+        }
+        assert_eq!(opened.journal.progress().wait_synced(ticket, LONG), Waited::Reached);
+        now = opened.journal.progress().synced();
+        opened.journal.close(LONG).unwrap();
+    }
+    let opened = Journal::open(config, Arc::new(disk), now, |_| Ok::<_, String>(First)).unwrap();
+    let mut all = opened.journal.reader(0, Limit::Synced);
+    assert_eq!(times(&mut all), (0..20_000).collect::<Vec<_>>());
+    let found = |labels: &[&str]| {
+        let labels = labels.iter().map(|text| label(text)).collect();
+        let mut some = opened.journal.reader(0, Limit::Synced).select(Query { labels, ..Query::default() });
+        (times(&mut some), some.bytes_read())
+    };
+    let (rarely, read) = found(&["9"]);
+    assert!(rarely.iter().filter(|time| rare(**time as u64)).count() == 10, "{rarely:?}");
+    assert!(read * 2 < all.bytes_read(), "{read} of {}", all.bytes_read());
+    assert_eq!(found(&["1", "2"]).0.len(), 20_000, "what lies together is not told apart");
+    let (none, read) = found(&["3"]);
+    assert!(none.len() < 10_000 && read * 2 < all.bytes_read(), "{} of {}", read, all.bytes_read());
 }
 
 #[test]

@@ -28,16 +28,38 @@ pub(super) fn place(config: &Config) -> Result<Option<PathBuf>, Failure> {
     Ok(Some(setup::existing_data(config)?.join("journal")).filter(|place| place.is_dir()))
 }
 
-/// Prints the lines that `render` makes of the records `query` wants and, on stderr, what cannot be read; answers how much that is.
+/// What the files of records take on the disk.
+pub(super) fn stored_bytes(config: &Config) -> Result<u64, Failure> {
+    let Some(place) = place(config)? else { return Ok(0) };
+    let failed = |error| Failure::world(&format!("journal {}", place.display()), error);
+    let mut bytes = 0;
+    for entry in place.read_dir().map_err(failed)?.flatten() {
+        // One that is deleted meanwhile counts nothing.
+        let is_segment = entry.path().extension().is_some_and(|extension| extension == "seg");
+        bytes += entry.metadata().ok().filter(|_| is_segment).map_or(0, |of| of.len());
+    }
+    Ok(bytes)
+}
+
+/// What came of printing.
+pub(super) struct Printed {
+    /// Parts that could not be read.
+    pub(super) unreadable: u64,
+    /// From the disk, indexes included.
+    pub(super) bytes_read: u64,
+}
+
+/// Prints the lines that `render` makes of the records `query` wants and, on stderr, what cannot be read.
 pub(super) fn print(
     reader: Reader,
     query: Query,
     render: &mut impl Render,
     output: &mut Output,
-) -> Result<u64, Failure> {
+) -> Result<Printed, Failure> {
     let mut line = Vec::new();
     let mut unreadable = 0;
-    read(reader.select(query), |met| match met {
+    let mut reader = reader.select(query);
+    read(&mut reader, |met| match met {
         Met::Record(record) => {
             line.clear();
             if render.render(record, &mut line).is_some() { output.stored(&line) } else { Ok(()) }
@@ -48,16 +70,16 @@ pub(super) fn print(
             Ok(())
         }
     })?;
-    Ok(unreadable)
+    Ok(Printed { unreadable, bytes_read: reader.bytes_read() })
 }
 
 /// Hands on every record that can be read; answers what cannot, and what of it is declared.
 pub(super) fn check(
-    reader: Reader,
+    mut reader: Reader,
     mut take: impl FnMut(&Record<'_>) -> Result<(), Failure>,
 ) -> Result<Holes, Failure> {
     let mut holes = Holes::default();
-    read(reader, |met| {
+    read(&mut reader, |met| {
         match met {
             Met::Unreadable(segment, part) => holes.unreadable(segment, part),
             Met::Record(record) => {
@@ -78,10 +100,10 @@ pub(super) fn check(
 
 /// Every record that can be read.
 pub(super) fn records(
-    reader: Reader,
+    mut reader: Reader,
     mut take: impl FnMut(&Record<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    read(reader, |met| match met {
+    read(&mut reader, |met| match met {
         Met::Record(record) => take(record),
         Met::Unreadable(..) => Ok(()),
     })
@@ -94,7 +116,7 @@ enum Met<'a> {
     Unreadable(u64, Part),
 }
 
-fn read(mut reader: Reader, mut take: impl FnMut(Met<'_>) -> Result<(), Failure>) -> Result<(), Failure> {
+fn read(reader: &mut Reader, mut take: impl FnMut(Met<'_>) -> Result<(), Failure>) -> Result<(), Failure> {
     loop {
         match reader.next().map_err(|error| Failure::world("journal", error))? {
             None => return Ok(()),
@@ -112,6 +134,6 @@ fn read(mut reader: Reader, mut take: impl FnMut(Met<'_>) -> Result<(), Failure>
 }
 
 #[expect(clippy::print_stderr, reason = "a command tells the person what it could not read")]
-fn tell(line: &str) {
+pub(super) fn tell(line: &str) {
     eprintln!("{line}");
 }

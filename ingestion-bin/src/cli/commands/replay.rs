@@ -13,6 +13,6 @@ use crate::render::SignalLines;
 pub(super) fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
     let config = setup::configuration(cli)?;
     let query = Query { kinds: vec![Kind::Event as u8], ..Query::default() };
-    let unreadable = journal::print(journal::open(&config)?, query, &mut SignalLines::default(), output)?;
-    Ok(if unreadable == 0 { Exit::Clean } else { Exit::Failed })
+    let printed = journal::print(journal::open(&config)?, query, &mut SignalLines::default(), output)?;
+    Ok(if printed.unreadable == 0 { Exit::Clean } else { Exit::Failed })
 }

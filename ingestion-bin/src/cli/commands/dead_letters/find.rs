@@ -112,7 +112,7 @@ impl Stream {
         };
         let keys = letter.account.iter().map(key_of).collect();
         let behind = journal.fork(letter.refused.position + 1);
-        let mut reader = behind.select(Query { keys, kinds, times: None });
+        let mut reader = behind.select(Query { keys, kinds, ..Query::default() });
         let mut other = Message::default();
         while let Some(read) = reader.next().map_err(|error| Failure::world("journal", error))? {
             let Read::Record(record) = read else { continue };
