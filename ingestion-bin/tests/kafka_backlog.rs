@@ -1,11 +1,14 @@
 //! Brokers that are away for long while much arrives (fault row 72): it waits in the journal and not in memory, and when they are back
 //! everything is delivered, once and in order.
 //!
-//! `INGESTION_KAFKA_BACKLOG` is how many fills arrive meanwhile, 40,000 unless it is set. The bound is on what is above the idle process.
+//! `INGESTION_KAFKA_BACKLOG` is how many fills arrive meanwhile, 40,000 unless it is set, `INGESTION_KAFKA_BACKLOG_RATE` how many in a
+//! second; without it, as fast as they are taken. The bound is on what is above the idle process. What came in the last two minutes is in
+//! memory whatever becomes of it (nothing younger is certified), so a million as fast as they are taken would not fit.
 #![cfg(feature = "kafka")]
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,
+    clippy::cast_precision_loss,
     reason = "a test fails by a panic and says what it saw; a rate is counted against real time"
 )]
 
@@ -28,9 +31,9 @@ const LONG: Duration = Duration::from_secs(60);
 /// Blocks on their way to the service at once.
 const BLOCKS: usize = 50;
 
-fn backlog() -> usize {
-    let given = std::env::vars().find(|(key, _)| key == "INGESTION_KAFKA_BACKLOG").map(|(_, value)| value);
-    given.map_or(40_000, |text| text.parse().expect("INGESTION_KAFKA_BACKLOG is a number"))
+fn number(name: &str) -> Option<usize> {
+    let given = std::env::vars().find(|(key, _)| key == name).map(|(_, value)| value);
+    given.map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}: wants a number")))
 }
 
 /// Signals that the service has made, by its own count.
@@ -50,7 +53,6 @@ fn what_arrives_while_the_brokers_are_away_waits_on_the_disk() {
     let brokers = kafka.bootstrap();
     let mut scene = Scene::at(sim, 1_000, |_| list, &topics(&brokers, NAME, ""));
     scene.ask(&["topics", "create", "--partitions", "3"]);
-    // Ten fills a tenth of a second of the venue's time, however fast they come: history certifies them, as it does in good days.
     let budget = ["--set", "venue.endpoint.0.limits.info_weight_per_minute=1000000"];
     let service = Service::start(&scene.config, &budget);
     service.wait_ready();
@@ -65,8 +67,9 @@ fn what_arrives_while_the_brokers_are_away_waits_on_the_disk() {
     service.forget_peak();
     kafka.kill(1).expect("it runs");
 
-    let count = backlog() / ACCOUNTS * ACCOUNTS;
-    scene.chains.fills_only(100);
+    let count = number("INGESTION_KAFKA_BACKLOG").unwrap_or(40_000) / ACCOUNTS * ACCOUNTS;
+    let rate = number("INGESTION_KAFKA_BACKLOG_RATE").map(|rate| rate as f64);
+    scene.chains.fills_only(10);
     let began = Instant::now();
     let blocks = count / ACCOUNTS;
     for sent in 1..=blocks {
@@ -78,6 +81,8 @@ fn what_arrives_while_the_brokers_are_away_waits_on_the_disk() {
             until(LONG, || (made(&service) >= wanted).then_some(())).unwrap_or_else(|| {
                 panic!("{} of {wanted}: {}\n{}", made(&service), service.status(), service.process.log())
             });
+            let due = rate.map(|rate| Duration::from_secs_f64((sent * ACCOUNTS) as f64 / rate));
+            std::thread::sleep(due.map_or(Duration::ZERO, |due| due.saturating_sub(began.elapsed())));
         }
     }
     let arrived = began.elapsed();
