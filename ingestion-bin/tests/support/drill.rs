@@ -107,13 +107,18 @@ impl World {
 
     /// That exactly the first `count` fills are signals.
     pub fn judge_prefix(&self, count: usize) {
+        self.judge_signals(self.lines("signals"), count);
+    }
+
+    /// That these signals, which were found somewhere, are those of the first `count` fills.
+    pub fn judge_signals(&self, signals: Vec<Value>, count: usize) {
         let rows = self.chains.rows().get(..count).expect("so many were played");
         let expected = documents(rows, &[ALICE.to_owned()]);
         let expected = expected.into_values().next().expect("one market");
         let place: BTreeMap<String, usize> =
             expected.iter().enumerate().map(|(at, wanted)| (id(wanted), at)).collect();
         let (mut seen, mut newest, mut number) = (BTreeSet::new(), None, (0, 0));
-        for signal in self.lines("signals") {
+        for signal in signals {
             let at = *place.get(&id(&signal)).unwrap_or_else(|| panic!("not expected: {signal}"));
             assert!(seen.insert(at), "twice: {signal}");
             let wanted = expected.get(at).and_then(Value::as_object).expect("found by its place");
@@ -143,6 +148,12 @@ pub struct Drill {
 
 impl Drill {
     pub fn start(world: &World) -> Self {
+        Self::start_with(world, &[])
+    }
+
+    /// The same with settings of one's own.
+    pub fn start_with(world: &World, more: &[(&str, &str)]) -> Self {
+        let more = more.iter().map(|(key, value)| (*key, (*value).to_owned()));
         let sets = [
             ("data_dir", "memory".to_owned()),
             // A stream without rows is certified by two reads 30 s apart: not waited for here.
@@ -154,9 +165,10 @@ impl Drill {
             ("venue.endpoint.0.info_url", world.venue.info_url()),
             ("influencers.static", format!("[{{ address = {ALICE:?} }}]")),
         ]
-        .map(|(key, value)| (key.to_owned(), value));
-        let config =
-            Config::load(&Sources { sets: sets.to_vec(), ..Sources::default() }).expect("it is right");
+        .into_iter()
+        .chain(more);
+        let sets = sets.map(|(key, value)| (key.to_owned(), value)).collect();
+        let config = Config::load(&Sources { sets, ..Sources::default() }).expect("it is right");
         let telemetry = Telemetry::new(&events::catalogue()).expect("the catalogue is right");
         let account: Account = ALICE.parse().expect("an address");
         let followed = Followed::by_address(account);

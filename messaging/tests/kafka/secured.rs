@@ -61,3 +61,45 @@ fn wrong(kafka: &Kafka, secured: &Secured) {
         assert!(!said.contains(PASSWORD) && !said.contains("sturgeon"), "{said}");
     }
 }
+
+/// Gives or takes away the right to write to a topic.
+fn may_write(kafka: &Kafka, topic: &str, change: &str) -> bool {
+    let principal = format!("User:{USER}");
+    let arguments = [change, "--force", "--allow-principal", &principal, "--producer", "--topic", topic];
+    or_skip("kafka_rights", kafka.tool("AclCommand", &arguments)).is_some()
+}
+
+/// Nothing is refused for that, and nothing lost: the next record would meet the same, so all wait.
+#[test]
+fn a_right_that_is_taken_away_holds_up_everything_until_it_is_back() {
+    let setup = KafkaSetup::one()
+        .user(USER, PASSWORD)
+        .property("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer")
+        .property("super.users", "User:ANONYMOUS");
+    let Some(kafka) = or_skip("kafka_rights", setup.start()) else { return };
+    let secured = kafka.secured().unwrap();
+    create(&kafka.bootstrap(), "rights", 3, &[]);
+    let login = config(secured, "SCRAM-SHA-512", PASSWORD, secured.ca_file());
+    let mut rig = Rig::with(&login, "rights", true);
+    rig.append(100);
+    let denied = |rig: &Rig| {
+        let said = rig.until("failing", |status| status.failing.is_some()).failing.unwrap().error;
+        assert!(said.contains("authorization failed") && !said.contains('\n'), "{said}");
+        println!("{said}");
+    };
+    denied(&rig);
+    if !may_write(&kafka, "rights", "--add") {
+        return;
+    }
+    rig.delivered();
+
+    assert!(may_write(&kafka, "rights", "--remove"));
+    rig.append(400);
+    denied(&rig);
+    rig.append(100);
+    assert!(may_write(&kafka, "rights", "--add"));
+    rig.delivered();
+    assert_eq!(rig.kept(), []);
+    let Some(stored) = or_skip("kafka_rights", stored(&kafka.bootstrap(), "rights")) else { return };
+    judge(&stored, 0..600);
+}

@@ -76,6 +76,7 @@ impl StoredFile for Handle {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.storage.wait_while_held();
         self.with(|state, file| {
             let fault = fails(&mut state.failing_syncs, state.rates.sync, &mut state.seed);
             let mut seed = state.seed.clone();

@@ -16,7 +16,7 @@ mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::{Seed, Storage, StorageLock, StoredFile};
 use file::Content;
@@ -59,6 +59,8 @@ pub struct FaultRates {
 #[derive(Clone, Debug)]
 pub struct FaultyStorage {
     state: Arc<Mutex<State>>,
+    /// Whether `sync_data` hangs.
+    held: Arc<(Mutex<bool>, Condvar)>,
 }
 
 impl FaultyStorage {
@@ -81,7 +83,7 @@ impl FaultyStorage {
             next_file: 0,
             syncs: 0,
         };
-        Self { state: Arc::new(Mutex::new(state)) }
+        Self { state: Arc::new(Mutex::new(state)), held: Arc::default() }
     }
 
     /// Makes operations fail at random from now on; the default rates stop that.
@@ -99,6 +101,11 @@ impl FaultyStorage {
         self.lock_state().failing_syncs = Some((times, fault));
     }
 
+    /// Every `sync_data` hangs from now on, until [`FaultyStorage::heal`]: a disk that is slow beyond measure.
+    pub fn hold_syncs(&self) {
+        self.set_held(true);
+    }
+
     /// The next `times` operations on names (create, rename, remove, sync of a directory) fail.
     pub fn fail_names(&self, times: u32, fault: IoFault) {
         self.lock_state().failing_names = Some((times, fault));
@@ -106,6 +113,7 @@ impl FaultyStorage {
 
     /// Ends all failing asked for so far; the capacity stays.
     pub fn heal(&self) {
+        self.set_held(false);
         let mut state = self.lock_state();
         state.rates = FaultRates::default();
         (state.failing_writes, state.failing_syncs, state.failing_names) = (None, None, None);
@@ -118,6 +126,7 @@ impl FaultyStorage {
 
     /// The process ends: its handles and locks are dead, what it wrote stays readable.
     pub fn kill(&self) {
+        self.set_held(false);
         let mut state = self.lock_state();
         state.process += 1;
         state.locks.clear();
@@ -164,6 +173,20 @@ impl FaultyStorage {
     #[must_use]
     pub fn syncs(&self) -> u64 {
         self.lock_state().syncs
+    }
+
+    fn set_held(&self, held: bool) {
+        let (is_held, changed) = &*self.held;
+        *is_held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+        changed.notify_all();
+    }
+
+    fn wait_while_held(&self) {
+        let (is_held, changed) = &*self.held;
+        let mut held = is_held.lock().unwrap_or_else(PoisonError::into_inner);
+        while *held {
+            held = changed.wait(held).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     fn lock_state(&self) -> MutexGuard<'_, State> {
