@@ -1,9 +1,10 @@
 //! Brokers that are away for long while much arrives (fault row 72): it waits in the journal and not in memory, and when they are back
 //! everything is delivered, once and in order.
 //!
-//! `INGESTION_KAFKA_BACKLOG` is how many fills arrive meanwhile, 40,000 unless it is set, `INGESTION_KAFKA_BACKLOG_RATE` how many in a
+//! `INGESTION_KAFKA_BACKLOG` is how many fills arrive meanwhile, 20,000 unless it is set, `INGESTION_KAFKA_BACKLOG_RATE` how many in a
 //! second; without it, as fast as they are taken. The bound is on what is above the idle process. What came in the last two minutes is in
-//! memory whatever becomes of it (nothing younger is certified), so a million as fast as they are taken would not fit.
+//! memory whatever becomes of it (nothing younger is certified), so a million as fast as they are taken would not fit, nor more than 80 a
+//! second of one account (the venue's history has the newest 10,000).
 #![cfg(feature = "kafka")]
 #![allow(
     clippy::print_stdout,
@@ -24,7 +25,7 @@ use support::topics::topics;
 use test_services::{KafkaSetup, or_skip, until};
 
 const NAME: &str = "kafka_backlog";
-const ACCOUNTS: usize = 10;
+const ACCOUNTS: usize = 20;
 /// MiB above the idle process.
 const MEMORY_MIB: u64 = 64;
 const LONG: Duration = Duration::from_secs(60);
@@ -53,8 +54,11 @@ fn what_arrives_while_the_brokers_are_away_waits_on_the_disk() {
     let brokers = kafka.bootstrap();
     let mut scene = Scene::at(sim, 1_000, |_| list, &topics(&brokers, NAME, ""));
     scene.ask(&["topics", "create", "--partitions", "3"]);
-    let budget = ["--set", "venue.endpoint.0.limits.info_weight_per_minute=1000000"];
-    let service = Service::start(&scene.config, &budget);
+    // As several addresses have: one may read some 300 rows a second of history.
+    let limits = ["users=20", "info_weight_per_minute=1000000"]
+        .map(|limit| format!("venue.endpoint.0.limits.{limit}"));
+    let limits: Vec<&str> = limits.iter().flat_map(|limit| ["--set", limit]).collect();
+    let service = Service::start(&scene.config, &limits);
     service.wait_ready();
     let users: Vec<&str> = users.iter().map(String::as_str).collect();
     // Every buffer has been used once.
@@ -67,7 +71,7 @@ fn what_arrives_while_the_brokers_are_away_waits_on_the_disk() {
     service.forget_peak();
     kafka.kill(1).expect("it runs");
 
-    let count = number("INGESTION_KAFKA_BACKLOG").unwrap_or(40_000) / ACCOUNTS * ACCOUNTS;
+    let count = number("INGESTION_KAFKA_BACKLOG").unwrap_or(20_000) / ACCOUNTS * ACCOUNTS;
     let rate = number("INGESTION_KAFKA_BACKLOG_RATE").map(|rate| rate as f64);
     scene.chains.fills_only(10);
     let began = Instant::now();

@@ -91,6 +91,8 @@ pub struct Audit {
     refused: BTreeMap<((String, String), u64, u64), Entry>,
     /// Ids of those of them that the log has not shown (yet).
     absent: HashSet<String>,
+    /// Ids of signals that the log has lost once, and that were sent to it again.
+    resent: HashSet<String>,
     report: Report,
 }
 
@@ -134,6 +136,14 @@ impl Audit {
         }
     }
 
+    /// Takes a signal that the log had lost and that was sent to it again, before any of the log: likewise it may come at any place.
+    pub fn resent(&mut self, entry: Entry) {
+        self.resent.insert(entry.signal_id.clone());
+        if self.absent.insert(entry.signal_id.clone()) {
+            self.refused.insert((entry.key.clone(), entry.epoch, entry.seq), entry);
+        }
+    }
+
     /// A signal came again, with the same content: at-least-once delivery may do that.
     pub fn repeated(&mut self) {
         self.report.repeats += 1;
@@ -143,7 +153,8 @@ impl Audit {
     pub fn signal(&mut self, entry: &Entry) {
         self.report.signals += 1;
         if self.absent.remove(&entry.signal_id) {
-            self.report.redriven += 1;
+            let is_resent = self.resent.contains(&entry.signal_id);
+            *(if is_resent { &mut self.report.resent } else { &mut self.report.redriven }) += 1;
             // Its letter took its place.
             if self.ids.contains(&entry.signal_id) {
                 return;
@@ -230,7 +241,11 @@ impl Audit {
     /// Takes a signal that the journal has and that was written into the log, once all of the log was taken.
     pub fn written(&mut self, entry: &Entry) {
         let is_refused = self.refused.contains_key(&(entry.key.clone(), entry.epoch, entry.seq));
-        if !self.ids.contains(&entry.signal_id) && !is_refused {
+        let is_there = match self.resent.contains(&entry.signal_id) {
+            true => !self.absent.contains(&entry.signal_id),
+            false => self.ids.contains(&entry.signal_id) || is_refused,
+        };
+        if !is_there {
             self.report.lost += 1;
             self.report
                 .find(entry, "it was written, and is in the journal, and is not in the log".to_owned());

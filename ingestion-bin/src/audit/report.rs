@@ -23,6 +23,8 @@ pub struct Report {
     pub refused: u64,
     /// Of those: how many are in the topic by now, sent again by hand.
     pub redriven: u64,
+    /// Of a topic: signals that it had lost, and that it has again, sent by `topics resend`.
+    pub resent: u64,
     /// Breaks of time, epoch or numbering.
     pub order_breaks: u64,
     /// Positions that do not follow, declared or not.

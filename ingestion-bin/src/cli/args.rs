@@ -127,6 +127,19 @@ pub enum Topics {
         #[arg(long, value_parser = clap::value_parser!(i16).range(1..=10_000))]
         partitions: Option<i16>,
     },
+    /// Send again what the journal says a topic acknowledged and the topic has lost; ids, numbers and bytes stay.
+    Resend(Resend),
+}
+
+/// `topics resend`
+#[derive(Args, Debug)]
+pub struct Resend {
+    /// Of this stream only: `signals`, `gaps`, `dead_letters` or `raw`.
+    #[arg(long, value_name = "NAME")]
+    pub stream: Option<String>,
+    /// Say what is lost, and send nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `signals`

@@ -23,7 +23,7 @@ const ON_THEIR_WAY: usize = 4 << 20;
 const CURSOR_EVERY: Duration = Duration::from_millis(250);
 
 /// The stream whose topic is compacted.
-const COMPACTED: &str = "state";
+pub(crate) const COMPACTED: &str = "state";
 
 /// Partitions of a new topic.
 pub(crate) const PARTITIONS: i32 = 12;

@@ -26,19 +26,30 @@ pub(super) fn written(config: &Config, sink: &str) -> Result<Option<Done>, Failu
 
 /// Takes the signals of the journal that were written.
 pub(super) fn beside(config: &Config, written: Done, audit: &mut Audit) -> Result<(), Failure> {
+    signals_of_journal(config, |position, signal| {
+        if (written.from..written.to).contains(&position) {
+            audit.written(&entry(signal)?);
+        }
+        Ok(())
+    })
+}
+
+/// Gives `take` every signal of the journal with its position.
+pub(super) fn signals_of_journal(
+    config: &Config,
+    mut take: impl FnMut(u64, &SignalV1<'_>) -> Result<(), String>,
+) -> Result<(), Failure> {
     let events = Query { kinds: vec![Kind::Event as u8], ..Query::default() };
     let (mut render, mut line) = (SignalLines::default(), Vec::new());
     journal::records(journal::open(config)?.select(events), |record| {
         line.clear();
-        if !(written.from..written.to).contains(&record.position)
-            || render.render(record, &mut line).is_none()
-        {
+        if render.render(record, &mut line).is_none() {
             return Ok(());
         }
-        let signal = SignalV1::decode(&line).map_err(|error| error.to_string());
-        let entry = signal.and_then(|signal| entry(&signal));
-        audit.written(&entry.map_err(|error| Failure::world(&format!("record {}", record.position), error))?);
-        Ok(())
+        let taken = SignalV1::decode(&line)
+            .map_err(|error| error.to_string())
+            .and_then(|signal| take(record.position, &signal));
+        taken.map_err(|error| Failure::world(&format!("record {}", record.position), error))
     })
 }
 

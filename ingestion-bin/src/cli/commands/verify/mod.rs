@@ -98,8 +98,8 @@ pub(super) fn run(cli: &Cli, args: &Verify, output: &mut Output) -> Result<Exit,
     }
     if args.kafka && !output.json() {
         output.line(&format!(
-            "repeats {}, refused by the topic and kept as dead letters {}, redriven by now {}",
-            report.repeats, report.refused, report.redriven
+            "repeats {}, refused by the topic and kept as dead letters {}, redriven by now {}, sent again after a loss {}",
+            report.repeats, report.refused, report.redriven, report.resent
         ))?;
     }
     if report.without_journal && !output.json() {
@@ -148,6 +148,7 @@ impl Place {
             #[cfg(feature = "kafka")]
             Self::Topics(cluster) => {
                 if is_there {
+                    topic::resent(config, audit)?;
                     topic::refused(config, audit)?;
                 }
                 topic::signals(config, cluster, audit).map(Some)

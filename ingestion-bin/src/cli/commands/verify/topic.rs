@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use messaging::journal::Query;
 use messaging::kafka::{KafkaConfig, Stored, read_topic};
+use messaging::storage::DiskStorage;
 use observability::causes;
 use signal_domain::wire::v1::{GapV1, SignalV1};
 
 use super::super::super::exit::Failure;
+use super::super::super::setup;
 use super::super::journal;
-use super::log::{declared, entry};
+use super::log::{declared, entry, signals_of_journal};
 use crate::audit::Audit;
 use crate::config::{Config, SinkKind};
+use crate::letters::Redrives;
 use crate::record::{self, Body, Kind};
 
 /// A topic that gives nothing for so long although it has more is not waited for.
@@ -41,6 +44,19 @@ pub(super) fn gaps(config: &Config, cluster: &KafkaConfig, audit: &mut Audit) ->
         audit.older_gaps_deleted();
     }
     Ok(())
+}
+
+/// Takes what the topic of the signals had lost and was sent again, by the ledger of what was.
+pub(super) fn resent(config: &Config, audit: &mut Audit) -> Result<(), Failure> {
+    let storage = DiskStorage::new(setup::existing_data(config)?);
+    let redrives = Redrives::read(&storage).map_err(|error| Failure::World(causes(&error)))?;
+    let topic = &config.storage.signals.topic;
+    signals_of_journal(config, |_, signal| {
+        if redrives.has(signal.signal_id, topic) {
+            audit.resent(entry(signal)?);
+        }
+        Ok(())
+    })
 }
 
 /// Takes what the topic of the signals refused, from the dead letters of the journal.

@@ -1,23 +1,20 @@
 //! `topics create`: makes the topics of the configuration that are missing; those that are there are left as they are.
 
-use super::super::args::{Cli, Topics};
-use super::super::exit::{Exit, Failure};
-use super::super::output::Output;
-use super::super::setup;
+use std::time::Duration;
 
-#[cfg(feature = "kafka")]
-pub(super) fn run(cli: &Cli, args: &Topics, output: &mut Output) -> Result<Exit, Failure> {
-    use std::time::Duration;
+use messaging::kafka::{Made, create_topics};
+use observability::causes;
 
-    use messaging::kafka::{Made, create_topics};
-    use observability::causes;
+use super::super::super::args::Cli;
+use super::super::super::exit::{Exit, Failure};
+use super::super::super::output::Output;
+use super::super::super::setup;
+use crate::runtime::topics::{PARTITIONS, wanted};
 
-    use crate::runtime::topics::{PARTITIONS, wanted};
+/// How long the cluster may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// How long the cluster may take.
-    const PATIENCE: Duration = Duration::from_secs(30);
-
-    let Topics::Create { partitions } = args;
+pub(super) fn run(cli: &Cli, partitions: Option<i16>, output: &mut Output) -> Result<Exit, Failure> {
     let config = setup::configuration(cli)?;
     let topics = wanted(&config, partitions.map_or(PARTITIONS, i32::from));
     if topics.is_empty() {
@@ -43,10 +40,4 @@ pub(super) fn run(cli: &Cli, args: &Topics, output: &mut Output) -> Result<Exit,
         }
     }
     Ok(exit)
-}
-
-#[cfg(not(feature = "kafka"))]
-pub(super) fn run(cli: &Cli, _: &Topics, _: &mut Output) -> Result<Exit, Failure> {
-    setup::configuration(cli)?;
-    Err(Failure::Usage("this build has no Kafka (feature \"kafka\")".to_owned()))
 }
