@@ -70,7 +70,7 @@ fn streams(config: &Config, wanted: Option<&str>) -> Result<Vec<(&'static str, S
     match (streams.is_empty(), wanted) {
         (false, _) => Ok(streams),
         (true, Some(COMPACTED)) => Err(Failure::Usage(
-            "--stream state: its topic keeps what is newest of each key, and the service tells that again by itself"
+            "--stream state: its topic keeps what is newest of each key, and the service tells each again within ten minutes"
                 .to_owned(),
         )),
         (true, Some(wanted)) => Err(Failure::Usage(format!("--stream {wanted}: no such stream goes to a topic"))),
