@@ -225,6 +225,8 @@ fn a_new_sink_begins_at_the_end_or_at_the_oldest_and_a_paused_one_keeps_its_plac
     }
     assert_eq!(ends.map(|end| end.watch().status().tally.lines), [1, 3]);
     assert_eq!((paused.position(), paused.is_behind()), (1_002, true));
+    let status = paused.watch().status();
+    assert_eq!((status.paused, status.delivered, status.lag), (true, 1_002, 1));
     drop(journal);
 
     disk.power_loss();

@@ -29,7 +29,7 @@ use crate::render::{DeadLetterLines, GapLines, Labelled, RawFilter, RawLines, Si
 pub(super) struct Sinks {
     threads: Vec<(&'static str, SinkThread)>,
     /// Switched off for now; they hold their place.
-    _paused: Vec<PausedSink>,
+    paused: Vec<(&'static str, PausedSink)>,
     #[cfg(feature = "kafka")]
     figures: Arc<Figures>,
     #[cfg(feature = "kafka")]
@@ -163,7 +163,7 @@ impl Sinks {
         journal.allow_deletion();
         Ok(Self {
             threads,
-            _paused: paused,
+            paused,
             #[cfg(feature = "kafka")]
             figures: Arc::new(figures),
             #[cfg(feature = "kafka")]
@@ -171,9 +171,13 @@ impl Sinks {
         })
     }
 
-    /// Views of all sinks.
+    /// Views of all sinks. A stream that is paused in several places is as far behind as the worst of them.
     pub(super) fn watches(&self) -> Vec<(&'static str, SinkWatch)> {
-        self.threads.iter().map(|(name, thread)| (*name, thread.watch().clone())).collect()
+        let mut paused: Vec<_> = self.paused.iter().collect();
+        paused.sort_by_key(|(name, sink)| (*name, sink.position()));
+        paused.dedup_by_key(|(name, _)| *name);
+        let paused = paused.into_iter().map(|(name, sink)| (*name, sink.watch()));
+        self.threads.iter().map(|(name, thread)| (*name, thread.watch().clone())).chain(paused).collect()
     }
 
     /// Those that others read too: topics, or where there is none all of them.
@@ -235,7 +239,7 @@ struct Opening<'a> {
     #[cfg(feature = "kafka")]
     topics: Option<Topics>,
     threads: Vec<(&'static str, SinkThread)>,
-    paused: Vec<PausedSink>,
+    paused: Vec<(&'static str, PausedSink)>,
 }
 
 impl Opening<'_> {
@@ -279,7 +283,7 @@ impl Opening<'_> {
             SinkKind::Paused => {
                 for kind in self.begun(stream, settings)? {
                     let cursor = self.cursor(stream, settings, kind)?;
-                    self.paused.push(PausedSink::new(cursor));
+                    self.paused.push((stream, PausedSink::new(cursor)));
                 }
                 Ok(())
             }
@@ -342,6 +346,7 @@ pub(super) fn shown(name: &str, status: &SinkStatus, now: Instant) -> serde_json
         "stream": name,
         "delivered": status.delivered,
         "lag": status.lag,
+        "paused": status.paused,
         "lines": status.tally.lines,
         "rejected": status.tally.rejected,
         "files": status.tally.files,

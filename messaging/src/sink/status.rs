@@ -71,6 +71,8 @@ pub struct SinkStatus {
     pub tally: Tally,
     /// It will do nothing more.
     pub ended: bool,
+    /// It is switched off and only keeps its place.
+    pub paused: bool,
 }
 
 /// Where a pump writes its status; held for a few assignments only.

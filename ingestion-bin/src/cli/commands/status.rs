@@ -116,8 +116,9 @@ fn show(status: &Value, output: &mut Output) -> Result<(), Failure> {
                 attempts.unwrap_or_default()
             )
         });
+        let paused = if sink.get("paused") == Some(&Value::Bool(true)) { ", paused" } else { "" };
         output.line(&format!(
-            "sink       {:<13} lag {}, lines {}{failing}",
+            "sink       {:<13} lag {}, lines {}{paused}{failing}",
             part("stream"),
             part("lag"),
             part("lines")
