@@ -8,6 +8,7 @@
     reason = "only tests: a panic is a failure, deadlines are real time"
 )]
 
+pub mod clock;
 pub mod document;
 pub mod drill;
 #[path = "../../../hyperliquid-client/tests/proxy_support/mod.rs"]
