@@ -74,6 +74,39 @@ fn events(chore: &str, arguments: &[String]) -> Result<u64, Failure> {
     }
 }
 
+/// `week [--days N]`: so many days of a typical load, at high speed.
+pub(crate) fn week(arguments: &[String]) -> Result<(), Failure> {
+    let days = match arguments {
+        [] => 7,
+        [name, value] if name == "--days" => number(name, value)?.max(1),
+        _ => return Err(Failure::Usage(format!("week takes --days N, not {}", arguments.join(" ")))),
+    };
+    drill("week", "a_week_").env("INGESTION_WEEK_DAYS", &days.to_string()).run()
+}
+
+/// `soak [--hours H | --minutes M] [--seed S]`: faults at random on everything, with a real Kafka and a real Redis; a day unless it is said.
+pub(crate) fn soak(arguments: &[String]) -> Result<(), Failure> {
+    let (mut minutes, mut seed) = (24 * 60, None);
+    for pair in arguments.chunks(2) {
+        match pair {
+            [name, value] if name == "--hours" => minutes = number(name, value)?.saturating_mul(60),
+            [name, value] if name == "--minutes" => minutes = number(name, value)?,
+            [name, value] if name == "--seed" => seed = Some(number(name, value)?),
+            _ => {
+                let said = pair.join(" ");
+                return Err(Failure::Usage(format!(
+                    "soak takes --hours H or --minutes M, and --seed S, not {said}"
+                )));
+            }
+        }
+    }
+    // With TLS, as the other tests with Kafka are built.
+    let soak = Step::cargo(
+        "test --release -p ingestion-bin --features kafka-tls --test soak -- --nocapture --test-threads 1 faults_",
+    );
+    seeded(soak.env("INGESTION_SOAK_MINUTES", &minutes.max(1).to_string()), "INGESTION_SOAK_SEED", seed)
+}
+
 fn drill(file: &str, tests: &str) -> Step {
     Step::cargo(&format!(
         "test --release -p ingestion-bin --test {file} -- --nocapture --test-threads 1 {tests}"

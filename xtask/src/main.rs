@@ -40,6 +40,12 @@ cargo xtask lookups [--events N]
 cargo xtask egress [--fills N]
                            300 accounts over 30 and over 60 addresses, N fills (1,500) in each account's
                            key window, memory told; then one address is allowed fewer users
+cargo xtask week [--days N]
+                           7 days of 20 fills a second, as fast as they are taken, into files with small
+                           bounds: disk, memory, what is read and what is not
+cargo xtask soak [--hours H | --minutes M] [--seed S]
+                           24 hours of faults at random on listeners, history, Kafka, Redis and the service;
+                           judged: every signal in its topic, and the slope of memory
 cargo xtask own-pace       plays recorded segment s3 at its own pace (81 s), judged on disk;
                            INGESTION_TEST_DATA names the folder of recorded data
 cargo xtask help           this text";
@@ -55,6 +61,8 @@ fn main() -> ExitCode {
         Some("seeds") => seeds::run(arguments.get(1..).unwrap_or_default()),
         Some("restart") => drills::restart(arguments.get(1..).unwrap_or_default()),
         Some("lookups") => drills::lookups(arguments.get(1..).unwrap_or_default()),
+        Some("week") => drills::week(arguments.get(1..).unwrap_or_default()),
+        Some("soak") => drills::soak(arguments.get(1..).unwrap_or_default()),
         Some("services") => services::run(arguments.get(1..).unwrap_or_default()),
         Some("egress") => egress(arguments.get(1..).unwrap_or_default()),
         Some("own-pace") => own_pace(),

@@ -46,6 +46,8 @@ pub struct Setting {
     pub extra: String,
     /// Keys of both endpoints.
     pub endpoint: String,
+    /// The inside of `[influencers]`; empty: the accounts themselves.
+    pub influencers: String,
 }
 
 impl Legs {
@@ -169,13 +171,18 @@ fn configuration(
             setting.endpoint,
         )
     };
-    let influencers: Vec<String> = users.iter().map(|user| format!("{{ address = {user:?} }}")).collect();
+    let influencers = if setting.influencers.is_empty() {
+        let entries: Vec<String> = users.iter().map(|user| format!("{{ address = {user:?} }}")).collect();
+        format!("static = [{}]", entries.join(", "))
+    } else {
+        setting.influencers.clone()
+    };
     let text = format!(
-        "data_dir = {:?}\n{}{}[influencers]\nstatic = [{}]\n[listeners]\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\n{}\n",
+        "data_dir = {:?}\n{}{}[influencers]\n{}\n[listeners]\n{}\n[admin]\nlisten = \"127.0.0.1:0\"\n{}\n",
         directory.join("data"),
         endpoint("first", a, "127.0.0.2"),
         endpoint("second", b, "127.0.0.3"),
-        influencers.join(", "),
+        influencers,
         setting.listeners,
         setting.extra,
     );
