@@ -39,6 +39,7 @@ fn latency_of_the_healthy_listener() {
             .to_owned(),
         extra: "[raw]\nsink = \"file\"".to_owned(),
         endpoint: endpoint.to_owned(),
+        ..Setting::default()
     };
     let mut legs = Legs::new(ACCOUNTS, &sim, &setting);
     let service = legs.start();

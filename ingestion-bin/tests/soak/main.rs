@@ -7,6 +7,7 @@
 #![cfg(all(feature = "kafka", feature = "redis"))]
 #![allow(
     clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
     clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "a test fails by a panic and says what it saw; the schedule's pace is real time"

@@ -28,6 +28,7 @@ pub(crate) struct Schedule {
     /// What is left of this round.
     left: Vec<Fault>,
     active: Vec<Active>,
+    began: Instant,
     next: Instant,
     counts: BTreeMap<Fault, u64>,
 }
@@ -35,7 +36,8 @@ pub(crate) struct Schedule {
 impl Schedule {
     pub(crate) fn new(seed: u64) -> Self {
         let counts = Fault::ALL.map(|fault| (fault, 0)).into();
-        Self { random: Random::new(seed), left: Vec::new(), active: Vec::new(), next: Instant::now(), counts }
+        let (left, active, now) = (Vec::new(), Vec::new(), Instant::now());
+        Self { random: Random::new(seed), left, active, began: now, next: now, counts }
     }
 
     /// One tick: what is over heals, what is due strikes. `kills` says whether the service may be one of the places.
@@ -52,6 +54,9 @@ impl Schedule {
         self.next = now + self.random.between(PAUSE);
         if let Some(fault) = self.draw(kills) {
             let (lasts, first) = (self.random.between(LASTS), self.random.below(2) == 0);
+            let which = if first { 'a' } else { 'b' };
+            let (now, kib) = (self.began.elapsed().as_secs_f64(), world.memory_kib());
+            println!("{now:7.1} s {fault:?} ({which}), {:.1} s; {kib} KiB", lasts.as_secs_f64());
             world.strike(fault, first);
             *self.counts.entry(fault).or_default() += 1;
             self.active.push(Active { fault, first, over: Instant::now() + lasts });

@@ -11,7 +11,7 @@ use super::NAME;
 use super::faults::Fault;
 use super::support::legs::{Leg, Legs, Setting};
 use super::support::market::Chains;
-use super::support::process::run;
+use super::support::process::{ingestion, run};
 use super::support::proxy::{Cut, Flow, Way, Weather};
 use super::support::scene::BEGAN;
 use super::support::service::Service;
@@ -79,12 +79,18 @@ impl World {
     /// The process that runs, or a new one.
     pub(crate) fn service(&mut self) -> &Service {
         let config = self.legs().config.clone();
-        self.service.get_or_insert_with(|| Service::start(&config, &[]))
+        self.service.get_or_insert_with(|| {
+            let mut command = ingestion();
+            // The C library gives each of the producers' threads, which come and go with the broker, one of 16 heaps and returns little
+            // of them: with one heap what is seen is what is used.
+            command.env("MALLOC_ARENA_MAX", "1");
+            Service::start_as(command, &config, &[])
+        })
     }
 
-    /// What the process that runs takes, KiB.
+    /// What the process that runs takes, KiB; 0 while none does.
     pub(crate) fn memory_kib(&mut self) -> u64 {
-        let now = self.service().memory_kib("VmRSS");
+        let now = self.service.as_ref().map_or(0, |service| service.memory_kib("VmRSS"));
         self.peak_kib = self.peak_kib.max(now);
         now
     }
@@ -107,12 +113,8 @@ impl World {
                 self.put(&guest);
                 self.changed();
             }
-            Fault::ServiceKilled => {
-                self.memory_kib();
-                drop(self.service.take());
-            }
+            Fault::ServiceKilled => drop(self.service.take()),
             Fault::ServiceStopped => {
-                self.memory_kib();
                 let end = self.take_service().stop();
                 assert_eq!(end.status.code(), Some(0), "a clean stop: {}", end.log);
             }
