@@ -15,7 +15,7 @@ use super::support::topics::signals;
 use super::world::World;
 
 /// Gaps are looked at four times, half a minute apart, before history counts as unable to fill them.
-const LONG: Duration = Duration::from_secs(400);
+pub(crate) const LONG: Duration = Duration::from_secs(400);
 /// What history may lag, venue time, and a little more.
 const MARGIN_MS: u64 = 130_000;
 

@@ -3,7 +3,8 @@
 //! not rise.
 //!
 //! `INGESTION_SOAK_MINUTES` is how long, 5 unless it is set; `INGESTION_SOAK_SEED` draws the faults (`cargo xtask soak`). The first part of
-//! the time the service is not killed, and its memory is watched; then it may die too. After that it is waited for what is still to come.
+//! the time the service is not killed, and its memory is watched; then everything is cut one after the other and comes back in another
+//! order, three times; then the service may die too. After that it is waited for what is still to come.
 #![cfg(all(feature = "kafka", feature = "redis"))]
 #![allow(
     clippy::indexing_slicing,
@@ -20,18 +21,22 @@ mod schedule;
 mod slope;
 #[path = "../support/mod.rs"]
 mod support;
+mod swizzle;
 mod world;
 
 use std::time::{Duration, Instant};
 
 use schedule::Schedule;
 use slope::Memory;
+use support::random::Random;
 use test_services::{KafkaSetup, Redis, kcat, or_skip};
 use world::World;
 
 const NAME: &str = "soak";
 /// Of the time, in hundredths: without kills of the service.
 const ONE_PROCESS: u32 = 60;
+/// Rounds in which everything is cut one after the other, between the two parts.
+const SWIZZLES: usize = 3;
 /// Fills at most, so that what is judged at the end fits into memory; and a second.
 const FILLS: u64 = 400_000;
 const A_SECOND: u64 = 200;
@@ -64,6 +69,9 @@ fn faults_at_random_lose_nothing_and_memory_does_not_rise() {
         memory.look(flow.fills(), || world.memory_kib());
     }
     println!("one process: {memory}");
+    schedule.calm(&mut world);
+    let mut random = Random::new(seed);
+    (0..SWIZZLES).for_each(|_| swizzle::round(&mut world, &mut random, &flow));
     while began.elapsed() < time || !schedule.is_whole() {
         schedule.step(&mut world, true);
     }

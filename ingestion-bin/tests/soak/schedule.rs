@@ -81,11 +81,16 @@ impl Schedule {
         self.counts.values().all(|count| *count > 0)
     }
 
-    /// All faults are over.
-    pub(crate) fn end(&mut self, world: &mut World) {
+    /// Nothing is amiss any more.
+    pub(crate) fn calm(&mut self, world: &mut World) {
         for Active { fault, first, .. } in self.active.drain(..) {
             world.heal(fault, first);
         }
+    }
+
+    /// All faults are over, and each has come.
+    pub(crate) fn end(&mut self, world: &mut World) {
+        self.calm(world);
         assert!(self.is_whole(), "{self}");
     }
 }
