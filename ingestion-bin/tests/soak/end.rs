@@ -7,7 +7,6 @@ use serde_json::Value;
 use test_services::until;
 
 use super::NAME;
-use super::support::document::documents;
 use super::support::judge::{self, Allowed};
 use super::support::process::run;
 use super::support::service::Service;
@@ -56,10 +55,8 @@ pub(crate) fn judge(mut world: World, service: Service, fills: usize) {
         let is_there = |sink: &Value| sink["delivered"].as_u64() >= status["journal"]["synced"].as_u64();
         sinks.iter().all(is_there)
     };
-    let legs = world.legs();
-    let expected = documents(legs.chains.rows(), &world.users);
-    let (count, config) = (expected.values().map(Vec::len).sum::<usize>(), legs.config.clone());
-    drop(legs);
+    let (expected, config) = (world.expected(), world.legs().config.clone());
+    let count = expected.values().map(Vec::len).sum::<usize>();
     let of = |signal: &Value| world.users.iter().any(|user| signal["influencerId"] == user.as_str());
     let all = || {
         let status = service.status();

@@ -6,9 +6,9 @@ use std::fmt;
 const A_LOOK: usize = 250;
 /// What a line through so many looks may rise over the whole half, MiB: what brokers that are away, a page of history, and the allocator
 /// take and give back.
-const NOISE_MIB: f64 = 8.0;
+const NOISE_MIB: f64 = 16.0;
 /// And by the number of fills, MiB for 100,000.
-const RISE_MIB: f64 = 4.0;
+const RISE_MIB: f64 = 8.0;
 
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
@@ -88,7 +88,7 @@ fn a_leak_is_seen_and_noise_is_not() {
         memory
     };
     of(0.0).judge();
-    let (rise, a_hundred_thousand) = of(512.0).rise();
-    assert!((13.0..16.0).contains(&rise) && (45.0..52.0).contains(&a_hundred_thousand), "{}", of(512.0));
-    assert!(std::panic::catch_unwind(|| of(512.0).judge()).is_err(), "half a KiB a fill is a leak");
+    let (rise, a_hundred_thousand) = of(1_024.0).rise();
+    assert!((27.0..31.0).contains(&rise) && (93.0..101.0).contains(&a_hundred_thousand), "{}", of(1_024.0));
+    assert!(std::panic::catch_unwind(|| of(1_024.0).judge()).is_err(), "a KiB a fill is a leak");
 }

@@ -9,6 +9,7 @@ use test_services::{Kafka, Redis};
 
 use super::NAME;
 use super::faults::Fault;
+use super::support::document::{Documents, documents};
 use super::support::legs::{Leg, Legs, Setting};
 use super::support::market::Chains;
 use super::support::process::{ingestion, run};
@@ -20,6 +21,8 @@ use super::support::topics::topics;
 const USERS: usize = 5;
 /// Venue time between two blocks, ms: of 40 blocks a second it goes five times as fast as ours, and what history may lag is over sooner.
 const STEP_MS: u64 = 125;
+/// Blocks from before anybody followed: an account without a history has nothing that a read of it could be tied to.
+const BEFORE: usize = 50;
 const LIST: &str = "ingestion:influencers";
 const CHANGED: &str = "ingestion:influencers:changed";
 
@@ -47,7 +50,8 @@ impl World {
         let shares = format!("store = \"redis\"\nredis_url = {:?}\nlease_s = 3\n", redis.url());
         let setting = Setting {
             influencers: format!("source = \"redis\"\nredis_url = {:?}\nrefresh_s = 5", redis.url()),
-            extra: format!("[state]\n{shares}{}", topics(&kafka.bootstrap(), NAME, "")),
+            // A stream without rows is proven by our clock alone: every sweep of 300 s, which is as long as a short run.
+            extra: format!("[streams]\ntwap = false\n[state]\n{shares}{}", topics(&kafka.bootstrap(), NAME, "")),
             // Limits are not what is tried here, nor how long a listener waits after one loss upon another.
             endpoint: "limits = { users = 1000, connections = 100, new_connections_per_minute = 100000, \
                        subscriptions = 100000, messages_per_minute = 1000000, info_weight_per_minute = 1000000 }"
@@ -56,6 +60,12 @@ impl World {
         };
         let mut legs = Legs::new(USERS + 1, &sim, &setting);
         legs.chains = Chains::new(BEGAN, STEP_MS);
+        let everybody = legs.users.clone();
+        let everybody: Vec<&str> = everybody.iter().map(String::as_str).collect();
+        for _ in 0..BEFORE {
+            let block = legs.chains.block(&everybody, "ETH");
+            [&legs.a, &legs.b].into_iter().for_each(|leg| leg.venue.play_history(&block));
+        }
         let mut users = legs.users.clone();
         let guest = users.pop().expect("there are some");
         let legs = Arc::new(Mutex::new(legs));
@@ -86,6 +96,13 @@ impl World {
             command.env("MALLOC_ARENA_MAX", "1");
             Service::start_as(command, &config, &[])
         })
+    }
+
+    /// What must be signals.
+    pub(crate) fn expected(&self) -> Documents {
+        let legs = self.legs();
+        let since = legs.chains.rows().get(BEFORE * (USERS + 1)..).expect("so many were played");
+        documents(since, &self.users)
     }
 
     /// What the process that runs takes, KiB; 0 while none does.
