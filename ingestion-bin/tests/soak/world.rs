@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use hyperliquid_client::sim::{SimConfig, SimLimits, SimTls};
-use test_services::{Kafka, Redis};
+use test_services::{Kafka, Redis, until};
 
 use super::NAME;
 use super::faults::Fault;
@@ -23,6 +23,7 @@ const USERS: usize = 5;
 const STEP_MS: u64 = 125;
 /// Blocks from before anybody followed: an account without a history has nothing that a read of it could be tied to.
 const BEFORE: usize = 50;
+const A_WHILE: Duration = Duration::from_secs(10);
 const LIST: &str = "ingestion:influencers";
 const CHANGED: &str = "ingestion:influencers:changed";
 
@@ -164,6 +165,7 @@ impl World {
             Fault::Flushed => self.put_list(),
             Fault::Guest => {
                 let guest = self.guest.clone();
+                self.wait_followed(&guest);
                 self.cli(&["HDEL", LIST, &guest]);
                 self.changed();
             }
@@ -192,6 +194,17 @@ impl World {
     fn each_leg(&self, each: impl Fn(&Leg)) {
         let legs = self.legs();
         [&legs.a, &legs.b].into_iter().for_each(each);
+    }
+
+    /// Waits until somebody has a baseline, if a process runs that can see to it, and not for ever: nobody may be listening.
+    fn wait_followed(&self, user: &str) {
+        let Some(service) = &self.service else { return };
+        let based = || {
+            let status = service.status();
+            let accounts = status["accounts"].as_array()?;
+            accounts.iter().any(|one| one["influencerId"] == user && one["based"] == true).then_some(())
+        };
+        let _seen = until(A_WHILE, based);
     }
 
     fn put_list(&self) {
