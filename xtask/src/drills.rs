@@ -29,6 +29,24 @@ pub(crate) fn latency(arguments: &[String]) -> Result<(), Failure> {
     drill("network", "latency_").env("INGESTION_LATENCY", &turns.max(2).to_string()).run()
 }
 
+/// `cost [--fills N] [--rate N]`: the whole chain with a real Kafka beside the textbook one: N fills at full speed, three turns each; then
+/// 20 s at N fills a second.
+pub(crate) fn cost(arguments: &[String]) -> Result<(), Failure> {
+    let (mut fills, mut rate) = (500_000, 5_000);
+    for pair in arguments.chunks(2) {
+        match pair {
+            [name, value] if name == "--fills" => fills = number(name, value)?.max(1),
+            [name, value] if name == "--rate" => rate = number(name, value)?.max(1),
+            _ => {
+                let given = pair.join(" ");
+                return Err(Failure::Usage(format!("cost takes --fills N and --rate N, not {given}")));
+            }
+        }
+    }
+    let drill = drill("cost", "both_chains_").env("INGESTION_COST_FILLS", &fills.to_string());
+    drill.env("INGESTION_COST_RATE", &rate.to_string()).run()
+}
+
 /// `NAME N` and `--seed S`.
 fn counted(chore: &str, name: &str, usual: u64, arguments: &[String]) -> Result<(u64, Option<u64>), Failure> {
     let (mut count, mut seed) = (usual, None);

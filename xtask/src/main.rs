@@ -30,6 +30,10 @@ cargo xtask drill [--rounds N] [--seed S]
 cargo xtask latency [--turns N]
                            measures socket to signal file on a healthy listener, the other one
                            healthy and in a reconnect storm
+cargo xtask cost [--fills N] [--rate N]
+                           the whole chain with a real Kafka beside the same chain written the textbook
+                           way, in turns: CPU of a fill and signals a second at full speed, then
+                           socket to broker acknowledgement at N fills a second (5,000)
 cargo xtask seeds [--from N] [--count N] [--profile NAME]
                            plays N schedules of the account machine, of all faults or of a named profile;
                            those that fail are printed, and kept in ingestion-bin/src/account/tests/open.txt
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Some("kills") => drills::run(arguments.get(1..).unwrap_or_default()),
         Some("drill") => drills::listeners(arguments.get(1..).unwrap_or_default()),
         Some("latency") => drills::latency(arguments.get(1..).unwrap_or_default()),
+        Some("cost") => drills::cost(arguments.get(1..).unwrap_or_default()),
         Some("seeds") => seeds::run(arguments.get(1..).unwrap_or_default()),
         Some("restart") => drills::restart(arguments.get(1..).unwrap_or_default()),
         Some("lookups") => drills::lookups(arguments.get(1..).unwrap_or_default()),

@@ -206,6 +206,11 @@ impl SimHandle {
         self.shared.with(|venue, now| venue.play(block, true, now));
     }
 
+    /// Whether every socket's queue is at most half full, for a caller that plays no faster than sockets take it.
+    pub fn has_room(&self) -> bool {
+        self.shared.has_room()
+    }
+
     /// A block that happened before anyone listened: history only.
     pub fn play_history(&self, block: &Block) {
         self.shared.with(|venue, now| venue.play(block, false, now));

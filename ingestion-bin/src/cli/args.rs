@@ -78,6 +78,9 @@ pub struct Run {
     /// Follow a simulated market on a loopback port; everything else is as for mainnet.
     #[arg(long)]
     pub simulate: bool,
+    /// Show no signals: their sink alone has them.
+    #[arg(long)]
+    pub quiet: bool,
     /// A fault for the simulated venue to inject, e.g. `drop=0.05`; may be given several times.
     #[arg(long = "fault", value_name = "SPEC", requires = "simulate")]
     pub faults: Vec<String>,

@@ -20,12 +20,14 @@ pub(crate) struct Labels<'a> {
     pub(crate) at_ms: u64,
     /// The key has no value any more.
     pub(crate) is_tombstone: bool,
+    /// When the bytes it is made of were read, unix ns, where that is of interest.
+    pub(crate) received_ns: Option<u64>,
 }
 
 impl<'a> Labels<'a> {
     pub(super) fn new(key: impl Into<Cow<'a, str>>, id: impl Into<Option<Uuid>>, at_ms: u64) -> Self {
         let (key, id) = (key.into(), id.into());
-        Self { key, is_alone: false, id, event_type: None, at_ms, is_tombstone: false }
+        Self { key, is_alone: false, id, event_type: None, at_ms, is_tombstone: false, received_ns: None }
     }
 }
 

@@ -42,6 +42,7 @@ fn label<L: Labelled>(labels: &Labels<'_>, message: &mut Message) {
     message.key.extend_from_slice(labels.key.as_bytes());
     (message.is_alone, message.is_tombstone) = (labels.is_alone, labels.is_tombstone);
     message.timestamp_ms = i64::try_from(labels.at_ms).unwrap_or(i64::MAX);
+    message.received_ns = labels.received_ns;
     message.headers.push(("schema", L::SCHEMA.into()));
     if let Some(id) = labels.id {
         message.headers.push((ID, id.to_string().into()));

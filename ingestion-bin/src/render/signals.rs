@@ -30,7 +30,8 @@ impl SignalLines {
         if self.key_has_market { format!("{influencer}|{market}").into() } else { influencer.into() }
     }
 
-    fn signal<'r>(&mut self, record: &Record<'r>) -> Option<(Stamp<'r>, Signal)> {
+    /// The signal, and when its bytes were read, unix ns.
+    fn signal<'r>(&mut self, record: &Record<'r>) -> Option<(Stamp<'r>, Signal, u64)> {
         if record.kind != record::Kind::Event as u8 {
             return None;
         }
@@ -40,7 +41,7 @@ impl SignalLines {
             return None;
         };
         match self.reader.signal(&stamp, &event) {
-            Ok(signal) => signal.map(|signal| (stamp, signal)),
+            Ok(signal) => signal.map(|signal| (stamp, signal, event.received_at_ns)),
             Err(unreadable) => {
                 error!(position = record.position, %unreadable, "an event record makes no signal");
                 None
@@ -53,10 +54,11 @@ impl Labelled for SignalLines {
     const SCHEMA: &'static str = v1::SIGNAL;
 
     fn line<'r>(&mut self, record: &Record<'r>, line: &mut Vec<u8>) -> Option<Labels<'r>> {
-        let (stamp, signal) = self.signal(record)?;
+        let (stamp, signal, received_ns) = self.signal(record)?;
         SignalV1::from(&signal).encode(line);
         let key = self.key(stamp.influencer, signal.market().name());
-        Some(Labels::new(key, signal.signal_id(), stamp.at_ms))
+        let labels = Labels::new(key, signal.signal_id(), stamp.at_ms);
+        Some(Labels { received_ns: Some(received_ns), ..labels })
     }
 
     #[cfg(feature = "kafka")]

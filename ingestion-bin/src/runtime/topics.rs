@@ -10,7 +10,8 @@ use messaging::sink::PumpConfig;
 use observability::Telemetry;
 use signal_domain::Uuid;
 
-use super::events::TopicDiffers;
+use super::clock::wall_ns;
+use super::events::{TopicDiffers, socket_to_ack};
 use super::service::StartError;
 use super::sinks::signal_lines;
 use crate::config::{Config, PublishAfter, SinkKind, SinkSettings};
@@ -25,6 +26,9 @@ const CURSOR_EVERY: Duration = Duration::from_millis(250);
 /// The stream whose topic is compacted.
 pub(crate) const COMPACTED: &str = "state";
 
+/// The stream whose way from the socket is timed.
+const SIGNALS: &str = "signals";
+
 /// Partitions of a new topic.
 pub(crate) const PARTITIONS: i32 = 12;
 
@@ -34,6 +38,7 @@ pub(super) struct Topics {
     limit: Limit,
     auditor: Option<Auditor>,
     figures: Figures,
+    telemetry: Telemetry,
 }
 
 /// What is to be seen of each stream that goes to a topic.
@@ -62,7 +67,8 @@ impl Topics {
             Auditor::start(&client, AuditPace::default(), told)
         });
         let auditor = auditor.transpose().map_err(|error| StartError::sink("kafka audit", &error))?;
-        Ok(Some(Self { config: client, limit, auditor, figures: Figures::default() }))
+        let (figures, telemetry) = (Figures::default(), telemetry.clone());
+        Ok(Some(Self { config: client, limit, auditor, figures, telemetry }))
     }
 
     pub(super) fn sink<L: Labelled>(
@@ -71,7 +77,12 @@ impl Topics {
         topic: &str,
         lines: L,
     ) -> KafkaSink<Messages<L>> {
-        let sink = KafkaSink::new(self.config.clone(), topic, Messages(lines));
+        let mut sink = KafkaSink::new(self.config.clone(), topic, Messages(lines));
+        if stream == SIGNALS {
+            let mut observe = socket_to_ack(&self.telemetry, stream);
+            // One look at the clock for all that arrived together.
+            sink = sink.timed(Box::new(move |received: &[u64]| observe(wall_ns(), received)));
+        }
         self.figures.producers.push((stream, sink.figures()));
         let Some(auditor) = &self.auditor else { return sink };
         let trail = auditor.trail(stream, topic, stream == COMPACTED);

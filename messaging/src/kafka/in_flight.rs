@@ -107,6 +107,12 @@ impl InFlight {
         self.slots.get(at).map(|slot| slot.message.key.as_slice())
     }
 
+    /// When what a message is made of was received.
+    pub(super) fn received_ns(&self, number: u64) -> Option<u64> {
+        let at = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.slots.get(at)?.message.received_ns
+    }
+
     pub(super) fn sent(&mut self, number: u64) {
         if let Some(slot) = self.slot(number) {
             slot.standing = Standing::Sent;

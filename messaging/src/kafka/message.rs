@@ -17,6 +17,8 @@ pub struct Message {
     pub headers: Vec<(&'static str, Vec<u8>)>,
     /// Unix ms.
     pub timestamp_ms: i64,
+    /// When what it is made of was received, by the owner's clock. Stays here.
+    pub received_ns: Option<u64>,
 }
 
 impl Message {
@@ -25,7 +27,8 @@ impl Message {
         self.key.clear();
         self.value.clear();
         self.headers.clear();
-        (self.is_alone, self.is_tombstone, self.timestamp_ms) = (false, false, 0);
+        (self.is_alone, self.is_tombstone) = (false, false);
+        (self.timestamp_ms, self.received_ns) = (0, None);
     }
 
     /// Bytes of its parts.

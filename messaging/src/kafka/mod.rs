@@ -29,5 +29,5 @@ pub use figures::{Figures, FiguresWatch};
 pub use message::{Compose, Message};
 pub use read::{ReadTopicError, Stored, read_topic};
 pub use resend::{Placed, ResendError, Resender};
-pub use sink::KafkaSink;
+pub use sink::{KafkaSink, OnAcknowledged};
 pub use topics::{Made, Topic, TopicError, create_topics};

@@ -38,6 +38,9 @@ const BATCH_BYTES_MIN: usize = 1_024;
 /// After a first setback another producer is built this much later, then twice as much, up to [`PATIENCE`].
 const SETBACK_PAUSE: Duration = Duration::from_millis(100);
 
+/// Told when what was just acknowledged had been received ([`Message::received_ns`](super::Message::received_ns)), a batch at a time.
+pub type OnAcknowledged = Box<dyn FnMut(&[u64]) + Send>;
+
 /// See the module.
 pub struct KafkaSink<C> {
     config: KafkaConfig,
@@ -70,6 +73,8 @@ pub struct KafkaSink<C> {
     figures: FiguresWatch,
     /// Where every acknowledgement is noted.
     trail: Option<AuditTrail>,
+    /// Who is told how old acknowledged messages are, and the batch for it.
+    on_acknowledged: Option<(OnAcknowledged, Vec<u64>)>,
     tally: Tally,
 }
 
@@ -106,6 +111,7 @@ impl<C: Compose> KafkaSink<C> {
             ring: None,
             figures: FiguresWatch::default(),
             trail: None,
+            on_acknowledged: None,
             tally: Tally::default(),
         }
     }
@@ -114,6 +120,13 @@ impl<C: Compose> KafkaSink<C> {
     #[must_use]
     pub fn audited(mut self, trail: AuditTrail) -> Self {
         self.trail = Some(trail);
+        self
+    }
+
+    /// Tells `told` of acknowledgements, on the sink's thread.
+    #[must_use]
+    pub fn timed(mut self, told: OnAcknowledged) -> Self {
+        self.on_acknowledged = Some((told, Vec::new()));
         self
     }
 
@@ -132,11 +145,18 @@ impl<C: Compose> KafkaSink<C> {
                 Ok(_) => {
                     self.setbacks = 0;
                     let flight = &self.flight;
+                    if let Some((_, received)) = &mut self.on_acknowledged {
+                        received.extend(flight.received_ns(report.number));
+                    }
                     self.trial.arrived(report.number, || flight.key(report.number).map(Box::from));
                     self.flight.arrived(report.number);
                 }
                 Err(code) => self.refused(report.number, code),
             }
+        }
+        if let Some((told, received)) = self.on_acknowledged.as_mut().filter(|(_, new)| !new.is_empty()) {
+            told(received);
+            received.clear();
         }
         self.complaint = reports.complaint.or(self.complaint.take());
         if reports.fatal.is_some() {

@@ -126,7 +126,7 @@ impl Shared {
     }
 
     /// Whether every queue is at most half full.
-    pub(super) fn has_room(&self) -> bool {
+    pub(in crate::sim) fn has_room(&self) -> bool {
         let half = self.queue_frames / 2;
         self.lock().lines.values().all(|line| line.queue.capacity() >= half)
     }

@@ -53,7 +53,7 @@ pub(super) fn run(cli: &Cli, args: &Run, output: &mut Output) -> Result<Exit, Fa
         .enable_all()
         .build()
         .map_err(|error| Failure::world("runtime", error))?;
-    let exit = runtime.block_on(serve(plan, output))?;
+    let exit = runtime.block_on(serve(plan, args.quiet, output))?;
     drop(simulated);
     Ok(exit)
 }
@@ -70,7 +70,7 @@ fn arguments(args: &Run) -> Result<(Vec<Address>, Vec<FaultSpec>), Vec<Problem>>
     flags.all((follow, faults))
 }
 
-async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
+async fn serve(plan: Plan, quiet: bool, output: &mut Output) -> Result<Exit, Failure> {
     let Plan { config, token, list } = plan;
     // From now on who asks for the end gets a graceful one, however little has begun.
     let mut asked = Asked::new()?;
@@ -101,7 +101,7 @@ async fn serve(plan: Plan, output: &mut Output) -> Result<Exit, Failure> {
         }
     };
     let claim = standby::claim(&config)?;
-    let mut run = Life { config, list, told, telemetry, front, claim };
+    let mut run = Life { config, list, told, quiet, telemetry, front, claim };
     // As long as another instance only takes over for a while.
     let exit = loop {
         if let Some(exit) = run.once(&mut asked, output).await? {
@@ -118,6 +118,8 @@ struct Life {
     list: List,
     /// Refused entries that were told and are still refused.
     told: HashSet<String>,
+    /// No signal is shown.
+    quiet: bool,
     telemetry: Telemetry,
     front: Front,
     claim: standby::Claim,
@@ -282,7 +284,7 @@ impl Running<'_> {
     }
 
     fn show_signals(&mut self, lines: Lines) -> Result<(), Failure> {
-        if self.life.config.storage.signals.kind == SinkKind::Stdout {
+        if self.life.quiet || self.life.config.storage.signals.kind == SinkKind::Stdout {
             return Ok(());
         }
         self.service.show(lines, std::io::stdout()).map_err(not_started)

@@ -12,7 +12,7 @@ use observability::metrics::{Counter, Gauge};
 #[cfg(feature = "kafka")]
 use super::catalogue::{
     AUDIT_FOREIGN, AUDIT_LAG, AUDIT_SKIPPED, AUDITED, KAFKA_BROKERS, KAFKA_QUEUED, KAFKA_RETRIES,
-    KAFKA_ROUND_TRIP, KAFKA_TIMEOUTS, NOT_AUDITABLE,
+    KAFKA_ROUND_TRIP, KAFKA_TIMEOUTS, NOT_AUDITABLE, SOCKET_TO_ACK,
 };
 use super::catalogue::{
     BLOCKED, CERTIFIED_BEHIND, COMPLETENESS, EVENTS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_NEARLY_FULL,
@@ -175,6 +175,21 @@ pub(in crate::runtime) fn show_kafka(
     set(&KAFKA_RETRIES, figures.retries, 1.0);
     set(&KAFKA_TIMEOUTS, figures.timeouts, 1.0);
     set(&KAFKA_ROUND_TRIP, figures.round_trip_p99_us, 1e6);
+}
+
+/// Counts how long acknowledged lines of a stream took, given now and when the bytes of each were read, unix ns.
+#[cfg(feature = "kafka")]
+pub(in crate::runtime) fn socket_to_ack(
+    telemetry: &Telemetry,
+    stream: &str,
+) -> impl FnMut(u64, &[u64]) + Send + use<> {
+    let histogram = telemetry.metrics().get(&SOCKET_TO_ACK, [stream]);
+    move |now_ns, received| {
+        for at in received {
+            #[expect(clippy::cast_precision_loss, reason = "2^53 ns are 104 days")]
+            histogram.observe(now_ns.saturating_sub(*at) as f64 / 1e9);
+        }
+    }
 }
 
 /// How the shared state stands.

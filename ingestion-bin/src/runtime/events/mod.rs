@@ -28,7 +28,7 @@ pub use catalogue::{catalogue, totals};
 pub(super) use meters::show_shared;
 pub(super) use meters::{Meters, show_completeness, show_journal, show_list, show_shedding, show_sink};
 #[cfg(feature = "kafka")]
-pub(super) use meters::{show_audit, show_kafka};
+pub(super) use meters::{show_audit, show_kafka, socket_to_ack};
 
 /// One struct per happening with at most one label: its fields, its counter and label, what it amounts to, its log line.
 macro_rules! event {
