@@ -23,7 +23,8 @@ pub(crate) fn healed(world: &mut World) -> Service {
     let users: BTreeSet<String> = world.users.iter().cloned().collect();
     let service = world.take_service();
     let is_well = |status: &Value| {
-        let accounts = status["accounts"].as_array().expect("accounts");
+        // It may stand by until the lease of the one before it is over: then it has none.
+        let Some(accounts) = status["accounts"].as_array() else { return false };
         let well = |user: &String| {
             let of = |account: &&Value| account["influencerId"] == user.as_str();
             let account = accounts.iter().find(of);
