@@ -1,5 +1,6 @@
 //! A broker comes back without the end of its log (fault row 71): the audit tells it, `verify --kafka` names what is lost, and
-//! `topics resend` sends that from the journal, with the same bytes, ids and numbers.#![cfg(feature = "kafka")]
+//! `topics resend` sends that from the journal, with the same bytes, ids and numbers.
+#![cfg(feature = "kafka")]
 #![allow(clippy::print_stdout, reason = "a test says what it saw")]
 
 mod support;

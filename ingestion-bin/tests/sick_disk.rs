@@ -13,16 +13,17 @@ use support::eventually;
 /// What the journal's queue holds easily.
 const FEW: usize = 300;
 /// More frames than it has places for.
-const MANY: usize = 17_000;
+const MANY: usize = 2_000;
 /// Batches the journal's queue takes at most.
-const QUEUE_BATCHES: usize = 16_384;
+const QUEUE_BATCHES: usize = 1_024;
 /// Enough new rows for history to be read again at once, and enough venue time for it to certify what lies before.
 const AFTERWARDS: usize = 1_600;
 
 /// Fills flow, the journal's disk falls ill, `frames` more come, the disk recovers, fills flow on.
 fn fall_ill_and_recover(frames: usize, fall_ill: impl Fn(&FaultyStorage)) {
     let mut world = World::new(7);
-    let drill = Drill::start(&world);
+    let batches = QUEUE_BATCHES.to_string();
+    let drill = Drill::start_with(&world, &[("journal.queue_batches", &batches)]);
     world.play(20);
     world.wait_all();
 

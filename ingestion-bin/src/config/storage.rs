@@ -53,6 +53,8 @@ pub struct Journal {
     pub fsync_interval: Duration,
     /// A segment ends at this size.
     pub segment_bytes: u64,
+    /// Batches that may wait for the disk; a frame of fills is one, and what is not fsynced counts.
+    pub queue_batches: usize,
     /// Oldest segments go above this size.
     pub max_bytes: u64,
     /// When a record may go to a topic.
@@ -246,6 +248,8 @@ fn journal(root: &Section<'_>) -> Journal {
         fsync: section.choice("fsync", Fsync::Batch, &[("batch", Fsync::Batch), ("always", Fsync::Always)]),
         fsync_interval: section.millis("fsync_interval_ms", 10, 0..=10_000),
         segment_bytes: section.number("segment_bytes", 67_108_864, 1 << 16..=1 << 32),
+        queue_batches: usize::try_from(section.number("queue_batches", 16_384, 64..=1 << 20))
+            .unwrap_or(16_384),
         max_bytes: section.number("max_bytes", 8_589_934_592, 1 << 18..=1 << 50),
         publish_after: section.choice(
             "publish_after",

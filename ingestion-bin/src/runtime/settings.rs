@@ -47,6 +47,7 @@ pub(super) fn journal(config: &Config) -> JournalConfig {
         },
         fsync_interval: journal.fsync_interval,
         segment_bytes: journal.segment_bytes,
+        queue_batches: journal.queue_batches,
         max_bytes: journal.max_bytes,
         retention: Some(config.storage.raw_retention),
         ..JournalConfig::default()
