@@ -20,6 +20,7 @@ use serde_json::Value;
 use support::document::{Documents, documents};
 use support::expected::Row;
 use support::judge::{self, Allowed};
+use support::number;
 use support::scene::Scene;
 use support::service::Service;
 use test_services::{Kafka, KafkaSetup, kcat, or_skip, until};
@@ -42,8 +43,7 @@ const AT_ONCE: usize = 50;
 
 /// The journal's share of the disk, MiB.
 fn journal_mib() -> u64 {
-    let asked = std::env::vars().find(|(name, _)| name == "INGESTION_TEST_JOURNAL_MIB");
-    asked.map_or(8, |(_, mib)| mib.parse().expect("INGESTION_TEST_JOURNAL_MIB is a number"))
+    number("INGESTION_TEST_JOURNAL_MIB").unwrap_or(8)
 }
 
 /// A venue with a long memory, a service that knows its topics, and a broker that is away.

@@ -18,10 +18,10 @@ mod support;
 use std::time::{Duration, Instant};
 
 use hyperliquid_client::sim::{SimConfig, SimLimits};
-use support::eventually;
 use support::scene::Scene;
 use support::service::Service;
 use support::topics::topics;
+use support::{eventually, number};
 use test_services::{KafkaSetup, or_skip, until};
 
 const NAME: &str = "kafka_backlog";
@@ -31,11 +31,6 @@ const MEMORY_MIB: u64 = 64;
 const LONG: Duration = Duration::from_secs(60);
 /// Blocks on their way to the service at once.
 const BLOCKS: usize = 50;
-
-fn number(name: &str) -> Option<usize> {
-    let given = std::env::vars().find(|(key, _)| key == name).map(|(_, value)| value);
-    given.map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}: wants a number")))
-}
 
 /// Signals that the service has made, by its own count.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
@@ -71,8 +66,8 @@ fn what_arrives_while_the_brokers_are_away_waits_on_the_disk() {
     service.forget_peak();
     kafka.kill(1).expect("it runs");
 
-    let count = number("INGESTION_KAFKA_BACKLOG").unwrap_or(20_000) / ACCOUNTS * ACCOUNTS;
-    let rate = number("INGESTION_KAFKA_BACKLOG_RATE").map(|rate| rate as f64);
+    let count = number("INGESTION_KAFKA_BACKLOG").unwrap_or(20_000_usize) / ACCOUNTS * ACCOUNTS;
+    let rate = number::<f64>("INGESTION_KAFKA_BACKLOG_RATE");
     scene.chains.fills_only(10);
     let began = Instant::now();
     let blocks = count / ACCOUNTS;

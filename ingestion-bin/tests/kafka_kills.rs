@@ -16,6 +16,7 @@ use std::time::Duration;
 use hyperliquid_client::sim::{SimConfig, SimLimits};
 use support::document::documents;
 use support::judge::{self, Allowed};
+use support::number;
 use support::random::Random;
 use support::scene::Scene;
 use support::service::Service;
@@ -32,11 +33,6 @@ const NAME: &str = "kafka_kills";
 const BROKER_DIES: u64 = 8;
 const LONG: Duration = Duration::from_secs(180);
 
-fn number(name: &str, default: u64) -> u64 {
-    let given = std::env::vars().find(|(key, _)| key == name).map(|(_, value)| value);
-    given.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}: wants a number")))
-}
-
 fn broker_dies(kafka: &Kafka) {
     kafka.kill(1).expect("it runs");
     kafka.restart(1).expect("it starts again");
@@ -48,7 +44,10 @@ fn killed_at_random_moments_nothing_is_lost_in_the_topic() {
     if or_skip(NAME, kcat(&["-V"])).is_none() {
         return;
     }
-    let (kills, seed) = (number("INGESTION_KAFKA_KILLS", 12), number("INGESTION_KAFKA_KILLS_SEED", 1));
+    let (kills, seed) = (
+        number("INGESTION_KAFKA_KILLS").unwrap_or(12_u64),
+        number("INGESTION_KAFKA_KILLS_SEED").unwrap_or(1),
+    );
     let mut draw = Random::new(seed);
     println!("{kills} kills, INGESTION_KAFKA_KILLS_SEED={seed}");
     let mut sim = SimConfig::manual();

@@ -12,23 +12,12 @@ use support::judge::{self, Allowed};
 use support::scene::Scene;
 use support::service::Service;
 use support::topics::{LONG, delivered, signals, topics};
-use test_services::{Kafka, KafkaSetup, kcat, or_skip, until};
+use test_services::{KafkaSetup, kcat, or_skip, until};
 
 const NAME: &str = "kafka_lost";
 const USERS: [&str; 2] =
     ["0x0000000000000000000000000000000000105001", "0x0000000000000000000000000000000000105002"];
 const BLOCKS: usize = 200;
-
-/// Kills the broker, takes the last quarter of the topic's only partition, and starts it again.
-fn cut(kafka: &Kafka, topic: &str) {
-    kafka.kill(1).expect("it runs");
-    let folder = kafka.log_dir(1).expect("there is one");
-    let log = folder.join(format!("{topic}-0/00000000000000000000.log"));
-    let length = std::fs::metadata(&log).expect("a log").len();
-    let file = std::fs::OpenOptions::new().write(true).open(&log).expect("a log");
-    file.set_len(length * 3 / 4).expect("cut");
-    kafka.restart(1).expect("it starts again");
-}
 
 fn verified(scene: &Scene) -> Value {
     let output = scene.ask(&["--json", "verify", "--kafka"]);
@@ -66,7 +55,7 @@ fn what_a_topic_has_lost_is_sent_again_from_the_journal() {
         .expect("all of them");
     assert_eq!(resent(&scene, &[]), (0, 0), "nothing is lost");
 
-    cut(&kafka, &topic);
+    kafka.lose_end(&topic).expect("it starts again");
     // Others take the place of what is lost.
     (0..BLOCKS).for_each(|_| scene.play(&USERS, "ETH"));
     let count = scene.chains.rows().len();

@@ -20,10 +20,10 @@ use hyperliquid_client::sim::{SimConfig, SimLimits, SimTls};
 use serde_json::Value;
 use support::document::documents;
 use support::egress_proxy::{LOGIN, Proxy, Speaks};
-use support::eventually;
 use support::judge::{self, Allowed};
 use support::scene::Scene;
 use support::service::Service;
+use support::{eventually, number};
 
 /// What the venue allows every address, and what the service is told by default.
 const USERS: u32 = 10;
@@ -129,8 +129,7 @@ fn judge_signals(scene: &Scene, accounts: &[String]) {
 
 /// Fills every account's key window, inside a venue time in which history can certify none of it away, and tells what that costs.
 fn fill_windows(scene: &mut Scene, service: &Service, accounts: &[String], played: u64) {
-    let fills = std::env::vars().find(|(name, _)| name == "INGESTION_WINDOW_FILLS");
-    let fills = fills.map_or(WINDOW_FILLS, |(_, fills)| fills.parse().expect("a number"));
+    let fills = number("INGESTION_WINDOW_FILLS").unwrap_or(WINDOW_FILLS);
     let users: Vec<&str> = accounts.iter().map(String::as_str).collect();
     let before = service.memory_kib("VmRSS");
     scene.chains.fills_only(100_000 / fills);

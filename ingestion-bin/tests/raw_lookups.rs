@@ -12,9 +12,9 @@
 mod support;
 
 use hyperliquid_client::sim::{Block, SimConfig, SimLimits, Stream};
-use support::eventually;
 use support::scene::Scene;
 use support::service::Service;
+use support::{eventually, number};
 
 const USERS: [&str; 8] = [
     "0x00000000000000000000000000000000100c0001",
@@ -33,11 +33,6 @@ const RARELY: usize = 1_000;
 const AHEAD: usize = 100;
 /// Of what is stored, at most one part in so many is read for one question.
 const SHARE: u64 = 5;
-
-fn events() -> Option<usize> {
-    let given = std::env::vars().find(|(key, _)| key == "INGESTION_RAW_EVENTS").map(|(_, value)| value);
-    given.map(|text| text.parse().expect("INGESTION_RAW_EVENTS is a number"))
-}
 
 /// What there is, by the ways in which it is asked for.
 #[derive(Default)]
@@ -107,7 +102,7 @@ fn an_event_is_found_without_reading_the_whole_journal() {
     let entries: Vec<String> =
         USERS.iter().chain([&RARE]).map(|user| format!("{{ address = {user:?} }}")).collect();
     let list = format!("static = [{}]", entries.join(","));
-    let given = events();
+    let given: Option<usize> = number("INGESTION_RAW_EVENTS");
     let segments = if given.is_some() { "" } else { "[journal]\nsegment_bytes = 1048576\n" };
     let mut scene = Scene::at(sim, 100, |_| list, segments);
     let budget = ["--set", "venue.endpoint.0.limits.info_weight_per_minute=1000000"];

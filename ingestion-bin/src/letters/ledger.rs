@@ -106,6 +106,12 @@ impl Redrives {
         self.of.get(&letter).is_some_and(|known| known.iter().any(|redriven| redriven.topic == topic))
     }
 
+    /// Whether anything was sent to that topic again.
+    #[must_use]
+    pub fn any(&self, topic: &str) -> bool {
+        self.of.values().flatten().any(|redriven| redriven.topic == topic)
+    }
+
     /// Where the record of this letter was sent last.
     #[must_use]
     pub fn newest(&self, letter: Uuid) -> Option<&Redriven> {

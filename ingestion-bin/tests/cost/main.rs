@@ -22,6 +22,7 @@ mod textbook;
 
 use chains::{Kind, Stage, WORDS};
 use load::{Load, Pace};
+use support::number;
 use test_services::{KafkaSetup, or_skip};
 
 /// Fills of the short form.
@@ -29,11 +30,6 @@ const SHORT: usize = 2_200;
 /// Of the long form.
 const TURNS: usize = 3;
 const STEADY_SECONDS: usize = 20;
-
-fn number(name: &str) -> Option<usize> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
-}
 
 #[test]
 fn both_chains_publish_every_fill_once() {

@@ -27,12 +27,7 @@ mod support;
 mod trouble;
 
 use drill::{Drill, Limits, Wait};
-
-/// A number from the environment.
-fn number(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
-}
+use support::number;
 
 fn seed() -> u64 {
     number("INGESTION_KILL_SEED").unwrap_or(21)
@@ -65,7 +60,7 @@ fn killed_inside_the_info_budget() {
         None => (Limits::Enforced { info_weight_per_minute: 300 }, 4),
     };
     Drill {
-        kills: kills.map_or(5, |kills| (kills / 5).max(1)),
+        kills: kills.map_or(5, |kills: u64| (kills / 5).max(1)),
         seed: seed().wrapping_add(1),
         limits,
         accounts,

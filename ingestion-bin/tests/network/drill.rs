@@ -17,7 +17,7 @@ use super::support::legs::{Leg, Legs, Setting};
 use super::support::market::Chains;
 use super::support::proxy::{Cut, Way, Weather};
 use super::support::service::{Service, lines};
-use super::support::{eventually, process, recorded_data};
+use super::support::{eventually, number, process, recorded_data};
 
 /// Followed where the fills are our own.
 const ACCOUNTS: usize = 10;
@@ -270,11 +270,6 @@ fn can_fail(signals: &[Value], expected: &Documents, allowed: &Allowed<'_>) {
     }
 }
 
-pub(super) fn number(name: &str) -> Option<usize> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
-}
-
 #[test]
 fn drill_both_listeners_in_turn() {
     let rounds = number("INGESTION_DRILL").unwrap_or(1);
@@ -338,7 +333,7 @@ fn drill_a_listener_that_drops_frames_opens_no_gap() {
     let service = legs.start();
     begin(&mut legs, &service);
     legs.a.venue.add_fault("drop=0.05".parse().expect("a fault"));
-    let fills = number("INGESTION_DRILL").map_or(3_000, |rounds| rounds * 30_000);
+    let fills = number("INGESTION_DRILL").map_or(3_000, |rounds: usize| rounds * 30_000);
     let mut flow =
         Flow { legs: &mut legs, recorded: None, fills: 0, began: Instant::now(), ill_at_least: ILL_AT_LEAST };
     flow.fills(fills);

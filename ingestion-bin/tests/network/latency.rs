@@ -28,7 +28,7 @@ const CUT_EVERY: Duration = Duration::from_millis(300);
 
 #[test]
 fn latency_of_the_healthy_listener() {
-    let turns = super::drill::number("INGESTION_LATENCY").unwrap_or(1);
+    let turns = super::support::number("INGESTION_LATENCY").unwrap_or(1);
     let fills = if turns > 1 { 2_000 } else { 200 };
     let mut sim = SimConfig::manual();
     sim.venue.limits = SimLimits::generous();

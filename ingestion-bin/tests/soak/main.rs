@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use schedule::Schedule;
 use slope::Memory;
+use support::number;
 use support::random::Random;
 use test_services::{KafkaSetup, Redis, kcat, or_skip};
 use world::World;
@@ -41,11 +42,6 @@ const SWIZZLES: usize = 3;
 const FILLS: u64 = 400_000;
 const A_SECOND: u64 = 200;
 
-fn number(name: &str, default: u64) -> u64 {
-    let given = std::env::vars().find(|(key, _)| key == name).map(|(_, value)| value);
-    given.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}: wants a number")))
-}
-
 #[test]
 fn faults_at_random_lose_nothing_and_memory_does_not_rise() {
     let Some(kafka) = or_skip(NAME, KafkaSetup::one().start()) else { return };
@@ -53,7 +49,8 @@ fn faults_at_random_lose_nothing_and_memory_does_not_rise() {
     if or_skip(NAME, kcat(&["-V"])).is_none() {
         return;
     }
-    let (minutes, seed) = (number("INGESTION_SOAK_MINUTES", 5), number("INGESTION_SOAK_SEED", 1));
+    let (minutes, seed) =
+        (number("INGESTION_SOAK_MINUTES").unwrap_or(5_u64), number("INGESTION_SOAK_SEED").unwrap_or(1));
     let time = Duration::from_secs(60 * minutes.max(1));
     let a_second = (FILLS / time.as_secs()).clamp(1, A_SECOND);
     println!("{minutes} minutes, {a_second} fills a second, INGESTION_SOAK_SEED={seed}");

@@ -28,7 +28,9 @@ pub mod service;
 #[cfg(feature = "kafka")]
 pub mod topics;
 
+use std::fmt::Display;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 /// The folder of recorded data, or `None` after saying so in one line.
@@ -40,6 +42,12 @@ pub fn recorded_data() -> Option<PathBuf> {
         println!("SKIPPED: INGESTION_TEST_DATA is not set; the same check runs on our own fixture");
     }
     folder
+}
+
+/// A number from the environment; one that is none fails by its name.
+pub fn number<T: FromStr<Err: Display>>(name: &str) -> Option<T> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
 }
 
 /// Our own fills, made for these tests.

@@ -19,6 +19,7 @@ mod threads;
 mod week;
 
 use support::clock::Clock;
+use support::number;
 use support::service::Service;
 use test_services::until;
 use week::{LONG, Week, sink};
@@ -31,10 +32,7 @@ const MOMENTS: usize = 10;
 
 /// Fills of the whole run.
 fn fills() -> usize {
-    let days = std::env::vars().find(|(name, _)| name == "INGESTION_WEEK_DAYS").map(|(_, days)| days);
-    days.map_or(100_000, |days| {
-        days.parse::<usize>().expect("INGESTION_WEEK_DAYS is a number of days") * 86_400 * week::A_SECOND
-    })
+    number("INGESTION_WEEK_DAYS").map_or(100_000, |days: usize| days * 86_400 * week::A_SECOND)
 }
 
 #[test]

@@ -8,7 +8,7 @@ use messaging::kafka::{
 };
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use test_services::{Kafka, KafkaSetup, kafka_tool, kcat_fed, or_skip, shared_kafka, until};
+use test_services::{KafkaSetup, kafka_tool, kcat_fed, or_skip, shared_kafka, until};
 
 use crate::rig::{Rig, create, stored};
 
@@ -193,7 +193,7 @@ fn a_tail_that_is_lost_is_told_also_when_others_took_its_place() {
             audited.append(50);
         }
         audited.done();
-        cut(&kafka, topic);
+        kafka.lose_end(topic).unwrap();
         if reappends {
             audited.append(2_000);
         }
@@ -210,15 +210,6 @@ fn a_tail_that_is_lost_is_told_also_when_others_took_its_place() {
         assert_eq!(status.differing, told.records, "{status:?}");
         audited.nothing_told();
     }
-}
-
-/// Kills the broker, takes the last bytes of the topic's only partition, and starts it again.
-fn cut(kafka: &Kafka, topic: &str) {
-    kafka.kill(1).unwrap();
-    let log = kafka.log_dir(1).unwrap().join(format!("{topic}-0/00000000000000000000.log"));
-    let length = std::fs::metadata(&log).unwrap().len();
-    std::fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(length * 3 / 4).unwrap();
-    kafka.restart(1).unwrap();
 }
 
 /// Records that vanish from the middle of a topic, one by one: a compaction that nobody has ordered is such a hand. Where a topic may

@@ -113,6 +113,21 @@ impl Kafka {
         broker.node.format()
     }
 
+    /// The only broker is killed, loses the last quarter of a topic's only partition, and starts again.
+    ///
+    /// # Errors
+    /// It does not run, has no such log, or does not start again.
+    pub fn lose_end(&self, topic: &str) -> Result<(), Failed> {
+        self.kill(1)?;
+        let log = self.log_dir(1)?.join(format!("{topic}-0/00000000000000000000.log"));
+        let cut = || {
+            let file = std::fs::OpenOptions::new().write(true).open(&log)?;
+            file.set_len(file.metadata()?.len() * 3 / 4)
+        };
+        cut().map_err(|error: std::io::Error| Failed::new(format!("{}: {error}", log.display())))?;
+        self.restart(1)
+    }
+
     /// Where a broker keeps its partitions.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ use super::super::super::exit::{Exit, Failure};
 use super::super::super::output::Output;
 use super::super::super::setup;
 use super::super::{journal, verify};
-use crate::config::{Config, SinkKind};
+use crate::config::{Config, SinkKind, SinkSettings};
 use crate::letters::{Ledger, Redriven, RefusedAt};
 use crate::record::{self, Body, Kind};
 use crate::render::{Again, id_of};
@@ -41,8 +41,8 @@ pub(super) fn run(cli: &Cli, args: &Resend, output: &mut Output) -> Result<Exit,
     let storage = DiskStorage::new(setup::existing_data(&config)?);
     let ledger = (!args.dry_run).then(|| Ledger::open(&storage)).transpose();
     let mut ledger = ledger.map_err(|error| Failure::World(causes(&error)))?;
-    for (stream, topic) in streams {
-        let lost = Lost::of(&config, &cluster, stream, &topic)?;
+    for (stream, sink) in streams {
+        let (topic, lost) = (&sink.topic, Lost::of(&config, &cluster, stream, sink)?);
         let sent = match &mut ledger {
             Some(ledger) => send(&cluster, &lost, ledger)?,
             None => 0,
@@ -58,12 +58,13 @@ pub(super) fn run(cli: &Cli, args: &Resend, output: &mut Output) -> Result<Exit,
     Ok(Exit::Clean)
 }
 
-/// The streams that are meant, with their topics.
-fn streams(config: &Config, wanted: Option<&str>) -> Result<Vec<(&'static str, String)>, Failure> {
-    let sinks = config.storage.sinks();
-    let of_topics =
-        sinks.into_iter().filter(|(name, sink)| sink.kind == SinkKind::Kafka && *name != COMPACTED);
-    let mut streams: Vec<_> = of_topics.map(|(name, sink)| (name, sink.topic.clone())).collect();
+/// The streams that are meant.
+fn streams<'c>(
+    config: &'c Config,
+    wanted: Option<&str>,
+) -> Result<Vec<(&'static str, &'c SinkSettings)>, Failure> {
+    let mut streams = config.storage.sinks().to_vec();
+    streams.retain(|(name, sink)| sink.kind == SinkKind::Kafka && *name != COMPACTED);
     if let Some(wanted) = wanted {
         streams.retain(|(name, _)| *name == wanted);
     }
@@ -90,20 +91,19 @@ impl Lost {
         config: &Config,
         cluster: &KafkaConfig,
         stream: &'static str,
-        topic: &str,
+        sink: &SinkSettings,
     ) -> Result<Self, Failure> {
         let reader = journal::open(config)?;
         let identity = reader.journal().uuid();
-        let sink = config.storage.sinks().into_iter().find(|(name, _)| *name == stream).map(|(_, sink)| sink);
-        let cursor = sink.map(|sink| sink.cursor(stream, SinkKind::Kafka)).unwrap_or_default();
+        let cursor = sink.cursor(stream, SinkKind::Kafka);
         // Before the topic is read: what is delivered by now is there.
         let done = reader.done(&cursor).map_err(|error| Failure::world("journal", error))?;
-        let mut lost = Self { topic: topic.to_owned(), looked_at: 0, messages: Vec::new() };
+        let mut lost = Self { topic: sink.topic.clone(), looked_at: 0, messages: Vec::new() };
         let (Some(done), Some(messages)) = (done, messages(stream, config, identity)) else {
             return Ok(lost);
         };
         let mut there = HashSet::new();
-        let is_whole = verify::read_topic(cluster, topic, |message| {
+        let is_whole = verify::read_topic(cluster, &sink.topic, |message| {
             there.insert(hash(message.value.unwrap_or_default()));
             Ok(())
         })?;

@@ -51,6 +51,9 @@ pub(super) fn resent(config: &Config, audit: &mut Audit) -> Result<(), Failure> 
     let storage = DiskStorage::new(setup::existing_data(config)?);
     let redrives = Redrives::read(&storage).map_err(|error| Failure::World(causes(&error)))?;
     let topic = &config.storage.signals.topic;
+    if !redrives.any(topic) {
+        return Ok(());
+    }
     signals_of_journal(config, |_, signal| {
         if redrives.has(signal.signal_id, topic) {
             audit.resent(entry(signal)?);
